@@ -1,0 +1,64 @@
+package vigil
+
+// Reason is why a duty was missed. It is stored as this word and never
+// changes meaning; docs/reasons.md is written from Reasons.
+type Reason string
+
+const (
+	ReasonNotStarted    Reason = "not_started"
+	ReasonNoRandomness  Reason = "no_randomness"
+	ReasonNoSectors     Reason = "no_sectors"
+	ReasonNotProved     Reason = "not_proved"
+	ReasonNotSent       Reason = "not_sent"
+	ReasonNotIncluded   Reason = "not_included"
+	ReasonMessageFailed Reason = "message_failed"
+	ReasonTakenBack     Reason = "taken_back"
+	ReasonUnreadable    Reason = "unreadable"
+)
+
+// ReasonText explains a Reason to the person who has to prevent the next one.
+type ReasonText struct {
+	Reason  Reason
+	Meaning string
+	Advice  string
+}
+
+// Reasons lists every Reason in the order of a duty's life.
+var Reasons = []ReasonText{
+	{
+		ReasonNotStarted, "The deadline closed before any work on the duty began.",
+		"Vigil was not running, or no chain node answered between Challenge and Close. Look for gaps in the log, and configure a second node.",
+	},
+	{
+		ReasonNoRandomness, "The challenge randomness could not be read from any node.",
+		"The node was not synced past the challenge epoch. Check its sync state and its beacon.",
+	},
+	{
+		ReasonNoSectors, "Not one sector of the partitions could be read, so there was nothing to prove.",
+		"Check that the storage is mounted; the duty names each sector with its cause.",
+	},
+	{
+		ReasonNotProved, "Sectors were read but no valid proof was finished in time.",
+		"See the duty's last problem: the prover failed, or it was too slow for the partitions of this deadline.",
+	},
+	{
+		ReasonNotSent, "A proof was ready but its message was never handed to a node.",
+		"See the duty's last problem: usually the sender's key, its balance, or gas estimation.",
+	},
+	{
+		ReasonNotIncluded, "The message was published but no block took it before Close.",
+		"The fee cap was below the base fee, a lower nonce was stuck, or the node did not pass the message on.",
+	},
+	{
+		ReasonMessageFailed, "The message was executed but the miner actor refused it.",
+		"The message's exit code and text are in the duty's timeline.",
+	},
+	{
+		ReasonTakenBack, "The proof was on chain, but a reorg took it back when no time was left.",
+		"Nothing could be done with one message; post earlier in the window to leave room for reorgs.",
+	},
+	{
+		ReasonUnreadable, "Faulty sectors could not be read before the fault cutoff, so no recovery was declared.",
+		"The duty names each sector with its cause. They can be recovered for the next proving period.",
+	},
+}

@@ -1,0 +1,189 @@
+package vigil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/ipfs/go-cid"
+)
+
+// ErrNotFound says that what was asked for does not exist, as opposed to could not be read.
+var ErrNotFound = errors.New("not found")
+
+// Heads follows a chain. Every method may fail for as long as no node
+// answers, and may be called concurrently.
+type Heads interface {
+	// Network says which network the node follows; it does not change while the daemon runs.
+	Network(ctx context.Context) (Network, error)
+	// Head asks for the head now.
+	Head(ctx context.Context) (Head, error)
+	// Watch gives the latest head whenever it changes, until ctx ends: older
+	// ones that were not taken are dropped, and the reader never holds up the
+	// node. Lost subscriptions are renewed inside; heads are a hint, so a
+	// reader must also ask by the clock.
+	Watch(ctx context.Context) <-chan Head
+	// At gives the tipset at the epoch in the chain that ends in key, or the
+	// latest before it when the epoch has none.
+	At(ctx context.Context, epoch abi.ChainEpoch, key TipSetKey) (Head, error)
+}
+
+// MinerState reads a miner's state at a tipset: the state that the tipset was
+// built on. Every method may fail and may be called concurrently.
+type MinerState interface {
+	Miner(ctx context.Context, miner abi.ActorID, key TipSetKey) (MinerInfo, error)
+	// Deadline is the deadline that is current at the tipset's epoch.
+	Deadline(ctx context.Context, miner abi.ActorID, key TipSetKey) (Deadline, error)
+	// Partitions of a deadline, by index.
+	Partitions(ctx context.Context, miner abi.ActorID, deadline uint64, key TipSetKey) ([]Partition, error)
+	// Posted gives, for each deadline, the partitions posted in its present
+	// occurrence. The chain clears it when the deadline closes.
+	Posted(ctx context.Context, miner abi.ActorID, key TipSetKey) ([]bitfield.BitField, error)
+	// Sectors gives the sectors of a set, ascending; one that does not exist is an error.
+	Sectors(ctx context.Context, miner abi.ActorID, set bitfield.BitField, key TipSetKey) ([]Sector, error)
+	// Faults gives all faulty sectors of a miner, the recovering ones included, and those.
+	Faults(ctx context.Context, miner abi.ActorID, key TipSetKey) (faulty, recovering bitfield.BitField, err error)
+}
+
+// Randomness draws the chain's randomness for Window PoSt at a tipset. It may
+// fail, and always does for an epoch after the tipset's; concurrent calls are fine.
+type Randomness interface {
+	// Challenge is the beacon's seed of a miner's deadline at its challenge
+	// epoch, as the chain gives it (its two top bits are not cleared).
+	Challenge(ctx context.Context, miner abi.ActorID, epoch abi.ChainEpoch, key TipSetKey) ([32]byte, error)
+	// Commit is the ticket randomness that ties a post to a fork.
+	Commit(ctx context.Context, epoch abi.ChainEpoch, key TipSetKey) ([32]byte, error)
+}
+
+// MessageNode is the part of a chain node that the messager needs. Every
+// method may fail and may be called concurrently.
+type MessageNode interface {
+	// KeyAddress is the key address of an account given by any of its addresses.
+	KeyAddress(ctx context.Context, account address.Address, key TipSetKey) (address.Address, error)
+	// Account gives the next nonce of an account in the state of the tipset,
+	// after the tipset's own messages, and its balance.
+	Account(ctx context.Context, account address.Address, key TipSetKey) (nonce uint64, balance abi.TokenAmount, err error)
+	// EstimateGas runs the call on the head and proposes its gas. A call that
+	// would fail is a *CallError.
+	EstimateGas(ctx context.Context, call Call, nonce uint64) (Gas, error)
+	// PushMessage hands a signed message to the node's pool. A message that
+	// the pool already has is a success. After any other error the message
+	// may be in the pool or not.
+	PushMessage(ctx context.Context, m SignedMessage) (cid.Cid, error)
+	// Executed gives the messages that the parent of the tipset executed.
+	Executed(ctx context.Context, key TipSetKey) ([]Executed, error)
+	// Search finds the execution of a message at or before the tipset; it is
+	// ErrNotFound when the chain has not executed it.
+	Search(ctx context.Context, message cid.Cid, key TipSetKey) (Executed, error)
+}
+
+// CallError says that the chain would refuse a call: it is an answer, not a fault of the node.
+type CallError struct{ Text string }
+
+func (e *CallError) Error() string { return "the chain would refuse the message: " + e.Text }
+
+// Signer holds keys. Its methods may be called concurrently.
+type Signer interface {
+	// Has says whether the key of an address (f1 or f3) is held.
+	Has(ctx context.Context, key address.Address) (bool, error)
+	// Sign signs a message's signing bytes.
+	Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error)
+}
+
+// SectorReader reads sectors from storage. It may be called concurrently.
+type SectorReader interface {
+	// Read gives the verified vanilla proof of a sector for the statement's
+	// seed: the sector's paths lead to its CommR on chain. A sector that is
+	// proven bad is a *SectorError; any other error means that it could not
+	// be checked, which is not bad.
+	Read(ctx context.Context, r ReadRequest) (VanillaProof, error)
+}
+
+// ReadRequest asks for a sector's vanilla proof.
+type ReadRequest struct {
+	Miner      abi.ActorID
+	ProofType  abi.RegisteredPoStProof
+	Randomness [32]byte
+	Sector     Sector
+	// Position is the sector's place in the statement's list; the first
+	// challenge rule (V1) depends on it, V1_1 does not.
+	Position int
+}
+
+// SectorError is evidence that a sector cannot be proved from what is stored.
+type SectorError struct {
+	Sector abi.SectorNumber
+	Cause  string // which file, what is wrong with it
+}
+
+func (e *SectorError) Error() string {
+	return fmt.Sprintf("sector %d is bad: %s", e.Sector, e.Cause)
+}
+
+// Prover makes proofs. It may be called concurrently, and orders its own work
+// by ProveRequest.Close; it stops soon after ctx ends.
+type Prover interface {
+	// Prove gives 192 bytes per SNARK partition. The result is not trusted:
+	// the caller verifies it.
+	Prove(ctx context.Context, r ProveRequest) ([]byte, error)
+}
+
+// ProveRequest asks for a proof of a statement.
+type ProveRequest struct {
+	Duty      DutyID
+	Close     abi.ChainEpoch // the most urgent request is served first
+	Statement Statement
+	Vanilla   []VanillaProof // one for each of the statement's sectors, in its order
+}
+
+// Verifier judges proofs as the network does. It may be called concurrently.
+type Verifier interface {
+	// Verify says whether the proof proves the statement; an error means
+	// that the proof is malformed or could not be judged.
+	Verify(ctx context.Context, s Statement, proof []byte) (bool, error)
+}
+
+// Messager gets calls on chain. It may be called concurrently.
+type Messager interface {
+	// Push stores the request and returns; from then on the messager sees it
+	// through. It is durable on return. The same ID with another call is a
+	// *ConflictError.
+	Push(ctx context.Context, r MessageRequest) (Message, error)
+	// Messages gives a miner's messages whose Expires is at or after the
+	// epoch, oldest first.
+	Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]Message, error)
+}
+
+// ConflictError says that a message ID was used before for another call.
+type ConflictError struct{ ID string }
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("message %s exists with another content", e.ID)
+}
+
+// DutyStore keeps duties and proofs. What a method wrote is durable when it
+// returns, all of it or nothing; methods may be called concurrently.
+type DutyStore interface {
+	// Duties gives a miner's duties of deadlines that open at or after the
+	// epoch, and all that are not final, by open epoch, kind and batch.
+	Duties(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]Duty, error)
+	// SaveDuty writes a duty's row, new or not.
+	SaveDuty(ctx context.Context, d Duty) error
+	// SaveProof writes a duty's proof, in place of an earlier one, and its row.
+	SaveProof(ctx context.Context, p Proof, d Duty) error
+	// Proof gives the stored proof of a duty, or ErrNotFound.
+	Proof(ctx context.Context, id DutyID) (Proof, error)
+	// DropProof deletes a duty's proof, if there is one, and writes its row.
+	DropProof(ctx context.Context, d Duty) error
+}
+
+// StatusSource is where pages and commands look. It never blocks on the chain.
+type StatusSource interface {
+	Status() Status
+	// Changed is closed at the next change; ask again for the one after.
+	Changed() <-chan struct{}
+}

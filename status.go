@@ -1,0 +1,55 @@
+package vigil
+
+import (
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+)
+
+// Status is what people are shown: the daemon's picture of the chain and of
+// its duties after the latest plan. It is a copy; its reader may keep it.
+type Status struct {
+	Version  string         `json:"version"`
+	Network  string         `json:"network"`
+	Head     abi.ChainEpoch `json:"head"`
+	HeadTime time.Time      `json:"head_time"`
+	HeadSeen time.Time      `json:"head_seen"` // when it was learnt of: silence is measured from here
+	Delay    time.Duration  `json:"delay"`     // the length of an epoch
+	Problem  string         `json:"problem,omitempty"`
+	Miners   []MinerStatus  `json:"miners"`
+}
+
+// MinerStatus is one miner's part of a Status.
+type MinerStatus struct {
+	Miner     string           `json:"miner"`
+	Epoch     abi.ChainEpoch   `json:"epoch"` // of the head its part was read at
+	Current   Deadline         `json:"current"`
+	Deadlines []DeadlineStatus `json:"deadlines"` // by index
+	Duties    []DutyStatus     `json:"duties"`    // newest first: the open ones and those just over
+	Bad       []BadSector      `json:"bad"`       // sectors that cannot be read now
+	Problem   string           `json:"problem,omitempty"`
+}
+
+// DeadlineStatus is one of the 48 on the page. The counts are of the chain's state.
+type DeadlineStatus struct {
+	Deadline   Deadline  `json:"deadline"` // the occurrence that is open or comes next
+	Partitions int       `json:"partitions"`
+	Sectors    uint64    `json:"sectors"`
+	Faulty     uint64    `json:"faulty"`
+	Recovering uint64    `json:"recovering"`
+	Posted     int       `json:"posted"`         // partitions posted in the occurrence that is open
+	Last       DutyState `json:"last,omitempty"` // how the latest occurrence with duties stands
+}
+
+// DutyStatus is a duty and its message as the page shows them.
+type DutyStatus struct {
+	Duty      string         `json:"duty"`
+	Kind      DutyKind       `json:"kind"`
+	Deadline  uint64         `json:"deadline"`
+	Open      abi.ChainEpoch `json:"open"`
+	Close     abi.ChainEpoch `json:"close"`
+	Row       Duty           `json:"row"`
+	Running   string         `json:"running,omitempty"` // what is being done about it right now
+	Message   MessageState   `json:"message,omitempty"`
+	MessageIs string         `json:"message_cid,omitempty"`
+}
