@@ -12,12 +12,12 @@
 //
 // One deadline, in epochs of 30 seconds relative to Open:
 //
-//	  −70            −20          0                              60
-//	   │ FaultCutoff  │ Challenge  │ Open                         │ Close
-//	   └──────────────┴────────────┴──────────────────────────────┘
-//	   recoveries      seed known:  proof may be posted            partitions not
-//	   declared        sectors are  (message included in           posted are
-//	   before here     read, proved [Open, Close))                 faulty
+//	−70            −20          0                              60
+//	 │ FaultCutoff  │ Challenge  │ Open                         │ Close
+//	 └──────────────┴────────────┴──────────────────────────────┘
+//	 recoveries      seed known:  proof may be posted            partitions not
+//	 declared        sectors are  (message included in           posted are
+//	 before here     read, proved [Open, Close))                 faulty
 //
 // A [Duty] is a batch of a deadline's partitions that are proved and posted
 // together; its row in the store is how far it has come. schedule.Plan
