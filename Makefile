@@ -1,0 +1,33 @@
+# The same checks that CI runs. Nothing but Go is needed.
+STATICCHECK ?= go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+export CGO_ENABLED = 0
+
+.PHONY: build check format vet staticcheck test race docs
+
+build:
+	go build -o vigil ./cmd/vigil
+
+check: format vet staticcheck test
+
+format:
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	go vet ./...
+
+staticcheck:
+	$(STATICCHECK) ./...
+
+test:
+	go test ./...
+
+# The race detector needs a C compiler; proofs/ is left out because it is pure
+# arithmetic and ten times slower under it.
+race:
+	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /proofs/)
+
+# Writes the pages that are generated from the code.
+docs:
+	go test . -update
