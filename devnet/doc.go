@@ -1,0 +1,27 @@
+// Package devnet is a Filecoin chain in a process: one block producer, a
+// message pool, the miner actor's rules and the JSON-RPC API of a node, with
+// sectors small enough to be proved in seconds. It exists so that a whole
+// Window PoSt daemon can be run, watched and tested with nothing installed, and
+// so that what a daemon claims is judged by someone else: devnet shares no type
+// with the daemon's own chain client, and it checks every proof that the chain
+// accepted with the real verifier, although the network itself would not.
+//
+// What is real: the constants of a proving period (2880 epochs, 48 deadlines),
+// message and header encodings and their CIDs, signatures, nonces, balances,
+// gas limits, the randomness a proof answers to, the one-tipset delay between a
+// message and its receipt, the rules of the miner actor (package devnet/actor),
+// and the errors of a node. What is not: there is one producer and nobody
+// checks its blocks, so election proofs, tickets and block signatures are
+// hashes; gas comes from a short table of figures measured on real networks;
+// there is no market, no reward and no sealing.
+//
+// The chain is a list of tipsets, each with the immutable state it left. Every
+// epoch one goroutine, the producer, makes the next tipset from the head,
+// stores it in one transaction and only then shows it. Readers take the head's
+// pointer and need no further lock.
+//
+//	pool ─▶ produce: select ─▶ execute ─▶ cron ─▶ audit proofs ─▶ store ─▶ head ─▶ ChainNotify
+//
+// While the process is off, time stands still: the chain goes on at the epoch
+// after its last one.
+package devnet

@@ -1,0 +1,3 @@
+package devnet
+
+const blockGasLimit = 10_000_000_000
