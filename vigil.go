@@ -188,7 +188,8 @@ type Duty struct {
 	State      DutyState          `json:"state"`
 	Skipped    []BadSector        `json:"skipped,omitempty"` // sectors left out, each with its cause
 	MessageID  string             `json:"message_id,omitempty"`
-	Reason     Reason             `json:"reason,omitempty"`  // why it was missed
+	Commit     string             `json:"commit,omitempty"`  // the commit randomness its message is tied to
+	Reason     Reason             `json:"reason,omitempty"`  // what stopped the last try; of a missed duty, why
 	Problem    string             `json:"problem,omitempty"` // what stopped the last try, in words
 	Tried      abi.ChainEpoch     `json:"tried,omitempty"`   // the head's epoch at that try
 }

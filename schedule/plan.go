@@ -1,0 +1,318 @@
+// Package schedule decides what should be in progress now. Plan is a pure
+// function of how things are: it is never told what happened, so a lost
+// notification, a failed call, a reorg, a crash or a restart costs at most
+// until the next head, and needs no code of its own. The stories in testdata
+// are its specification.
+package schedule
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// Plan says which tasks should be in progress, the most urgent first. A duty
+// whose task it does not name is either done or waits for the chain.
+func Plan(view View, policy Policy) []Task {
+	var tasks []Task
+	for _, d := range view.Deadlines {
+		p := planner{view: view, policy: policy, deadline: d}
+		tasks = append(tasks, p.posts()...)
+		tasks = append(tasks, p.recoveries()...)
+	}
+	tasks = append(tasks, forgotten(view)...)
+	slices.SortStableFunc(tasks, byUrgency)
+	return tasks
+}
+
+func byUrgency(a, b Task) int {
+	return cmp.Or(
+		cmp.Compare(a.Duty.Deadline.Close, b.Duty.Deadline.Close),
+		cmp.Compare(a.Duty.ID.Kind, b.Duty.ID.Kind),
+		cmp.Compare(a.Duty.ID.Batch, b.Duty.ID.Batch),
+	)
+}
+
+// planner plans for one deadline of the view.
+type planner struct {
+	view     View
+	policy   Policy
+	deadline Deadline
+}
+
+// duties gives the deadline's rows of a kind, by batch.
+func (p planner) duties(kind vigil.DutyKind) []vigil.Duty {
+	var duties []vigil.Duty
+	for _, d := range p.view.Duties {
+		if d.ID.Kind == kind && d.ID.Open == p.deadline.Open {
+			duties = append(duties, d)
+		}
+	}
+	slices.SortFunc(duties, func(a, b vigil.Duty) int { return cmp.Compare(a.ID.Batch, b.ID.Batch) })
+	return duties
+}
+
+// fresh is a duty that has no row yet, in the place after the existing ones.
+func (p planner) fresh(kind vigil.DutyKind, existing []vigil.Duty) vigil.Duty {
+	batch := 0
+	if len(existing) > 0 {
+		batch = existing[len(existing)-1].ID.Batch + 1
+	}
+	return vigil.Duty{
+		ID:       vigil.DutyID{Kind: kind, Miner: p.view.Miner, Open: p.deadline.Open, Batch: batch},
+		Deadline: p.deadline.Deadline,
+		State:    vigil.StateScheduled,
+	}
+}
+
+// posts plans the deadline's Window PoSts.
+func (p planner) posts() []Task {
+	epoch, d := p.view.Epoch, p.deadline
+	switch {
+	case epoch < d.Challenge+p.policy.StartConfidence:
+		return nil
+	case epoch >= d.Close+p.policy.Confidence:
+		return p.judge()
+	case epoch >= d.Close:
+		return nil // its end may still be reorganised
+	}
+	existing := p.duties(vigil.KindPost)
+	var tasks []Task
+	for _, duty := range existing {
+		if task, ok := p.post(duty); ok {
+			tasks = append(tasks, task)
+		}
+	}
+	if p.tooLate() {
+		return tasks
+	}
+	for batch := range slices.Chunk(p.uncovered(existing), max(1, p.policy.MaxPartitions)) {
+		duty := p.fresh(vigil.KindPost, existing)
+		duty.Partitions = batch
+		existing = append(existing, duty)
+		tasks = append(tasks, Task{Verb: Prove, Duty: duty})
+	}
+	return tasks
+}
+
+// tooLate says that a message sent now could only be executed after Close.
+func (p planner) tooLate() bool { return p.view.Epoch >= p.deadline.Close-1 }
+
+// uncovered gives the partitions that owe a proof and that no duty has.
+func (p planner) uncovered(duties []vigil.Duty) []uint64 {
+	covered := map[uint64]bool{}
+	for _, d := range duties {
+		if d.State == vigil.StateReplaced {
+			continue
+		}
+		for _, index := range d.Partitions {
+			covered[index] = true
+		}
+	}
+	var left []uint64
+	for _, part := range p.deadline.Partitions {
+		if part.Due > 0 && !part.Posted && !covered[part.Index] {
+			left = append(left, part.Index)
+		}
+	}
+	return left
+}
+
+// post plans one duty while its deadline can still be met.
+func (p planner) post(duty vigil.Duty) (Task, bool) {
+	task := Task{Duty: duty}
+	posted, settled, due := p.count(duty.Partitions)
+	whole := len(duty.Partitions)
+	switch {
+	case duty.State == vigil.StateReplaced:
+		return task, false
+	case settled == whole:
+		task.Verb = Confirm
+		return task, duty.State != vigil.StateConfirmed
+	case posted == whole:
+		return task, false // it is on chain; wait for the confidence
+	case posted > 0 || due == 0:
+		// Somebody else posted a part, or nothing is owed any more. A message
+		// with a posted partition fails whole, so what is left is proved anew.
+		task.Verb = Retire
+		return task, true
+	case p.tooLate():
+		return task, false
+	case duty.State == vigil.StateScheduled, duty.State == vigil.StateMissed:
+		task.Verb = Prove
+		return task, true
+	}
+	return p.submission(task)
+}
+
+// submission plans the message of a duty whose proof is stored.
+func (p planner) submission(task Task) (Task, bool) {
+	if p.view.Epoch < p.deadline.Open+p.policy.SubmitConfidence {
+		return task, false
+	}
+	task.Verb = Submit
+	alive, dead := p.messages(task.Duty.ID)
+	task.Generation = dead
+	doomed := task.Duty.Commit != "" && p.deadline.Commit != "" && task.Duty.Commit != p.deadline.Commit
+	return task, task.Duty.State == vigil.StateProved || !alive || doomed
+}
+
+// count says how many of the partitions are posted, settled, and owe a proof.
+func (p planner) count(indices []uint64) (posted, settled, due int) {
+	for _, part := range p.deadline.Partitions {
+		if !slices.Contains(indices, part.Index) {
+			continue
+		}
+		if part.Posted {
+			posted++
+		}
+		if part.Posted && part.Settled {
+			settled++
+		}
+		if part.Due > 0 {
+			due++
+		}
+	}
+	return posted, settled, due
+}
+
+// messages says whether the messager still sees a message of the duty
+// through, and how many of them came to nothing.
+func (p planner) messages(id vigil.DutyID) (alive bool, dead int) {
+	for _, m := range p.view.Messages {
+		switch {
+		case m.Duty != id:
+		case m.State.Done():
+			dead++
+		default:
+			alive = true
+		}
+	}
+	return alive, dead
+}
+
+// judge settles the duties of a deadline that has closed by what the chain
+// shows: a partition that was not posted has no active sector left.
+func (p planner) judge() []Task {
+	var tasks []Task
+	for _, duty := range p.duties(vigil.KindPost) {
+		if duty.State.Final() {
+			continue
+		}
+		task := Task{Verb: Confirm, Duty: duty}
+		for _, part := range p.deadline.Partitions {
+			if slices.Contains(duty.Partitions, part.Index) && !part.Proven {
+				task.Verb, task.Reason = Miss, reason(p.view, duty)
+			}
+		}
+		tasks = append(tasks, task)
+	}
+	return tasks
+}
+
+// reason says why a duty was missed, from how far it had come.
+func reason(view View, duty vigil.Duty) vigil.Reason {
+	switch duty.State {
+	case vigil.StateScheduled:
+		return cmp.Or(duty.Reason, vigil.ReasonNotStarted)
+	case vigil.StateProved:
+		return cmp.Or(duty.Reason, vigil.ReasonNotSent)
+	}
+	verdict := vigil.ReasonNotIncluded
+	for _, m := range view.Messages {
+		if m.Duty != duty.ID {
+			continue
+		}
+		switch m.State {
+		case vigil.MessageFailed:
+			verdict = vigil.ReasonMessageFailed
+		case vigil.MessageConfirmed, vigil.MessageIncluded:
+			return vigil.ReasonTakenBack
+		case vigil.MessageQueued:
+			verdict = vigil.ReasonNotSent
+		}
+	}
+	return verdict
+}
+
+// recoveries plans the declarations for the deadline's faulty sectors.
+func (p planner) recoveries() []Task {
+	existing := p.duties(vigil.KindRecover)
+	over := p.view.Epoch >= p.deadline.FaultCutoff-p.policy.RecoverMargin
+	open := map[abi.SectorNumber]bool{} // faulty and undeclared on chain
+	for _, part := range p.deadline.Partitions {
+		for _, n := range part.Recoverable {
+			open[n] = true
+		}
+	}
+	var tasks []Task
+	waiting := false
+	for _, duty := range existing {
+		task, ok := p.recovery(duty, open, over)
+		if ok {
+			tasks = append(tasks, task)
+		}
+		waiting = waiting || duty.State == vigil.StateScheduled
+		for _, n := range duty.Sectors {
+			if duty.State == vigil.StateSubmitted {
+				delete(open, n) // its message is on the way
+			}
+		}
+	}
+	if !over && !waiting && len(open) > 0 {
+		tasks = append(tasks, Task{Verb: Recover, Duty: p.fresh(vigil.KindRecover, existing)})
+	}
+	return tasks
+}
+
+// recovery plans one declaration: it is done when the chain no longer lists
+// its sectors as faulty without a recovery.
+func (p planner) recovery(duty vigil.Duty, open map[abi.SectorNumber]bool, over bool) (Task, bool) {
+	task := Task{Duty: duty}
+	left := 0
+	for _, n := range duty.Sectors {
+		if open[n] {
+			left++
+		}
+	}
+	alive, dead := p.messages(duty.ID)
+	task.Generation = dead
+	switch {
+	case duty.State.Final():
+		return task, false
+	case duty.State == vigil.StateSubmitted && left == 0,
+		duty.State == vigil.StateScheduled && len(open) == 0:
+		task.Verb = Confirm
+	case over && !alive:
+		task.Verb, task.Reason = Miss, cmp.Or(duty.Reason, vigil.ReasonUnreadable)
+	case over, alive:
+		return task, false
+	case duty.State == vigil.StateScheduled && p.view.Epoch < duty.Tried+p.policy.RecoverEvery && duty.Tried > 0:
+		return task, false // the same sectors were read a moment ago
+	default:
+		task.Verb = Recover
+	}
+	return task, true
+}
+
+// forgotten closes the rows of deadlines so long past that the chain's state
+// no longer tells, and which the view therefore does not hold.
+func forgotten(view View) []Task {
+	var tasks []Task
+	for _, duty := range view.Duties {
+		d := duty.Deadline
+		period := abi.ChainEpoch(d.Count) * (d.Close - d.Open)
+		if duty.State.Final() || view.Epoch < d.Close+period || inView(view, d.Open) {
+			continue
+		}
+		tasks = append(tasks, Task{Verb: Miss, Duty: duty, Reason: reason(view, duty)})
+	}
+	return tasks
+}
+
+func inView(view View, open abi.ChainEpoch) bool {
+	return slices.ContainsFunc(view.Deadlines, func(d Deadline) bool { return d.Open == open })
+}

@@ -1,0 +1,94 @@
+package schedule
+
+import (
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// View is how things are for one miner at one head: what the chain says and
+// what is stored. It says nothing of what happened.
+type View struct {
+	Miner     abi.ActorID
+	Epoch     abi.ChainEpoch // of the head
+	Deadlines []Deadline     // those that matter now, in any order
+	Duties    []vigil.Duty   // the stored rows
+	Messages  []vigil.Message
+}
+
+// Deadline is one occurrence of a deadline as the chain has it.
+type Deadline struct {
+	vigil.Deadline
+	// Commit is the randomness that ties a post to the present fork, once
+	// it can be drawn; empty before. A message built on another is doomed.
+	Commit     string
+	Partitions []Partition
+}
+
+// Partition is what a plan needs to know of a partition.
+type Partition struct {
+	Index uint64
+	Due   uint64 // sectors that the next proof covers
+	// Posted says that the state at the head shows it posted, Settled that
+	// the state as many epochs ago as the confidence asks for does.
+	Posted, Settled bool
+	// Proven is for a deadline that has closed: its state after Close, at
+	// the confidence, shows that the partition was not missed.
+	Proven bool
+	// Recoverable are its faulty sectors for which no recovery is declared.
+	Recoverable []abi.SectorNumber
+}
+
+// Policy is what a provider may choose.
+type Policy struct {
+	// StartConfidence is how many epochs after Challenge the work starts.
+	StartConfidence abi.ChainEpoch
+	// SubmitConfidence is how many epochs after Open a post is sent.
+	SubmitConfidence abi.ChainEpoch
+	// Confidence is how many epochs deep a post must stand to be done.
+	Confidence abi.ChainEpoch
+	// MaxPartitions is how many partitions are proved and posted together.
+	MaxPartitions int
+	// RecoverEvery is how many epochs lie between two reads of the same
+	// faulty sectors.
+	RecoverEvery abi.ChainEpoch
+	// RecoverMargin is how many epochs before the fault cutoff a
+	// declaration is given up: it would not be executed in time.
+	RecoverMargin abi.ChainEpoch
+}
+
+// DefaultPolicy is right for mainnet: the seed of a challenge does not
+// change in a reorg, so work starts at once; the epochs between Open and the
+// first message leave the beginning of the window to settle, and there is
+// time to replace the message more than ten times before Close.
+var DefaultPolicy = Policy{
+	StartConfidence:  1,
+	SubmitConfidence: 4,
+	Confidence:       5,
+	MaxPartitions:    3,
+	RecoverEvery:     10,
+	RecoverMargin:    3,
+}
+
+// Verb says what a task does.
+type Verb string
+
+const (
+	Prove   Verb = "prove"   // read, prove and verify, and store the proof
+	Submit  Verb = "submit"  // hand the message of a stored proof to the messager
+	Recover Verb = "recover" // read faulty sectors, and declare those that can be proved again
+	Confirm Verb = "confirm" // write down that the chain shows the duty done
+	Miss    Verb = "miss"    // write down that the chain closed without it, and why
+	Retire  Verb = "retire"  // write down that its partitions go on in other duties
+)
+
+// Task is one thing that should be in progress now. Two tasks of one duty are
+// never planned together.
+type Task struct {
+	Verb Verb
+	Duty vigil.Duty // the row to act on; it may be new
+	// Generation counts the duty's messages that came to nothing: a new
+	// message must not be taken for one of them.
+	Generation int
+	Reason     vigil.Reason // of a Miss
+}
