@@ -50,6 +50,8 @@ type MessageRequest struct {
 
 // MessageState is how far a message has come. It is stored as this word.
 //
+//	   ┌── its nonce went to ──┐
+//	   ▼   somebody else's     │
 //	queued ─▶ signed ─▶ published ─▶ included ─▶ confirmed | failed
 //	   │         │          ▲  │         │
 //	   │         │          └──┼─ reorg ─┘
@@ -85,20 +87,24 @@ type Receipt struct {
 type Message struct {
 	MessageRequest
 	State    MessageState
-	Nonce    uint64 // meaningful from MessageSigned on
-	Attempts []Attempt
+	Nonce    uint64    // meaningful from MessageSigned on, as is Call.From
+	Attempts []Attempt // oldest first
 	Receipt  *Receipt
 	Problem  string // what stopped the last try, in words
 	Created  time.Time
 	Updated  time.Time
 }
 
-// Attempt is one signed form of a message. All attempts of a message have its nonce.
+// Attempt is one signed form of a message. All attempts of a message have its
+// nonce, but for those made before the chain gave that nonce to a message that
+// is not ours; so at most one of them is ever executed.
 type Attempt struct {
-	Number    int
+	Number    int     // from 1
 	CID       cid.Cid // as it stands on chain
 	Signed    SignedMessage
-	Published bool // a node took it
+	Encoded   []byte         // Signed as the network encodes it; stored before a node sees it
+	Epoch     abi.ChainEpoch // the head's, when it was signed
+	Published bool           // a node took it
 	Problem   string
 	Created   time.Time
 }
