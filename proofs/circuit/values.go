@@ -171,7 +171,7 @@ func (v *values) newInput(x *fr.Element) {
 	v.nIn++
 }
 
-// emit writes a row; no side is zero.
+// emit writes a row.
 func (v *values) emit(a, b, c *fr.Element) {
 	v.a[v.row], v.b[v.row], v.c[v.row] = *a, *b, *c
 	v.row++
