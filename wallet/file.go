@@ -1,0 +1,152 @@
+package wallet
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"filippo.io/age"
+)
+
+const (
+	// defaultWorkFactor costs about a second and 256 MiB to unlock: once at
+	// start, and for every guess of a thief.
+	defaultWorkFactor = 18
+	// maxWorkFactor bounds what opening a file may cost (4 GiB).
+	maxWorkFactor = 22
+	fileVersion   = 1
+)
+
+// fileContent is what the file holds inside its encryption.
+type fileContent struct {
+	Version int       `json:"version"`
+	Keys    []fileKey `json:"keys"`
+}
+
+type fileKey struct {
+	Type    KeyType `json:"type"`
+	Private []byte  `json:"private_key"`
+}
+
+// readFile decrypts a keystore file.
+func readFile(path, passphrase string) ([]key, error) {
+	sealed, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read keystore: %w", err)
+	}
+	plain, err := unseal(sealed, passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("open keystore %s: %w", path, err)
+	}
+	keys, err := decodeKeys(plain)
+	if err != nil {
+		return nil, fmt.Errorf("open keystore %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+func unseal(sealed []byte, passphrase string) ([]byte, error) {
+	identity, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	identity.SetMaxWorkFactor(maxWorkFactor)
+	reader, err := age.Decrypt(bytes.NewReader(sealed), identity)
+	if errors.Is(err, age.ErrIncorrectIdentity) {
+		return nil, ErrPassphrase
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	plain, err := io.ReadAll(reader)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return plain, nil
+}
+
+func decodeKeys(plain []byte) ([]key, error) {
+	var content fileContent
+	if err := json.Unmarshal(plain, &content); err != nil {
+		return nil, fmt.Errorf("%w: its content is not a list of keys", ErrDamaged)
+	}
+	if content.Version != fileVersion {
+		return nil, fmt.Errorf("its version is %d and this program knows %d: it was written by another version of Vigil", content.Version, fileVersion)
+	}
+	keys := make([]key, len(content.Keys))
+	for i, k := range content.Keys {
+		var err error
+		if keys[i], err = newKey(k.Type, k.Private); err != nil {
+			return nil, fmt.Errorf("%w: key %d: %w", ErrDamaged, i, err)
+		}
+	}
+	return keys, nil
+}
+
+// writeFile replaces a keystore file: after a crash it is the old one or the
+// new one, whole.
+func writeFile(path, passphrase string, workFactor int, keys []key) error {
+	content := fileContent{Version: fileVersion, Keys: make([]fileKey, len(keys))}
+	for i, k := range keys {
+		content.Keys[i] = fileKey{k.kind, k.private}
+	}
+	plain, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("encode keystore: %w", err)
+	}
+	sealed, err := seal(plain, passphrase, workFactor)
+	if err != nil {
+		return fmt.Errorf("encrypt keystore: %w", err)
+	}
+	if err := replaceFile(path, sealed); err != nil {
+		return fmt.Errorf("write keystore: %w", err)
+	}
+	return nil
+}
+
+func seal(plain []byte, passphrase string, workFactor int) ([]byte, error) {
+	recipient, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, err
+	}
+	recipient.SetWorkFactor(workFactor)
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, recipient)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return sealed.Bytes(), nil
+}
+
+// replaceFile writes beside the file, syncs, renames, and syncs the folder.
+func replaceFile(path string, data []byte) error {
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // there is none after the rename
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
