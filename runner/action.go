@@ -1,0 +1,83 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// action is one task being carried out, in its own goroutine: it shares
+// nothing with the loop but the shelf of its duty.
+type action struct {
+	id    abi.ActorID // the miner's
+	cfg   Config
+	head  vigil.Head // all reads are at this head
+	duty  vigil.Duty // the row as this action knows it
+	shelf *shelf     // nil when nothing is to be kept
+	log   *slog.Logger
+}
+
+// setback is an error together with what it means for the duty.
+type setback struct {
+	reason vigil.Reason
+	err    error
+}
+
+func (s *setback) Error() string { return s.err.Error() }
+func (s *setback) Unwrap() error { return s.err }
+
+// because gives an error its meaning; nil stays nil.
+func because(reason vigil.Reason, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &setback{reason, err}
+}
+
+// fail writes down what stopped the task. It will be tried again at the next
+// head for as long as it is planned.
+func (a *action) fail(ctx context.Context, verb schedule.Verb, err error) {
+	var s *setback
+	if errors.As(err, &s) {
+		a.duty.Reason = s.reason
+	}
+	if a.duty.Problem != err.Error() {
+		a.log.Warn("will be tried again", "verb", verb, "epoch", a.head.Epoch, "error", err)
+	}
+	a.duty.Problem, a.duty.Tried = err.Error(), a.head.Epoch
+	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil && ctx.Err() == nil {
+		a.log.Error("cannot write to the store; check its disk", "error", err)
+	}
+}
+
+// settle writes down an outcome that the plan has read from the chain.
+func (a *action) settle(ctx context.Context, task schedule.Task) error {
+	d := a.duty
+	switch task.Verb {
+	case schedule.Confirm:
+		d.State, d.Reason, d.Problem = vigil.StateConfirmed, "", ""
+	case schedule.Miss:
+		d.State, d.Reason = vigil.StateMissed, task.Reason
+	case schedule.Retire:
+		d.State = vigil.StateReplaced
+	}
+	if err := a.cfg.Store.SaveDuty(ctx, d); err != nil {
+		return err
+	}
+	switch {
+	case task.Verb == schedule.Confirm:
+		a.log.Info("confirmed on chain", "deadline", d.Deadline.Index, "partitions", d.Partitions, "epoch", a.head.Epoch)
+	case task.Verb == schedule.Retire:
+		a.log.Info("its partitions go on in other duties", "partitions", d.Partitions, "epoch", a.head.Epoch)
+	case d.ID.Kind == vigil.KindRecover:
+		a.log.Warn("not recovered in this proving period", "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
+	default:
+		a.log.Error("missed", "deadline", d.Deadline.Index, "partitions", d.Partitions, "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// miner is the loop of one miner. Everything below the channels belongs to
+// the loop's goroutine.
+type miner struct {
+	id    abi.ActorID
+	cfg   Config
+	board *board
+	log   *slog.Logger
+
+	heads chan vigil.Head // capacity 1, the latest
+	nudge chan struct{}   // capacity 1
+	ended chan *job       // a running job's last word; roomy enough that it never waits long
+
+	head    vigil.Head
+	beat    uint64 // counts heads and ticks: a task is started once in each
+	running map[vigil.DutyID]*job
+	started map[vigil.DutyID]start
+	vanilla map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
+	layout  layout
+	problem string // of the latest look at the chain
+	jobs    sync.WaitGroup
+}
+
+// job is a task in progress.
+type job struct {
+	task   schedule.Task
+	cancel context.CancelFunc
+	err    error // owned by the loop after the job has ended
+}
+
+// start remembers that a verb was started for a duty in a beat: what came to
+// nothing, or changed nothing, waits for the next.
+type start struct {
+	verb schedule.Verb
+	beat uint64
+}
+
+func newMiner(id abi.ActorID, cfg Config, b *board) *miner {
+	return &miner{
+		id: id, cfg: cfg, board: b,
+		log:     cfg.Log.With("miner", vigil.MinerAddress(id).String()),
+		heads:   make(chan vigil.Head, 1),
+		nudge:   make(chan struct{}, 1),
+		ended:   make(chan *job, 16),
+		running: map[vigil.DutyID]*job{},
+		started: map[vigil.DutyID]start{},
+		vanilla: map[vigil.DutyID]*shelf{},
+	}
+}
+
+// run plans on every head, tick, nudge and completion until ctx ends, and
+// waits for what it started.
+func (m *miner) run(ctx context.Context, epoch time.Duration) {
+	for {
+		select {
+		case <-ctx.Done():
+			m.stop()
+			return
+		case m.head = <-m.heads:
+			m.beat++
+		case <-m.nudge:
+		case j := <-m.ended:
+			m.finish(j)
+		}
+		m.collect()
+		if m.head.Key != "" && ctx.Err() == nil {
+			m.plan(ctx, epoch)
+		}
+	}
+}
+
+// collect takes the completions that are there before the store is read: a
+// duty is never planned from a row older than the end of its last job.
+func (m *miner) collect() {
+	for {
+		select {
+		case j := <-m.ended:
+			m.finish(j)
+		default:
+			return
+		}
+	}
+}
+
+// stop cancels what is running and waits for its end.
+func (m *miner) stop() {
+	for _, j := range m.running {
+		j.cancel()
+	}
+	done := make(chan struct{})
+	go func() { m.jobs.Wait(); close(done) }()
+	for {
+		select {
+		case j := <-m.ended:
+			m.finish(j)
+		case <-done:
+			m.collect()
+			return
+		}
+	}
+}
+
+// plan looks, plans, and makes what is running match the plan. When the chain
+// cannot be read, what is running goes on.
+func (m *miner) plan(ctx context.Context, epoch time.Duration) {
+	reads, cancel := context.WithTimeout(ctx, max(epoch, 3*time.Second))
+	defer cancel()
+	seen, err := m.look(reads)
+	if err != nil {
+		if ctx.Err() == nil {
+			m.blind(err)
+		}
+		return
+	}
+	if m.problem != "" {
+		m.log.Info("the chain can be read again", "epoch", m.head.Epoch)
+		m.problem = ""
+	}
+	m.reconcile(ctx, schedule.Plan(seen.view, m.cfg.Policy))
+	m.show(seen.view, seen.current)
+}
+
+// blind notes that the chain could not be read; it is said once until it changes.
+func (m *miner) blind(err error) {
+	if m.problem != err.Error() {
+		m.log.Warn("cannot read the chain; asking again at the next head", "epoch", m.head.Epoch, "error", err)
+	}
+	m.problem = err.Error()
+	m.board.miner(m.id, func(s *vigil.MinerStatus) { s.Problem = m.problem })
+}
+
+func (m *miner) reconcile(ctx context.Context, tasks []schedule.Task) {
+	planned := map[vigil.DutyID]bool{}
+	for _, task := range tasks {
+		id := task.Duty.ID
+		planned[id] = true
+		if j, busy := m.running[id]; busy {
+			if j.task.Verb != task.Verb {
+				j.cancel()
+			}
+			continue
+		}
+		if m.started[id] != (start{task.Verb, m.beat}) {
+			m.start(ctx, task)
+		}
+	}
+	for id, j := range m.running {
+		if !planned[id] {
+			j.cancel()
+		}
+	}
+	for id, s := range m.started {
+		if !planned[id] && s.beat < m.beat {
+			delete(m.started, id)
+			delete(m.vanilla, id)
+		}
+	}
+}
+
+// start runs a task in a goroutine of its own. There is at most one a duty.
+func (m *miner) start(ctx context.Context, task schedule.Task) {
+	ctx, cancel := context.WithCancel(ctx)
+	j := &job{task: task, cancel: cancel}
+	id := task.Duty.ID
+	m.running[id] = j
+	m.started[id] = start{task.Verb, m.beat}
+	a := action{id: m.id, cfg: m.cfg, head: m.head, duty: task.Duty, log: m.log.With("duty", id.String())}
+	if task.Verb == schedule.Prove {
+		a.shelf = m.shelf(id)
+	}
+	m.jobs.Go(func() {
+		defer func() { m.ended <- j }()
+		defer cancel()
+		j.err = a.do(ctx, task)
+	})
+}
+
+// finish takes an ended job off the list.
+func (m *miner) finish(j *job) {
+	delete(m.running, j.task.Duty.ID)
+}
+
+// do carries the task out and writes down what stopped it. A panic ends the
+// task, not the other miners' work.
+func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s: panic: %v", task.Verb, p)
+			a.log.Error("a bug stopped the task; please report it", "verb", task.Verb, "panic", p, "stack", string(debug.Stack()))
+		}
+		if err != nil && ctx.Err() == nil {
+			a.fail(ctx, task.Verb, err)
+		}
+	}()
+	switch task.Verb {
+	case schedule.Prove:
+		return a.prove(ctx)
+	case schedule.Submit:
+		return a.submit(ctx, task.Generation)
+	case schedule.Recover:
+		return a.recover(ctx, task.Generation)
+	default:
+		return a.settle(ctx, task)
+	}
+}

@@ -1,0 +1,199 @@
+// Package runner is the only package that acts. For each miner it looks at
+// how things are, lets schedule.Plan say what should be in progress, and makes
+// it so: what is planned and not running is started, what is running and no
+// longer planned is cancelled. Every action ends in one transaction of the
+// store, and its completion is no more than a reason to plan again.
+//
+// Each miner has a loop of its own, so that nothing that happens to one
+// delays another. A loop's state belongs to its goroutine.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// Config is what a Runner works with. All fields but the last three are required.
+type Config struct {
+	Heads      vigil.Heads
+	State      vigil.MinerState
+	Randomness vigil.Randomness
+	Sectors    vigil.SectorReader
+	Prover     vigil.Prover
+	Verifier   vigil.Verifier
+	Messager   vigil.Messager
+	Store      vigil.DutyStore
+	Miners     []abi.ActorID
+	Policy     schedule.Policy
+	Log        *slog.Logger
+
+	// Readers is how many sectors of a miner are read at once; 0 means 16.
+	Readers int
+	// ReadTimeout is how long one sector may take to read before it counts
+	// as not checked; 0 means 2 minutes.
+	ReadTimeout time.Duration
+	// Version is shown to people.
+	Version string
+}
+
+// Runner keeps miners proven. It is a vigil.StatusSource.
+type Runner struct {
+	cfg    Config
+	miners []*miner
+	board  board
+}
+
+// New checks the configuration and makes a Runner, which does nothing before Run.
+func New(cfg Config) (*Runner, error) {
+	if cfg.Heads == nil || cfg.State == nil || cfg.Randomness == nil || cfg.Sectors == nil || cfg.Prover == nil ||
+		cfg.Verifier == nil || cfg.Messager == nil || cfg.Store == nil || cfg.Log == nil {
+		return nil, errors.New("runner: every seam must be given")
+	}
+	if cfg.Readers == 0 {
+		cfg.Readers = 16
+	}
+	if cfg.ReadTimeout == 0 {
+		cfg.ReadTimeout = 2 * time.Minute
+	}
+	r := &Runner{cfg: cfg}
+	r.board.changed = make(chan struct{})
+	r.board.status.Version = cfg.Version
+	for _, id := range cfg.Miners {
+		r.miners = append(r.miners, newMiner(id, cfg, &r.board))
+	}
+	return r, nil
+}
+
+// Nudge makes every miner plan again soon; it never blocks. What failed waits
+// for the next head or tick all the same.
+func (r *Runner) Nudge() {
+	for _, m := range r.miners {
+		offer(m.nudge, struct{}{})
+	}
+}
+
+// Run works until ctx ends, and returns when everything it started has ended.
+func (r *Runner) Run(ctx context.Context) error {
+	network, err := r.network(ctx)
+	if err != nil {
+		return err
+	}
+	r.board.update(func(s *vigil.Status) { s.Network, s.Delay = network.Name, network.BlockDelay })
+	r.cfg.Log.Info("watching the chain", "network", network.Name, "version", uint(network.Version), "epoch_length", network.BlockDelay)
+
+	var loops sync.WaitGroup
+	for _, m := range r.miners {
+		loops.Go(func() { m.run(ctx, network.BlockDelay) })
+	}
+	r.watch(ctx, network.BlockDelay)
+	loops.Wait()
+	return nil
+}
+
+// network asks until a node answers: a daemon that was started before its
+// node must not give up.
+func (r *Runner) network(ctx context.Context) (vigil.Network, error) {
+	for {
+		network, err := r.cfg.Heads.Network(ctx)
+		if err == nil || ctx.Err() != nil {
+			return network, err
+		}
+		r.cfg.Log.Warn("the node does not answer; asking again", "error", err)
+		r.board.update(func(s *vigil.Status) { s.Problem = err.Error() })
+		select {
+		case <-ctx.Done():
+			return network, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// watch passes heads on to the miners until ctx ends. Heads are a hint: when
+// an epoch has passed without one, the node is asked, and the miners plan
+// again whatever it answers.
+func (r *Runner) watch(ctx context.Context, epoch time.Duration) {
+	heads := r.cfg.Heads.Watch(ctx)
+	answers := make(chan vigil.Head, 1)
+	ticker := time.NewTicker(epoch)
+	defer ticker.Stop()
+	var latest vigil.Head
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	silent := true
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case head, ok := <-heads:
+			if !ok {
+				heads = nil // the clock goes on without it
+				continue
+			}
+			silent, latest = false, head
+		case head := <-answers:
+			if head.Key == latest.Key {
+				continue
+			}
+			latest = head
+		case <-ticker.C:
+			if !silent {
+				silent = true
+				continue
+			}
+			asking.Go(func() { r.ask(ctx, epoch, answers) })
+		}
+		if latest.Key != "" {
+			r.pass(latest)
+		}
+	}
+}
+
+// ask asks the node for its head, and gives up when the next tick asks anew.
+func (r *Runner) ask(ctx context.Context, epoch time.Duration, answers chan vigil.Head) {
+	ctx, cancel := context.WithTimeout(ctx, max(epoch, time.Second))
+	defer cancel()
+	head, err := r.cfg.Heads.Head(ctx)
+	if err != nil {
+		if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			r.board.update(func(s *vigil.Status) { s.Problem = fmt.Sprintf("no head from the node: %v", err) })
+		}
+		return
+	}
+	offer(answers, head)
+}
+
+func (r *Runner) pass(head vigil.Head) {
+	r.board.update(func(s *vigil.Status) {
+		if s.HeadSeen.IsZero() || head.Epoch != s.Head {
+			s.HeadSeen, s.Problem = time.Now(), ""
+		}
+		s.Head, s.HeadTime = head.Epoch, head.Time
+	})
+	for _, m := range r.miners {
+		offer(m.heads, head)
+	}
+}
+
+// offer puts a value into a channel of capacity one in place of an older one.
+func offer[T any](c chan T, value T) {
+	for {
+		select {
+		case c <- value:
+			return
+		default:
+		}
+		select {
+		case <-c:
+		default:
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin"
+	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/proof"
+	cbg "github.com/whyrusleeping/cbor-gen"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/partition"
+)
+
+// submit hands the message of a stored proof to the messager. The proof is
+// compared with the chain and verified once more: an exit code of 0 is no
+// proof of acceptance, and a wrong proof is fined when somebody disputes it.
+func (a *action) submit(ctx context.Context, generation int) error {
+	proof, err := a.cfg.Store.Proof(ctx, a.duty.ID)
+	if errors.Is(err, vigil.ErrNotFound) {
+		return a.drop(ctx, "its proof is not in the store")
+	}
+	if err != nil {
+		return err
+	}
+	fits, err := a.fits(ctx, proof)
+	if err != nil {
+		return because(vigil.ReasonNotSent, err)
+	}
+	if !fits {
+		return a.drop(ctx, "the chain's sectors or challenge have changed since it was proved")
+	}
+	if err := a.verify(ctx, proof.Statement, proof.Bytes); err != nil {
+		return a.drop(ctx, err.Error())
+	}
+	request, commit, err := a.postRequest(ctx, proof, generation)
+	if err != nil {
+		return because(vigil.ReasonNotSent, err)
+	}
+	if err := a.push(ctx, request); err != nil {
+		return err
+	}
+	a.duty.State, a.duty.MessageID, a.duty.Commit = vigil.StateSubmitted, request.ID, commit
+	a.duty.Reason, a.duty.Problem = "", ""
+	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
+		return err
+	}
+	a.log.Info("submitted", "deadline", a.duty.Deadline.Index, "partitions", a.duty.Partitions, "epoch", a.head.Epoch, "close", a.duty.Deadline.Close)
+	return nil
+}
+
+// drop gives up a proof that no longer fits; the next plan makes another.
+func (a *action) drop(ctx context.Context, why string) error {
+	a.log.Warn("the proof is given up and made again", "why", why, "epoch", a.head.Epoch)
+	a.duty.State, a.duty.Problem = vigil.StateScheduled, why
+	return a.cfg.Store.DropProof(ctx, a.duty)
+}
+
+// push hands a request over. A conflict means that a message for the very
+// same statement exists: it is as good as this one.
+func (a *action) push(ctx context.Context, r vigil.MessageRequest) error {
+	_, err := a.cfg.Messager.Push(ctx, r)
+	var conflict *vigil.ConflictError
+	if err != nil && !errors.As(err, &conflict) {
+		return because(vigil.ReasonNotSent, fmt.Errorf("hand the message over: %w", err))
+	}
+	return nil
+}
+
+// postRequest builds SubmitWindowedPoSt. The post is tied to the fork by the
+// randomness of the challenge epoch, the deepest that the actor allows.
+func (a *action) postRequest(ctx context.Context, p vigil.Proof, generation int) (vigil.MessageRequest, string, error) {
+	deadline := a.duty.Deadline
+	commit, err := a.cfg.Randomness.Commit(ctx, deadline.Challenge, a.head.Key)
+	if err != nil {
+		return vigil.MessageRequest{}, "", fmt.Errorf("draw the commit randomness of epoch %d: %w", deadline.Challenge, err)
+	}
+	params := actor.SubmitWindowedPoStParams{
+		Deadline:         deadline.Index,
+		Proofs:           []proof.PoStProof{{PoStProof: p.Statement.ProofType, ProofBytes: p.Bytes}},
+		ChainCommitEpoch: deadline.Challenge,
+		ChainCommitRand:  commit[:],
+	}
+	for _, part := range p.Partitions {
+		params.Partitions = append(params.Partitions, actor.PoStPartition{Index: part.Index, Skipped: partition.Set(part.Skipped)})
+	}
+	tie := hex.EncodeToString(commit[:8])
+	id := fmt.Sprintf("%s#%d partitions=%v statement=%s commit=%s", a.duty.ID, generation, a.duty.Partitions, digest(p.Statement), tie)
+	r, err := a.request(ctx, id, builtin.MethodsMiner.SubmitWindowedPoSt, &params, deadline.Close)
+	return r, tie, err
+}
+
+// request addresses a call to the miner, from any address the chain lets act for it.
+func (a *action) request(ctx context.Context, id string, method abi.MethodNum, params cbg.CBORMarshaler, expires abi.ChainEpoch) (vigil.MessageRequest, error) {
+	var encoded bytes.Buffer
+	if err := params.MarshalCBOR(&encoded); err != nil {
+		return vigil.MessageRequest{}, fmt.Errorf("encode the parameters: %w", err)
+	}
+	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
+	if err != nil {
+		return vigil.MessageRequest{}, fmt.Errorf("read the miner's addresses: %w", err)
+	}
+	return vigil.MessageRequest{
+		ID:      id,
+		Duty:    a.duty.ID,
+		Expires: expires,
+		Senders: slices.Concat(info.Control, []address.Address{info.Worker, info.Owner}),
+		Call: vigil.Call{
+			To: vigil.MinerAddress(a.id), Method: method, Value: abi.NewTokenAmount(0), Params: encoded.Bytes(),
+		},
+	}, nil
+}
+
+// digest names a value in a message's ID.
+func digest(v any) string {
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		panic("unreachable: a statement always encodes: " + err.Error())
+	}
+	sum := sha256.Sum256(encoded)
+	return hex.EncodeToString(sum[:8])
+}
