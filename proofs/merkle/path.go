@@ -53,7 +53,7 @@ func (s Shape) LeafIndex(p *Path) uint64 {
 // Verify returns an error unless the path has the shape's form and its leaf
 // hashes to its root. It does not say that leaf or root are those one wants.
 func (s Shape) Verify(p *Path) error {
-	if err := s.checkForm(p); err != nil {
+	if err := s.CheckForm(p); err != nil {
 		return err
 	}
 	node := p.Leaf
@@ -66,7 +66,9 @@ func (s Shape) Verify(p *Path) error {
 	return nil
 }
 
-func (s Shape) checkForm(p *Path) error {
+// CheckForm returns an error unless the path has a level for each of Arities, with
+// its siblings and an index among them.
+func (s Shape) CheckForm(p *Path) error {
 	arities := s.Arities()
 	if len(p.Levels) != len(arities) {
 		return fmt.Errorf("path of %d levels, want %d", len(p.Levels), len(arities))

@@ -1,0 +1,157 @@
+package post
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/vigil-post/vigil/proofs/circuit"
+	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/merkle"
+)
+
+// Prover makes proofs of one form. It may be used concurrently if its kernels
+// may.
+type Prover struct {
+	config  Config
+	circuit *circuit.Circuit
+	key     *groth16.ProvingKey
+	groth   groth16.Prover
+}
+
+// NewProver takes a key, which must be one for the config's circuit, and the
+// kernels to compute with.
+func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover, error) {
+	built, err := circuit.New(c.Circuit())
+	if err != nil {
+		return nil, err
+	}
+	if have, want := key.Lengths(), built.Lengths(); have != want {
+		return nil, &groth16.WrongKeyError{Want: want, Have: have}
+	}
+	return &Prover{config: c, circuit: built, key: key, groth: groth}, nil
+}
+
+// Prove makes the proof of a statement from an encoded vanilla proof of each of
+// its sectors, in any order.
+func (p *Prover) Prove(ctx context.Context, s Statement, vanilla [][]byte) ([]byte, error) {
+	partitions, err := p.config.partitions(s)
+	if err != nil {
+		return nil, err
+	}
+	var proof []byte
+	for k, part := range partitions {
+		b, err := p.prove(ctx, part, vanilla)
+		if err != nil {
+			return nil, fmt.Errorf("partition %d: %w", k, err)
+		}
+		proof = append(proof, b...)
+	}
+	return proof, nil
+}
+
+// ProvePartition makes the k-th 192 bytes of the proof of a statement. It needs
+// the vanilla proofs of that partition's sectors only.
+func (p *Prover) ProvePartition(ctx context.Context, s Statement, vanilla [][]byte, k int) ([]byte, error) {
+	partitions, err := p.config.partitions(s)
+	if err != nil {
+		return nil, err
+	}
+	if k < 0 || k >= len(partitions) {
+		return nil, fmt.Errorf("partition %d of %d", k, len(partitions))
+	}
+	b, err := p.prove(ctx, partitions[k], vanilla)
+	if err != nil {
+		return nil, fmt.Errorf("partition %d: %w", k, err)
+	}
+	return b, nil
+}
+
+func (p *Prover) prove(ctx context.Context, part partition, vanilla [][]byte) ([]byte, error) {
+	witness, err := p.config.witness(part, vanilla)
+	if err != nil {
+		return nil, err
+	}
+	assignment, err := p.circuit.Assign(ctx, len(part.says), witness)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := p.groth.Prove(ctx, p.key, assignment)
+	if err != nil {
+		return nil, err
+	}
+	b := proof.Bytes()
+	return b[:], nil
+}
+
+// witness gives the i-th sector of a partition's circuit. The circuit checks
+// its hashes.
+func (c Config) witness(part partition, vanilla [][]byte) (func(i int) (*circuit.Sector, error), error) {
+	encoded, err := pick(part.sectors, vanilla)
+	if err != nil {
+		return nil, err
+	}
+	if c.Kind == Winning {
+		return c.winningWitness(part, encoded[0])
+	}
+	// Decoded when asked for: thousands of a large partition would fill memory.
+	return func(i int) (*circuit.Sector, error) {
+		v, err := c.decodeFor(part.sectors[i], encoded[i], part.says[i].Leaves)
+		if err != nil {
+			return nil, err
+		}
+		return circuitSector(v, v.Paths), nil
+	}, nil
+}
+
+// winningWitness makes a sector of each of the one sector's challenges.
+func (c Config) winningWitness(part partition, encoded []byte) (func(i int) (*circuit.Sector, error), error) {
+	var leaves []uint64
+	for _, s := range part.says {
+		leaves = append(leaves, s.Leaves...)
+	}
+	v, err := c.decodeFor(part.sectors[0], encoded, leaves)
+	if err != nil {
+		return nil, err
+	}
+	return func(i int) (*circuit.Sector, error) { return circuitSector(v, v.Paths[i:i+1]), nil }, nil
+}
+
+// decodeFor decodes the vanilla proof of a sector that must answer for leaves.
+func (c Config) decodeFor(sector Sector, encoded []byte, leaves []uint64) (*VanillaProof, error) {
+	v, err := c.DecodeVanilla(encoded)
+	if err != nil {
+		return nil, fmt.Errorf("sector %d: %w", sector.Number, err)
+	}
+	return v, c.answers(v, sector, leaves)
+}
+
+// pick finds the vanilla proof of each sector by the number at its head.
+func pick(sectors []Sector, vanilla [][]byte) ([][]byte, error) {
+	byNumber := make(map[uint64][]byte, len(vanilla))
+	for i, b := range vanilla {
+		if len(b) < 8 {
+			return nil, fmt.Errorf("vanilla proof %d has %d bytes", i, len(b))
+		}
+		byNumber[binary.LittleEndian.Uint64(b)] = b
+	}
+	picked := make([][]byte, len(sectors))
+	for i, s := range sectors {
+		if picked[i] = byNumber[s.Number]; picked[i] == nil {
+			return nil, fmt.Errorf("no vanilla proof of sector %d", s.Number)
+		}
+	}
+	return picked, nil
+}
+
+func circuitSector(v *VanillaProof, paths []merkle.Path) *circuit.Sector {
+	s := &circuit.Sector{CommC: v.CommC, CommRLast: v.CommRLast, CommR: v.CommR}
+	for i := range paths {
+		c := circuit.Challenge{Leaf: paths[i].Leaf}
+		for _, l := range paths[i].Levels {
+			c.Path = append(c.Path, circuit.Level{Index: int(l.Index), Siblings: l.Siblings})
+		}
+		s.Challenges = append(s.Challenges, c)
+	}
+	return s
+}
