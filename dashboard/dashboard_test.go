@@ -1,0 +1,424 @@
+package dashboard
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// fakeSource is a StatusSource that a test sets.
+type fakeSource struct {
+	mu      sync.Mutex // guards what follows
+	status  vigil.Status
+	changed chan struct{}
+}
+
+func newFake(s vigil.Status) *fakeSource {
+	return &fakeSource{status: s, changed: make(chan struct{})}
+}
+
+func (f *fakeSource) Status() vigil.Status {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.status
+}
+
+func (f *fakeSource) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changed
+}
+
+func (f *fakeSource) set(s vigil.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.status = s
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+const evil = `<script>alert("x")</script>`
+
+// network is a status without miners, at an epoch whose head was seen just now.
+func network(epoch abi.ChainEpoch) vigil.Status {
+	now := time.Now()
+	return vigil.Status{Version: "v0.1.0", Network: "localnet-devnet", Head: epoch, HeadTime: now, HeadSeen: now, Delay: 30 * time.Second}
+}
+
+// healthyMiner has sectors at every other deadline; the deadlines before the
+// current one are confirmed, the current one is submitted, the next one challenged.
+func healthyMiner(name string, epoch abi.ChainEpoch) vigil.MinerStatus {
+	start := epoch - epoch%2880
+	current := uint64(epoch-start) / 60
+	m := vigil.MinerStatus{Miner: name, Epoch: epoch}
+	for i := range uint64(48) {
+		open := start + abi.ChainEpoch(i)*60
+		if i < current {
+			open += 2880
+		}
+		d := vigil.DeadlineStatus{Deadline: deadlineAt(i, open)}
+		if i%5 != 3 {
+			d.Partitions, d.Sectors = 1+int(i%3), 2+(i%3)*2
+		}
+		switch {
+		case d.Partitions == 0:
+		case i < current:
+			d.Last = vigil.StateConfirmed
+		case i == current:
+			d.Last, d.Posted = vigil.StateSubmitted, 1
+			m.Current = d.Deadline
+		}
+		if i == current {
+			m.Current = d.Deadline
+		}
+		m.Deadlines = append(m.Deadlines, d)
+	}
+	m.Duties = []vigil.DutyStatus{
+		duty(name, m.Current.Plus(1), vigil.StateScheduled, "proving"),
+		duty(name, m.Current, vigil.StateSubmitted, "waiting for the chain"),
+		duty(name, m.Current.Plus(-1), vigil.StateConfirmed, ""),
+	}
+	m.Duties[1].Message, m.Duties[1].MessageIs = vigil.MessagePublished, "bafy2bzacedlsdjkfhskdjfhkjshdfkjhsdkjfhskjdfhkjshdfkjh"
+	m.Duties[2].Message, m.Duties[2].MessageIs = vigil.MessageConfirmed, "bafy2bzacecvkjwneoiuweoiruwoieuroiwueroiuweoiruwoeiruo"
+	return m
+}
+
+func deadlineAt(index uint64, open abi.ChainEpoch) vigil.Deadline {
+	return vigil.Deadline{Index: index, Count: 48, Challenge: open - 20, Open: open, Close: open + 60, FaultCutoff: open - 70}
+}
+
+func duty(miner string, at vigil.Deadline, state vigil.DutyState, running string) vigil.DutyStatus {
+	return vigil.DutyStatus{
+		Duty: fmt.Sprintf("%s/%d/0", miner, at.Open), Kind: vigil.KindPost, Deadline: at.Index, Open: at.Open, Close: at.Close, Running: running,
+		Row: vigil.Duty{Deadline: at, Partitions: []uint64{0, 1}, State: state},
+	}
+}
+
+// troubledMiner has all that can be wrong with one.
+func troubledMiner(name string, epoch abi.ChainEpoch) vigil.MinerStatus {
+	m := healthyMiner(name, epoch)
+	m.Problem = "read partitions of deadline 4: call node: connection refused " + evil
+	m.Bad = []vigil.BadSector{
+		{Number: 17, Cause: "sealed/s-t01000-17: no such file"},
+		{Number: 23, Cause: "cache/s-t01000-23/sc-02-data-tree-r-last.dat: the path does not lead to comm_r " + evil},
+	}
+	m.Duties[1].Row.Skipped = m.Bad
+	m.Duties[1].Row.Problem = "push message: the node's pool is full"
+	missed := duty(name, m.Current.Plus(-2), vigil.StateMissed, "")
+	missed.Row.Reason = vigil.ReasonNotIncluded
+	missed.Message = vigil.MessageExpired
+	recovery := duty(name, m.Current.Plus(3), vigil.StateConfirmed, "")
+	recovery.Kind, recovery.Row.Partitions, recovery.Row.Sectors = vigil.KindRecover, nil, []abi.SectorNumber{4, 5, 19}
+	recovery.Duty = fmt.Sprintf("%s/%d/recover/0", name, recovery.Open)
+	m.Duties = append(m.Duties, missed, recovery)
+	at := m.Current.Index
+	m.Deadlines[(at+46)%48].Last = vigil.StateMissed
+	m.Deadlines[(at+46)%48].Faulty = 4
+	m.Deadlines[(at+3)%48].Faulty, m.Deadlines[(at+3)%48].Recovering = 3, 3
+	return m
+}
+
+func states() map[string]vigil.Status {
+	const epoch = 1144209
+	healthy, trouble, many, silent := network(epoch), network(epoch), network(epoch), network(epoch)
+	healthy.Miners = []vigil.MinerStatus{healthyMiner("f01000", epoch)}
+	trouble.Problem = "write to the store: the disk is full"
+	trouble.Miners = []vigil.MinerStatus{troubledMiner("f01000", epoch), {Miner: "f02438", Problem: "no such actor"}}
+	for i := range 40 {
+		many.Miners = append(many.Miners, healthyMiner(fmt.Sprintf("f0%d", 1000+i), epoch+abi.ChainEpoch(i*40)))
+	}
+	many.Miners[7] = troubledMiner("f01007", epoch)
+	silent.Miners = healthy.Miners
+	silent.HeadSeen = time.Now().Add(-4 * time.Minute)
+	return map[string]vigil.Status{
+		"none": network(epoch), "healthy": healthy, "trouble": trouble, "many": many, "silent": silent, "starting": {Version: "v0.1.0"},
+	}
+}
+
+var showAt = flag.String("show", "", "serve the page on this address with made-up states, one after another at /?STATE")
+
+// TestShow lets a person look at the page: go test ./dashboard -run TestShow -show 127.0.0.1:8080 -timeout 1h
+func TestShow(t *testing.T) {
+	if *showAt == "" {
+		t.Skip("for people: give -show ADDRESS")
+	}
+	fake := newFake(states()["healthy"])
+	mux := http.NewServeMux()
+	mux.Handle("/", New(Config{Status: fake}))
+	mux.HandleFunc("POST /state/{name}", func(_ http.ResponseWriter, r *http.Request) {
+		fake.set(states()[r.PathValue("name")])
+	})
+	l, err := net.Listen("tcp", *showAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := Serve(ctx, l, mux); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, h http.Handler, target string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1"+target, nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestThePageSaysInEveryStateWhatMatters(t *testing.T) {
+	for _, c := range []struct {
+		state string
+		says  []string
+		never []string
+	}{
+		{"starting", []string{"no head yet", "no chain head has been seen yet", "No miner is configured"}, nil},
+		{"none", []string{"localnet-devnet", "1144209", "No miner is configured", "Nothing needs attention"}, []string{"Needs attention"}},
+		{"healthy", []string{
+			"f01000", "deadline 14 of 48, closes in 51 epochs (25 min 30 s)",
+			"deadline 14: submitted, open now, 3 partitions, 6 sectors, 1 of 3 posted",
+			"deadline 3: no sectors", "waiting for the chain", "published", "bafy2b…", "Nothing needs attention",
+		}, []string{"Needs attention", "cannot be read"}},
+		{"trouble", []string{
+			"Needs attention", "the disk is full", "was missed: not included", "no block took it before Close",
+			"sector 17", "no such file", "2 sectors cannot be read", "recover sectors 4, 5, 19", "connection refused",
+			"deadline 12: missed", "no such actor", "its deadlines have not been read yet", "pool is full",
+		}, []string{evil, "Nothing needs attention"}},
+		{"silent", []string{"no new chain head for 4 min", "no new chain head since epoch 1144209"}, nil},
+		{"many", []string{"40 miners", `href="#miner-f01039"`, `id="miner-f01039"`}, nil},
+	} {
+		t.Run(c.state, func(t *testing.T) {
+			r := get(t, New(Config{Status: newFake(states()[c.state])}), "/")
+			page := body(t, r)
+			if r.StatusCode != http.StatusOK {
+				t.Fatalf("status %d: %s", r.StatusCode, page)
+			}
+			for _, want := range c.says {
+				if !strings.Contains(page, want) {
+					t.Errorf("the page does not say %q", want)
+				}
+			}
+			for _, bad := range c.never {
+				if strings.Contains(page, bad) {
+					t.Errorf("the page has %q", bad)
+				}
+			}
+		})
+	}
+}
+
+func TestACellTellsThePresentWindowFromTheLast(t *testing.T) {
+	const epoch = 10_000
+	open, upcoming := deadlineAt(5, epoch-10), deadlineAt(9, epoch+500)
+	challenged := deadlineAt(6, epoch+10)
+	for _, c := range []struct {
+		sentence string
+		at       vigil.Deadline
+		last     vigil.DutyState
+		posted   int
+		duty     bool
+		want     string
+	}{
+		{"a closed deadline shows how it ended", upcoming, vigil.StateConfirmed, 0, false, "confirmed"},
+		{"a closed deadline without history is upcoming", upcoming, "", 0, false, "upcoming"},
+		{"an open deadline does not show yesterday's confirmation", open, vigil.StateConfirmed, 0, false, "scheduled"},
+		{"an open deadline shows its duty", open, vigil.StateProved, 0, true, "proved"},
+		{"a challenged deadline shows its duty", challenged, vigil.StateScheduled, 0, true, "scheduled"},
+		{"posted by someone else counts", open, "", 1, false, "submitted"},
+		{"a miss is shown until the next duty", open, vigil.StateMissed, 0, false, "missed"},
+	} {
+		m := vigil.MinerStatus{Epoch: epoch}
+		if c.duty {
+			m.Duties = []vigil.DutyStatus{duty("f01000", c.at, c.last, "")}
+		}
+		d := vigil.DeadlineStatus{Deadline: c.at, Partitions: 1, Sectors: 2, Posted: c.posted, Last: c.last}
+		if got := cellMark(d, m).Class; got != c.want {
+			t.Errorf("%s: %s, want %s", c.sentence, got, c.want)
+		}
+	}
+}
+
+func TestHealthFollowsTheHead(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		delay    time.Duration
+		silence  time.Duration
+		want     int
+	}{
+		{"a head just seen is healthy", 30 * time.Second, 0, 200},
+		{"two silent epochs are null rounds", 30 * time.Second, time.Minute, 200},
+		{"four silent epochs are not", 30 * time.Second, 2 * time.Minute, 503},
+		{"fast epochs get ten seconds", 100 * time.Millisecond, 9 * time.Second, 200},
+		{"and no more", 100 * time.Millisecond, 11 * time.Second, 503},
+	} {
+		s := network(100)
+		s.Delay, s.HeadSeen = c.delay, time.Now().Add(-c.silence)
+		if r := get(t, New(Config{Status: newFake(s)}), "/healthz"); r.StatusCode != c.want {
+			t.Errorf("%s: %d", c.sentence, r.StatusCode)
+		}
+	}
+	if r := get(t, New(Config{Status: newFake(vigil.Status{})}), "/healthz"); r.StatusCode != 503 {
+		t.Errorf("no head at all is healthy: %d", r.StatusCode)
+	}
+}
+
+func TestTheJSONIsTheStatus(t *testing.T) {
+	want := states()["trouble"]
+	r := get(t, New(Config{Status: newFake(want)}), "/api/status")
+	var got vigil.Status
+	if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Head != want.Head || len(got.Miners) != 2 || got.Miners[0].Bad[0] != want.Miners[0].Bad[0] || len(got.Miners[0].Deadlines) != 48 {
+		t.Errorf("got %+v", got)
+	}
+	if r.Header.Get("Content-Type") != "application/json" {
+		t.Error(r.Header)
+	}
+}
+
+func TestMetricsCountDutiesByState(t *testing.T) {
+	page := body(t, get(t, New(Config{Status: newFake(states()["trouble"])}), "/metrics"))
+	for _, want := range []string{
+		"vigil_head_epoch 1.144209e+06",
+		"vigil_head_age_seconds ",
+		`vigil_duties{kind="post",miner="f01000",state="missed"} 1`,
+		`vigil_duties{kind="post",miner="f02438",state="missed"} 0`,
+		`vigil_duties{kind="recover",miner="f01000",state="confirmed"} 1`,
+		`vigil_bad_sectors{miner="f01000"} 2`,
+		`vigil_faulty_sectors{miner="f01000"} 7`,
+		`vigil_miner_problem{miner="f02438"} 1`,
+		`vigil_info{network="localnet-devnet",version="v0.1.0"} 1`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+func TestOnlyOwnNamesAndReadingAreServed(t *testing.T) {
+	h := New(Config{Status: newFake(network(1)), Hosts: []string{"vigil.example"}})
+	for _, c := range []struct {
+		method, host, path string
+		want               int
+	}{
+		{"GET", "127.0.0.1:8080", "/", 200},
+		{"GET", "[::1]:8080", "/", 200},
+		{"GET", "localhost:8080", "/", 200},
+		{"GET", "Vigil.example", "/", 200},
+		{"GET", "elsewhere.example", "/api/status", 403},
+		{"GET", "localhost.elsewhere.example", "/", 403},
+		{"POST", "localhost", "/", 405},
+		{"DELETE", "localhost", "/api/status", 405},
+		{"GET", "localhost", "/assets/vigil.js", 200},
+		{"GET", "localhost", "/assets/page.html", 404},
+		{"GET", "localhost", "/../dashboard.go", 404},
+	} {
+		r := httptest.NewRequest(c.method, "/", nil)
+		r.Host, r.URL.Path = c.host, c.path
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want && !(c.want == 404 && w.Code/100 == 3) {
+			t.Errorf("%s %s%s: %d, want %d", c.method, c.host, c.path, w.Code, c.want)
+		}
+		if !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s %s: no security headers", c.method, c.path)
+		}
+	}
+}
+
+// An event stream gives the whole page first and then only what changed.
+func TestTheStreamSendsWhatChanged(t *testing.T) {
+	fake := newFake(states()["many"])
+	ctx, stop := context.WithCancel(t.Context())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- Serve(ctx, l, New(Config{Status: fake})) }()
+
+	r, err := http.Get("http://" + l.Addr().String() + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	events := bufio.NewReader(r.Body)
+	first := nextDelta(t, events)
+	if len(first.Parts) != 43 || len(first.Order) != 43 {
+		t.Fatalf("first event: %d parts, %d in order", len(first.Parts), len(first.Order))
+	}
+	next := fake.Status()
+	next.Miners = append([]vigil.MinerStatus(nil), next.Miners[1:]...)
+	next.Miners[3].Problem = evil
+	fake.set(next)
+	second := nextDelta(t, events)
+	for _, found := second.Parts["miner-f01004"]; !found; _, found = second.Parts["miner-f01004"] {
+		second = nextDelta(t, events) // the age of the head may have changed first
+	}
+	if len(second.Order) != 42 || len(second.Parts) > 4 {
+		t.Errorf("second event: %d parts, %d in order", len(second.Parts), len(second.Order))
+	}
+	if html := second.Parts["miner-f01004"]; strings.Contains(html, "<script") || !strings.Contains(html, "&lt;script") {
+		t.Errorf("not escaped: %s", html)
+	}
+
+	stop()
+	if err := <-served; err != nil {
+		t.Errorf("the end of the context is not a failure: %v", err)
+	}
+}
+
+func nextDelta(t *testing.T, events *bufio.Reader) delta {
+	t.Helper()
+	for {
+		line, err := events.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			var d delta
+			if err := json.Unmarshal([]byte(data), &d); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+	}
+}
+
+func TestDurationsHaveTwoUnitsAtMost(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 s", 100 * time.Millisecond: "100 ms", 30 * time.Second: "30 s", 90 * time.Second: "1 min 30 s", 2 * time.Hour: "2 h",
+		125 * time.Minute: "2 h 5 min", 50 * time.Hour: "2 d 2 h", 1500 * time.Millisecond: "1 s",
+	} {
+		if got := duration(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}

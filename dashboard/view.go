@@ -1,0 +1,454 @@
+package dashboard
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// What follows turns a vigil.Status into the words of the page. It is pure:
+// the same status at the same time gives the same page.
+
+// mark is a state as the page shows it: a word and a sign, so that no state
+// is told by colour alone, and a class for the colour.
+type mark struct{ Class, Sign, Word string }
+
+var (
+	markEmpty     = mark{"empty", "·", "no sectors"}
+	markUpcoming  = mark{"upcoming", "", "upcoming"}
+	markScheduled = mark{"scheduled", "…", "scheduled"}
+	markProved    = mark{"proved", "◐", "proved"}
+	markSubmitted = mark{"submitted", "↑", "submitted"}
+	markConfirmed = mark{"confirmed", "✓", "confirmed"}
+	markMissed    = mark{"missed", "✕", "missed"}
+	markReplaced  = mark{"replaced", "⇢", "replaced"}
+)
+
+// legend is the order in which the states are explained.
+var legend = []mark{markEmpty, markUpcoming, markScheduled, markProved, markSubmitted, markConfirmed, markMissed}
+
+func markOf(state vigil.DutyState) mark {
+	switch state {
+	case vigil.StateScheduled:
+		return markScheduled
+	case vigil.StateProved:
+		return markProved
+	case vigil.StateSubmitted:
+		return markSubmitted
+	case vigil.StateConfirmed:
+		return markConfirmed
+	case vigil.StateMissed:
+		return markMissed
+	case vigil.StateReplaced:
+		return markReplaced
+	}
+	return markUpcoming
+}
+
+// headView is the line at the top.
+type headView struct {
+	Network, Version string
+	Epoch            string
+	Seen             string // how long ago the head was learnt of
+	Delay            string
+	Problem          string // why nothing below can be trusted, or nothing
+}
+
+// alarmView is something a human must look at.
+type alarmView struct{ Where, Link, What string }
+
+type minerView struct {
+	Miner     string
+	Anchor    string
+	ReadAt    string
+	Current   string // the open deadline in words
+	Summary   string
+	Worst     mark
+	Cells     []cellView
+	Legend    []mark
+	Duties    []dutyView
+	Bad       []vigil.BadSector
+	Problem   string
+	Faulty    uint64
+	Recovered uint64
+	Sectors   uint64
+}
+
+// cellView is one of the 48.
+type cellView struct {
+	mark
+	Index      uint64
+	Phase      string // open, challenged or nothing
+	PhaseWord  string
+	When       string
+	Partitions int
+	Posted     int
+	Sectors    uint64
+	Faulty     uint64
+	Recovering uint64
+	Label      string // all of it in a sentence
+}
+
+type dutyView struct {
+	mark
+	ID         string
+	Kind       string
+	Deadline   uint64
+	What       string // partitions 0, 1 or sectors 4, 5
+	When       string
+	Over       bool
+	Running    string
+	Message    string
+	MessageCID string
+	Skipped    []vigil.BadSector
+	Problem    string
+	Reason     vigil.Reason
+}
+
+func viewHead(s vigil.Status, now time.Time) headView {
+	v := headView{
+		Network: cmp.Or(s.Network, "not known yet"),
+		Version: s.Version,
+		Epoch:   "–",
+		Seen:    "no head yet",
+		Delay:   duration(s.Delay),
+		Problem: headProblem(s, now),
+	}
+	if !s.HeadSeen.IsZero() {
+		v.Epoch = strconv.FormatInt(int64(s.Head), 10)
+		v.Seen = "seen " + age(now.Sub(s.HeadSeen)) + " ago"
+	}
+	return v
+}
+
+// headProblem says that the chain has been silent for more than three epochs
+// and more than ten seconds, so that what is shown may be old; or nothing.
+func headProblem(s vigil.Status, now time.Time) string {
+	if s.HeadSeen.IsZero() {
+		return "no chain head has been seen yet"
+	}
+	silence := now.Sub(s.HeadSeen)
+	if silence > 3*s.Delay && silence > 10*time.Second {
+		return fmt.Sprintf("no new chain head for %s: what is shown below is as old", age(silence))
+	}
+	return ""
+}
+
+// viewAlarms lists what needs a human, the most general first.
+func viewAlarms(s vigil.Status, now time.Time) []alarmView {
+	var alarms []alarmView
+	add := func(where, link, what string) { alarms = append(alarms, alarmView{where, link, what}) }
+	if problem := headProblem(s, now); problem != "" {
+		// The age stays out of it: an alarm that changes every second is read aloud every second.
+		if s.HeadSeen.IsZero() {
+			add("chain", "", "no chain head has been seen yet")
+		} else {
+			add("chain", "", fmt.Sprintf("no new chain head since epoch %d", s.Head))
+		}
+	}
+	if s.Problem != "" {
+		add("daemon", "", s.Problem)
+	}
+	for _, m := range s.Miners {
+		link := "#" + anchor(m.Miner)
+		if m.Problem != "" {
+			add(m.Miner, link, m.Problem)
+		}
+		for _, d := range m.Duties {
+			if d.Row.State == vigil.StateMissed {
+				add(m.Miner, link, missedSentence(d))
+			}
+		}
+		if n := len(m.Bad); n > 0 {
+			add(m.Miner, link, count(n, "sector")+" cannot be read")
+		}
+	}
+	return alarms
+}
+
+func missedSentence(d vigil.DutyStatus) string {
+	kind := "the proof of"
+	if d.Kind == vigil.KindRecover {
+		kind = "the recovery at"
+	}
+	sentence := fmt.Sprintf("%s deadline %d (epoch %d) was missed", kind, d.Deadline, d.Open)
+	if d.Row.Reason != "" {
+		sentence += ": " + strings.ReplaceAll(string(d.Row.Reason), "_", " ")
+	}
+	return sentence
+}
+
+func viewMiner(m vigil.MinerStatus, s vigil.Status) minerView {
+	v := minerView{
+		Miner:   m.Miner,
+		Anchor:  anchor(m.Miner),
+		ReadAt:  fmt.Sprintf("epoch %d", m.Epoch),
+		Current: currentSentence(m, s.Delay),
+		Legend:  legend,
+		Bad:     m.Bad,
+		Problem: m.Problem,
+	}
+	for _, d := range m.Deadlines {
+		v.Cells = append(v.Cells, viewCell(d, m, s.Delay))
+		v.Sectors += d.Sectors
+		v.Faulty += d.Faulty
+		v.Recovered += d.Recovering
+	}
+	for _, d := range m.Duties {
+		v.Duties = append(v.Duties, viewDuty(d, m.Epoch, s.Delay))
+	}
+	v.Worst, v.Summary = summary(m, v.Sectors)
+	return v
+}
+
+func currentSentence(m vigil.MinerStatus, delay time.Duration) string {
+	if m.Current.Count == 0 {
+		return "its deadlines have not been read yet"
+	}
+	return fmt.Sprintf("deadline %d of %d, %s", m.Current.Index, m.Current.Count, when(m.Current.Open, m.Current.Close, m.Epoch, delay))
+}
+
+// summary is a miner in a few words, with the mark that is most worth seeing.
+func summary(m vigil.MinerStatus, sectors uint64) (mark, string) {
+	states := map[vigil.DutyState]int{}
+	for _, d := range m.Duties {
+		states[d.Row.State]++
+	}
+	open := states[vigil.StateScheduled] + states[vigil.StateProved] + states[vigil.StateSubmitted]
+	parts := []string{count(int(sectors), "sector")}
+	worst := markUpcoming
+	if m.Problem != "" {
+		worst = markMissed
+		parts = append(parts, "it has a problem")
+	}
+	if n := states[vigil.StateConfirmed]; n > 0 {
+		worst = worse(worst, markConfirmed)
+		parts = append(parts, fmt.Sprintf("%d confirmed", n))
+	}
+	if open > 0 {
+		worst = worse(worst, markScheduled)
+		parts = append(parts, fmt.Sprintf("%d in progress", open))
+	}
+	if n := states[vigil.StateMissed]; n > 0 {
+		worst = markMissed
+		parts = append(parts, fmt.Sprintf("%d missed", n))
+	}
+	if n := len(m.Bad); n > 0 {
+		worst = markMissed
+		parts = append(parts, count(n, "bad sector"))
+	}
+	return worst, strings.Join(parts, ", ")
+}
+
+// worse keeps a miss, whatever else is true.
+func worse(worst, next mark) mark {
+	if worst == markMissed {
+		return worst
+	}
+	return next
+}
+
+func viewCell(d vigil.DeadlineStatus, m vigil.MinerStatus, delay time.Duration) cellView {
+	v := cellView{
+		mark:       cellMark(d, m),
+		Index:      d.Deadline.Index,
+		When:       when(d.Deadline.Open, d.Deadline.Close, m.Epoch, delay),
+		Partitions: d.Partitions,
+		Posted:     d.Posted,
+		Sectors:    d.Sectors,
+		Faulty:     d.Faulty,
+		Recovering: d.Recovering,
+	}
+	v.Phase, v.PhaseWord = phase(d.Deadline, m.Epoch)
+	v.Label = cellLabel(v)
+	return v
+}
+
+func phase(d vigil.Deadline, epoch abi.ChainEpoch) (class, word string) {
+	switch {
+	case d.Count == 0:
+		return "", ""
+	case d.IsOpen(epoch):
+		return "open", "open now"
+	case d.Challenge <= epoch && epoch < d.Open:
+		return "challenged", "challenged"
+	}
+	return "", ""
+}
+
+// cellMark is how the deadline stands: while it is challenged or open, its
+// present occurrence; else how the last one ended.
+func cellMark(d vigil.DeadlineStatus, m vigil.MinerStatus) mark {
+	if d.Partitions == 0 && d.Sectors == 0 {
+		return markEmpty
+	}
+	running, _ := phase(d.Deadline, m.Epoch)
+	if running == "" || d.Last == vigil.StateMissed {
+		return markOf(d.Last)
+	}
+	if d.Partitions > 0 && d.Posted >= d.Partitions && !d.Last.Final() {
+		return markSubmitted
+	}
+	ofNow := func(duty vigil.DutyStatus) bool {
+		return duty.Kind == vigil.KindPost && duty.Deadline == d.Deadline.Index && duty.Open == d.Deadline.Open
+	}
+	if slices.ContainsFunc(m.Duties, ofNow) {
+		return markOf(d.Last)
+	}
+	return markScheduled
+}
+
+func cellLabel(v cellView) string {
+	if v.Class == markEmpty.Class {
+		return strings.Join(nonEmpty(fmt.Sprintf("deadline %d: no sectors", v.Index), v.PhaseWord), ", ")
+	}
+	parts := nonEmpty(
+		fmt.Sprintf("deadline %d: %s", v.Index, v.Word),
+		v.PhaseWord,
+		count(v.Partitions, "partition"),
+		count(int(v.Sectors), "sector"),
+	)
+	if v.Phase == "open" {
+		parts = append(parts, fmt.Sprintf("%d of %d posted", v.Posted, v.Partitions))
+	}
+	if v.Faulty > 0 {
+		parts = append(parts, fmt.Sprintf("%d faulty, %d of them recovering", v.Faulty, v.Recovering))
+	}
+	return strings.Join(append(parts, v.When), ", ")
+}
+
+func viewDuty(d vigil.DutyStatus, epoch abi.ChainEpoch, delay time.Duration) dutyView {
+	return dutyView{
+		mark:       markOf(d.Row.State),
+		ID:         d.Duty,
+		Kind:       string(d.Kind),
+		Deadline:   d.Deadline,
+		What:       dutyWhat(d.Row, d.Kind),
+		When:       when(d.Open, d.Close, epoch, delay),
+		Over:       d.Row.State.Final(),
+		Running:    d.Running,
+		Message:    string(d.Message),
+		MessageCID: d.MessageIs,
+		Skipped:    d.Row.Skipped,
+		Problem:    d.Row.Problem,
+		Reason:     d.Row.Reason,
+	}
+}
+
+// meaning explains a reason and says what to do about it.
+func meaning(reason vigil.Reason) string {
+	for _, r := range vigil.Reasons {
+		if r.Reason == reason {
+			return r.Meaning + " " + r.Advice
+		}
+	}
+	return ""
+}
+
+func dutyWhat(d vigil.Duty, kind vigil.DutyKind) string {
+	if kind == vigil.KindRecover {
+		return "recover " + plural(len(d.Sectors), "sector") + " " + listOf(d.Sectors)
+	}
+	return plural(len(d.Partitions), "partition") + " " + listOf(d.Partitions)
+}
+
+// listOf names up to twelve numbers and counts the rest.
+func listOf[T ~uint64](numbers []T) string {
+	const most = 12
+	var words []string
+	for i, n := range numbers {
+		if i == most {
+			words = append(words, fmt.Sprintf("and %d more", len(numbers)-most))
+			break
+		}
+		words = append(words, strconv.FormatUint(uint64(n), 10))
+	}
+	return strings.Join(words, ", ")
+}
+
+// when says how far a window is away, in epochs and in time.
+func when(opens, closes, epoch abi.ChainEpoch, delay time.Duration) string {
+	in := func(epochs abi.ChainEpoch) string {
+		text := count(int(epochs), "epoch")
+		if delay > 0 {
+			text += " (" + duration(time.Duration(epochs)*delay) + ")"
+		}
+		return text
+	}
+	switch {
+	case epoch < opens:
+		return "opens in " + in(opens-epoch)
+	case epoch < closes:
+		return "closes in " + in(closes-epoch)
+	}
+	return "closed " + in(epoch-closes) + " ago"
+}
+
+// age is a duration in whole seconds, so that the page changes once a second at most.
+func age(d time.Duration) string { return duration(max(d, 0).Truncate(time.Second)) }
+
+// duration is a duration in its two largest units.
+func duration(d time.Duration) string {
+	switch {
+	case d < time.Second && d%time.Second != 0:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return twoUnits(int(d.Minutes()), "min", int(d.Seconds())%60, "s")
+	case d < 48*time.Hour:
+		return twoUnits(int(d.Hours()), "h", int(d.Minutes())%60, "min")
+	}
+	return twoUnits(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
+}
+
+func twoUnits(large int, largeUnit string, small int, smallUnit string) string {
+	if small == 0 {
+		return fmt.Sprintf("%d %s", large, largeUnit)
+	}
+	return fmt.Sprintf("%d %s %d %s", large, largeUnit, small, smallUnit)
+}
+
+func count(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun)) }
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return noun
+	}
+	return noun + "s"
+}
+
+func nonEmpty(words ...string) []string {
+	return slices.DeleteFunc(words, func(w string) bool { return w == "" })
+}
+
+// anchor is a miner's name as an element's id: letters and digits only.
+func anchor(miner string) string {
+	return "miner-" + strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '-'
+	}, miner)
+}
+
+func shortCID(cid string) string {
+	if len(cid) <= 16 {
+		return cid
+	}
+	return cid[:6] + "…" + cid[len(cid)-6:]
+}
+
+// A page names so many bad sectors of a duty or a miner; a broken disk can have thousands.
+const mostSectors = 50
+
+func firstSectors(bad []vigil.BadSector) []vigil.BadSector { return bad[:min(len(bad), mostSectors)] }
+
+func restOfSectors(bad []vigil.BadSector) int { return len(bad) - len(firstSectors(bad)) }
