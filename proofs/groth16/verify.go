@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc"
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
@@ -126,7 +127,8 @@ func (k *PreparedKey) holds(as []bls12381.G1Affine, bs []bls12381.G2Affine, scal
 	if err != nil {
 		return false, fmt.Errorf("pair A with B: %w", err)
 	}
-	right, err := bls12381.MillerLoopFixedQ([]bls12381.G1Affine{sum, c}, k.fixed)
+	// MillerLoopFixedQ (gnark-crypto v0.22.0) spoils the lines it is given.
+	right, err := bls12381.MillerLoopFixedQ([]bls12381.G1Affine{sum, c}, slices.Clone(k.fixed))
 	if err != nil {
 		return false, fmt.Errorf("pair the inputs and C: %w", err)
 	}

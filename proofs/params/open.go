@@ -1,0 +1,84 @@
+package params
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/vigil-post/vigil/proofs/groth16"
+)
+
+// Key is a proving key in a mapped file. Its points may be read until Close.
+// The file must not be shortened while it is open: the system ends a process
+// that reads where a mapped file no longer is. Files that this package writes
+// are never changed in place.
+type Key struct {
+	*groth16.ProvingKey
+	unmap func() error
+}
+
+// Open maps a `.params` file and checks that it is whole and a key with the
+// given lengths, that is for the expected circuit. A file for another circuit is
+// a groth16.WrongKeyError. The digest is not checked.
+func Open(path string, want groth16.Lengths) (*Key, error) {
+	k, err := open(path, want)
+	if err != nil {
+		return nil, fmt.Errorf("open proving key %s: %w", path, err)
+	}
+	return k, nil
+}
+
+func open(path string, want groth16.Lengths) (*Key, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, unmap, err := mapFile(f)
+	if err != nil {
+		return nil, err
+	}
+	pk, err := groth16.ParseProvingKey(data)
+	if err == nil && pk.Lengths() != want {
+		err = &groth16.WrongKeyError{Want: want, Have: pk.Lengths()}
+	}
+	if err != nil {
+		_ = unmap()
+		return nil, err
+	}
+	return &Key{ProvingKey: pk, unmap: unmap}, nil
+}
+
+// Close ends the mapping; the key must not be used afterwards.
+func (k *Key) Close() error {
+	k.ProvingKey = nil
+	return k.unmap()
+}
+
+// OpenVK reads a `.vk` file and checks all its points and that it has the
+// inputs of the expected circuit.
+func OpenVK(path string, want groth16.Lengths) (*groth16.VerifyingKey, error) {
+	k, err := openVK(path, want)
+	if err != nil {
+		return nil, fmt.Errorf("open verifying key %s: %w", path, err)
+	}
+	return k, nil
+}
+
+func openVK(path string, want groth16.Lengths) (*groth16.VerifyingKey, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// One byte more than the key may have tells a longer file apart without
+	// reading all of it, should it be a proving key.
+	data, err := io.ReadAll(io.LimitReader(f, want.VKSize()+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) != want.VKSize() {
+		return nil, fmt.Errorf("file is cut off or for another circuit: it does not have the %d bytes of a key with %d inputs", want.VKSize(), want.IC)
+	}
+	return groth16.ParseVerifyingKey(data)
+}
