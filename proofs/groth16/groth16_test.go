@@ -1,0 +1,424 @@
+package groth16
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/consensys/gnark-crypto/ecc"
+	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+)
+
+// zeros is a source of no randomness at all.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+func prove(t testing.TB, p Prover, k *ProvingKey, w *Assignment) Proof {
+	t.Helper()
+	proof, err := p.Prove(t.Context(), k, w)
+	check(t, err)
+	return proof
+}
+
+func TestWhatIsProvenVerifiesAndNothingElse(t *testing.T) {
+	for _, n := range []toy{1, 2, 7, 40} {
+		k, vk := n.key(t)
+		w := n.assign(3)
+		in := slices.Clone(w.Inputs[1:])
+		proof := prove(t, Prover{}, k, w)
+		if ok, err := vk.Verify(in, &proof); !ok || err != nil {
+			t.Fatal(n, ok, err)
+		}
+		again := prove(t, Prover{}, k, n.assign(3))
+		if again == proof {
+			t.Error("two proofs of one assignment are equal: they are not blinded")
+		}
+		in[len(in)-1].SetUint64(1)
+		if ok, err := vk.Verify(in, &proof); ok || err != nil {
+			t.Error(n, ok, err)
+		}
+		for _, wrong := range [][]fr.Element{in[1:], append(in, fr.One())} {
+			if _, err := vk.Verify(wrong, &proof); !errors.Is(err, ErrInputCount) {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestEqualBlindingMakesEqualProofs(t *testing.T) {
+	n := toy(5)
+	k, vk := n.key(t)
+	p := Prover{Rand: zeros{}}
+	a, b := prove(t, p, k, n.assign(2)), prove(t, p, k, n.assign(2))
+	if a != b {
+		t.Error("they differ")
+	}
+	if ok, err := vk.Verify(n.assign(2).Inputs[1:], &a); !ok || err != nil {
+		t.Error(ok, err)
+	}
+}
+
+func TestABrokenConstraintIsNotProven(t *testing.T) {
+	n := toy(5)
+	k, _ := n.key(t)
+	for row := range n.Rows() {
+		w := n.assign(1)
+		w.C[row].SetUint64(12345)
+		if _, err := new(Prover).Prove(t.Context(), k, w); !errors.Is(err, ErrUnsatisfied) {
+			t.Errorf("row %d: %v", row, err)
+		}
+	}
+}
+
+func TestAKeyForAnotherCircuitIsRefused(t *testing.T) {
+	k, _ := toy(2).key(t)
+	var wrong *WrongKeyError
+	if _, err := new(Prover).Prove(t.Context(), k, toy(3).assign(1)); !errors.As(err, &wrong) {
+		t.Error(err)
+	}
+}
+
+func TestACancelledProofEnds(t *testing.T) {
+	n := toy(2)
+	k, _ := n.key(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := new(Prover).Prove(ctx, k, n.assign(1)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	p := Prover{Multiexp: &cancelling{cancel: cancel}}
+	if _, err := p.Prove(ctx, k, n.assign(1)); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// cancelling ends the proof in its first sum.
+type cancelling struct {
+	Portable
+	cancel func()
+}
+
+func (c *cancelling) G1(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G1Jac, error) {
+	c.cancel()
+	return c.Portable.G1(ctx, points, scalars)
+}
+
+func TestABatchHoldsIfAndOnlyIfEachProofDoes(t *testing.T) {
+	n := toy(3)
+	k, vk := n.key(t)
+	var inputs [][]fr.Element
+	var proofs []Proof
+	for i := range 4 {
+		w := n.assign(uint64(10 * i))
+		inputs = append(inputs, slices.Clone(w.Inputs[1:]))
+		proofs = append(proofs, prove(t, Prover{}, k, w))
+	}
+	for size := 1; size <= 4; size++ {
+		if ok, err := vk.VerifyBatch(inputs[:size], proofs[:size]); !ok || err != nil {
+			t.Error(size, ok, err)
+		}
+	}
+	for name, spoil := range map[string]func(){
+		"two proofs exchanged":   func() { proofs[0], proofs[3] = proofs[3], proofs[0] },
+		"one C of another proof": func() { proofs[1].C = proofs[2].C },
+		"one input changed":      func() { inputs[2] = slices.Clone(inputs[2]); inputs[2][1].SetUint64(1) },
+		"A and B of one negated": func() { proofs[1].A.Neg(&proofs[1].A) },
+	} {
+		ins, ps := slices.Clone(inputs), slices.Clone(proofs)
+		spoil()
+		if ok, err := vk.VerifyBatch(inputs, proofs); ok || err != nil {
+			t.Error(name, ok, err)
+		}
+		inputs, proofs = ins, ps
+	}
+	if _, err := vk.VerifyBatch(inputs[1:], proofs); !errors.Is(err, ErrInputCount) {
+		t.Error(err)
+	}
+	if _, err := vk.VerifyBatch(nil, nil); err == nil {
+		t.Error("an empty batch was answered")
+	}
+	inputs[3] = inputs[3][1:]
+	if _, err := vk.VerifyBatch(inputs, proofs); !errors.Is(err, ErrInputCount) {
+		t.Error(err)
+	}
+}
+
+func TestErrorsOfTwoProofsDoNotCancelOut(t *testing.T) {
+	// C of one proof moved by D and of the other by -D: their plain sum stays.
+	n := toy(3)
+	k, vk := n.key(t)
+	var inputs [][]fr.Element
+	var proofs []Proof
+	for i := range 2 {
+		w := n.assign(uint64(10 * i))
+		inputs = append(inputs, slices.Clone(w.Inputs[1:]))
+		proofs = append(proofs, prove(t, Prover{}, k, w))
+	}
+	_, _, d, _ := bls12381.Generators()
+	proofs[0].C.Add(&proofs[0].C, &d)
+	proofs[1].C.Sub(&proofs[1].C, &d)
+	if ok, err := vk.VerifyBatch(inputs, proofs); ok || err != nil {
+		t.Error(ok, err)
+	}
+}
+
+func TestProofsHaveOneEncoding(t *testing.T) {
+	n := toy(1)
+	k, _ := n.key(t)
+	proof := prove(t, Prover{}, k, n.assign(1))
+	good := proof.Bytes()
+	back, err := ParseProof(good[:])
+	check(t, err)
+	if back != proof {
+		t.Error("decoded as another proof")
+	}
+	p := k.AlphaG1.RawBytes()
+	for name, b := range map[string][]byte{
+		"short":            good[1:],
+		"long":             append(good[:], 0),
+		"empty":            nil,
+		"A uncompressed":   with(good, 0, good[0]&^0x80),
+		"B uncompressed":   with(good, 48, good[48]&^0x80),
+		"A infinite":       withAll(good, 0, append([]byte{0xc0}, make([]byte, 47)...)),
+		"B infinite":       withAll(good, 48, append([]byte{0xc0}, make([]byte, 95)...)),
+		"C infinite":       withAll(good, 144, append([]byte{0xc0}, make([]byte, 47)...)),
+		"A uncompressed x": withAll(good, 0, p[:]),
+		"A too big":        withAll(good, 0, append([]byte{0x9f}, bytes.Repeat([]byte{0xff}, 47)...)),
+	} {
+		if _, err := ParseProof(b); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func with(b [ProofSize]byte, i int, v byte) []byte {
+	b[i] = v
+	return b[:]
+}
+
+func withAll(b [ProofSize]byte, i int, v []byte) []byte {
+	copy(b[i:], v)
+	return b[:]
+}
+
+func TestPointsOutsideTheSubgroupAreRefused(t *testing.T) {
+	// A point on the curve that no one asked to be in the subgroup.
+	var p bls12381.G1Affine
+	for i := byte(1); ; i++ {
+		b := append([]byte{0x80}, make([]byte, 47)...)
+		b[47] = i
+		q, err := onCurve(b)
+		if err == nil && !q.IsInSubGroup() {
+			p = q
+			break
+		}
+	}
+	n := toy(1)
+	k, _ := n.key(t)
+	proof := prove(t, Prover{}, k, n.assign(1))
+	proof.A = p
+	b := proof.Bytes()
+	if _, err := ParseProof(b[:]); err == nil {
+		t.Error("a proof with such a point was taken")
+	}
+	vk, err := k.VerifyingKey()
+	check(t, err)
+	vk.IC[1] = p
+	raw, err := vk.AppendBinary(nil)
+	check(t, err)
+	if _, err := ParseVerifyingKey(raw); !errors.Is(err, errSubgroup) {
+		t.Error(err)
+	}
+	vk.IC[1] = bls12381.G1Affine{X: p.X, Y: p.X}
+	raw, err = vk.AppendBinary(nil)
+	check(t, err)
+	if _, err := ParseVerifyingKey(raw); !errors.Is(err, errCurve) {
+		t.Error(err)
+	}
+}
+
+// onCurve decodes a compressed point without the check of the subgroup.
+func onCurve(b []byte) (p bls12381.G1Affine, err error) {
+	d := bls12381.NewDecoder(bytes.NewReader(b), bls12381.NoSubgroupChecks())
+	return p, d.Decode(&p)
+}
+
+func TestKeysAreReadAsTheyWereWritten(t *testing.T) {
+	n := toy(9)
+	k, _ := n.key(t)
+	var b bytes.Buffer
+	size, err := k.WriteTo(&b)
+	check(t, err)
+	if want := LengthsOf(n).ParamsSize(); size != want || int64(b.Len()) != want {
+		t.Errorf("%d bytes written, %d said, %d expected", b.Len(), size, want)
+	}
+	back, err := ParseProvingKey(b.Bytes())
+	check(t, err)
+	var again bytes.Buffer
+	_, err = back.WriteTo(&again)
+	check(t, err)
+	if !bytes.Equal(again.Bytes(), b.Bytes()) || back.Lengths() != LengthsOf(n) {
+		t.Error("the key changed")
+	}
+}
+
+func TestDamagedKeysAreRefused(t *testing.T) {
+	n := toy(9)
+	k, _ := n.key(t)
+	var buf bytes.Buffer
+	_, err := k.WriteTo(&buf)
+	check(t, err)
+	good := buf.Bytes()
+	for cut := 0; cut < len(good); cut += 1 + len(good)/97 {
+		if _, err := ParseProvingKey(good[:cut]); err == nil {
+			t.Errorf("cut off at %d of %d: taken", cut, len(good))
+		}
+	}
+	if _, err := ParseProvingKey(append(slices.Clone(good), 0)); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Error(err)
+	}
+	for _, at := range []int{0, 50, 97, 200, 400, 700, 863, 864, 867} {
+		bad := slices.Clone(good)
+		bad[at] ^= 1
+		if _, err := ParseProvingKey(bad); err == nil {
+			t.Errorf("bit flipped at %d: taken", at)
+		}
+	}
+	// A point of a vector is looked at when it is used.
+	bad, err := ParseProvingKey(slices.Clone(good))
+	check(t, err)
+	bad.H[0] |= 0x40
+	if _, err := new(Prover).Prove(t.Context(), bad, n.assign(1)); !errors.Is(err, errCoordinate) {
+		t.Error(err)
+	}
+}
+
+func TestQuotientIsTheTextbooks(t *testing.T) {
+	for _, m := range []int{2, 4, 8, 32} {
+		a, b, c := make([]fr.Element, m), make([]fr.Element, m), make([]fr.Element, m)
+		for i := range a {
+			a[i].MustSetRandom()
+			b[i].MustSetRandom()
+			c[i].Mul(&a[i], &b[i])
+		}
+		pa, pb, pc := interpolate(t, a), interpolate(t, b), interpolate(t, c)
+		h, err := quotient(t.Context(), new(PortableFFT), a, b, c, 0)
+		check(t, err)
+		// A(x) B(x) - C(x) = H(x) (x^m - 1) at a random x.
+		var x, left, right, v fr.Element
+		x.MustSetRandom()
+		left = at(pa, x)
+		v = at(pb, x)
+		left.Mul(&left, &v)
+		v = at(pc, x)
+		left.Sub(&left, &v)
+		one := fr.One()
+		v.Exp(x, big.NewInt(int64(m))).Sub(&v, &one)
+		right = at(h, x)
+		right.Mul(&right, &v)
+		if left != right {
+			t.Errorf("size %d: they differ", m)
+		}
+	}
+}
+
+// interpolate is the slow inverse transform.
+func interpolate(t *testing.T, values []fr.Element) []fr.Element {
+	m := uint64(len(values))
+	w, err := fr.Generator(m)
+	check(t, err)
+	w.Inverse(&w)
+	inv := fr.NewElement(m)
+	inv.Inverse(&inv)
+	out := make([]fr.Element, m)
+	x := fr.One()
+	for i := range out {
+		out[i] = at(values, x)
+		out[i].Mul(&out[i], &inv)
+		x.Mul(&x, &w)
+	}
+	return out
+}
+
+func at(p []fr.Element, x fr.Element) (y fr.Element) {
+	for _, c := range slices.Backward(p) {
+		y.Mul(&y, &x).Add(&y, &c)
+	}
+	return y
+}
+
+func TestSumsAreGnarkCryptos(t *testing.T) {
+	g := newGenerators()
+	const n = 300
+	raw1, raw2 := make([]byte, n*g1Size), make([]byte, n*g2Size)
+	scalars := make([]fr.Element, n)
+	points1, points2 := make([]bls12381.G1Affine, n), make([]bls12381.G2Affine, n)
+	for i := range n {
+		var x fr.Element
+		x.MustSetRandom()
+		scalars[i].MustSetRandom()
+		points1[i], points2[i] = g.g1.times(&x), g.g2.times(&x)
+		g.encodeG1(raw1[i*g1Size:], &x)
+		g.encodeG2(raw2[i*g2Size:], &x)
+		if i == 0 {
+			var slow bls12381.G1Affine
+			if slow.ScalarMultiplicationBase(x.BigInt(new(big.Int))); slow != points1[0] {
+				t.Fatal("fixed-base multiplication is wrong")
+			}
+		}
+	}
+	var want1 bls12381.G1Jac
+	var want2 bls12381.G2Jac
+	_, err := want1.MultiExp(points1, scalars, ecc.MultiExpConfig{})
+	check(t, err)
+	_, err = want2.MultiExp(points2, scalars, ecc.MultiExpConfig{})
+	check(t, err)
+	m := Portable{Workers: 3}
+	have1, err := m.G1(t.Context(), raw1, scalars)
+	check(t, err)
+	have2, err := m.G2(t.Context(), raw2, scalars)
+	check(t, err)
+	if !have1.Equal(&want1) || !have2.Equal(&want2) {
+		t.Error("they differ")
+	}
+}
+
+func TestPatternsGatherTheirMembersFromAnywhere(t *testing.T) {
+	p := Pattern{Period: 5, Repeats: 4, Members: []uint32{0, 2, 3}}
+	values := make([]fr.Element, p.Period*p.Repeats)
+	var want []fr.Element
+	for i := range values {
+		values[i].SetUint64(uint64(i))
+		if slices.Contains(p.Members, uint32(i%p.Period)) {
+			want = append(want, values[i])
+		}
+	}
+	for range 100 {
+		from := rand.IntN(p.Len())
+		dst := make([]fr.Element, rand.IntN(p.Len()-from+1))
+		if p.gather(dst, values, from); !slices.Equal(dst, want[from:from+len(dst)]) {
+			t.Fatalf("from %d, %d members: %v", from, len(dst), dst)
+		}
+	}
+}
+
+func FuzzParseProof(f *testing.F) {
+	f.Add(make([]byte, ProofSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ParseProof(b)
+		if err != nil {
+			return
+		}
+		if again := p.Bytes(); !bytes.Equal(again[:], b) {
+			t.Errorf("%x is encoded as %x", b, again)
+		}
+	})
+}
