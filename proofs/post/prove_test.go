@@ -1,0 +1,113 @@
+package post_test
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/post"
+)
+
+// TestProofsMadeHereVerifyUnderItsKeys proves filecoin-proofs' sectors with
+// filecoin-proofs' keys.
+func TestProofsMadeHereVerifyUnderItsKeys(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "oracle")
+	names := []string{"window-2k-1.2.0-3", "window-2k-1.0.0-01", "window-2k-1.0.0-01234", "window-16k-1.2.0-0", "window-32k-1.0.0-0"}
+	if testing.Short() {
+		names = names[:1]
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			c := readCases(t, filepath.Join(dir, "cases", name+".json"))[0]
+			cfg := c.config(t)
+			prover, done, err := post.OpenProver(cfg, filepath.Join(dir, "params"), groth16.Prover{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = done() }()
+			vanilla := c.vanilla()
+			slices.Reverse(vanilla)
+			proof := must(prover.Prove(t.Context(), c.statement(), vanilla))(t)
+			if len(proof) != cfg.ProofSize(len(c.Sectors)) {
+				t.Errorf("%d bytes, want %d", len(proof), cfg.ProofSize(len(c.Sectors)))
+			}
+			v := openKeys(dir).of(t, cfg)
+			if ok, err := v.Verify(c.statement(), proof); !ok || err != nil {
+				t.Errorf("%v, %v", ok, err)
+			}
+			other := c.statement()
+			other.Randomness[0] ^= 1
+			if ok, err := v.Verify(other, proof); ok || err != nil {
+				t.Errorf("under other randomness: %v, %v", ok, err)
+			}
+		})
+	}
+}
+
+func TestAPartitionProvedAloneTakesItsPlace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("proves")
+	}
+	dir := filepath.Join(fixtures(t), "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "window-2k-1.0.0-01234.json"))[0]
+	prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), groth16.Prover{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = done() }()
+	part := must(prover.ProvePartition(t.Context(), c.statement(), c.vanilla()[4:], 2))(t)
+	proof := append(bytes.Clone(c.Proof[:384]), part...)
+	if ok, err := openKeys(dir).of(t, c.config(t)).Verify(c.statement(), proof); !ok || err != nil {
+		t.Errorf("the last of three partitions: %v, %v", ok, err)
+	}
+	if _, err := prover.ProvePartition(t.Context(), c.statement(), c.vanilla(), 3); err == nil {
+		t.Error("a fourth partition of three")
+	}
+}
+
+func TestWhatCannotBeProvenIsRefused(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "window-2k-1.2.0-01.json"))[0]
+	prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), groth16.Prover{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = done() }()
+	for name, change := range map[string]func(*post.Statement, [][]byte) [][]byte{
+		"a vanilla proof missing":      func(_ *post.Statement, v [][]byte) [][]byte { return v[:1] },
+		"a vanilla proof cut off":      func(_ *post.Statement, v [][]byte) [][]byte { v[0] = v[0][:100]; return v },
+		"a vanilla proof of no bytes":  func(_ *post.Statement, v [][]byte) [][]byte { return append(v, nil) },
+		"other randomness":             func(s *post.Statement, v [][]byte) [][]byte { s.Randomness[0] ^= 1; return v },
+		"another comm_r on chain":      func(s *post.Statement, v [][]byte) [][]byte { s.Sectors[1].CommR[0] ^= 1; return v },
+		"randomness that is no number": func(s *post.Statement, v [][]byte) [][]byte { s.Randomness[31] = 0xff; return v },
+		"no sectors":                   func(s *post.Statement, v [][]byte) [][]byte { s.Sectors = nil; return v },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, v := c.statement(), c.vanilla()
+			for i := range v {
+				v[i] = bytes.Clone(v[i])
+			}
+			v = change(&s, v)
+			if _, err := prover.Prove(t.Context(), s, v); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	t.Run("a path that does not lead to the root", func(t *testing.T) {
+		v := c.vanilla()
+		v[1] = bytes.Clone(v[1])
+		v[1][56+4+64+8+8] ^= 1
+		if _, err := prover.Prove(t.Context(), c.statement(), v); !errors.Is(err, groth16.ErrUnsatisfied) {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("a key of another circuit", func(t *testing.T) {
+		var wrong *groth16.WrongKeyError
+		if _, err := post.NewProver(c.config(t), &groth16.ProvingKey{}, groth16.Prover{}); !errors.As(err, &wrong) {
+			t.Errorf("%v", err)
+		}
+	})
+}
