@@ -2,6 +2,7 @@ package circuit
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -67,6 +68,30 @@ func TestCountsAreThoseOfFilecoinProofs(t *testing.T) {
 				eq(t, "points B", l.B, tc.b)
 			}
 		})
+	}
+}
+
+func TestTheCircuitIsTheOneThatKeysExistFor(t *testing.T) {
+	// Digests of all rows in order, taken when proofs made with keys of
+	// filecoin-proofs for 8-0-0, 8-8-0 and 8-8-2 trees verified. Another
+	// digest means that every existing key has become useless.
+	for _, tc := range []struct {
+		shape Shape
+		want  string
+	}{
+		{Shape{2, 2, eights(2)}, "7d9ccc7974f9e68ebb6023ef08de0315b9140d654a2d93a8ed81b9459afa3b40"},
+		{Shape{1, 2, eights(2, 8, 2)}, "55c82d0aee0261ddb90045b8b35cb5fec86fcdc880743687024510596833fb37"},
+	} {
+		h := sha256.New()
+		mustNew(t, tc.shape).Each(func(a, b, c lc) {
+			for _, side := range []lc{a, b, c} {
+				fmt.Fprintln(h, len(side))
+				for _, term := range side {
+					fmt.Fprintln(h, term.Var.IsAux(), term.Var.Index(), term.Coeff.Bytes())
+				}
+			}
+		})
+		eq(t, fmt.Sprintf("digest of %+v", tc.shape), fmt.Sprintf("%x", h.Sum(nil)), tc.want)
 	}
 }
 

@@ -85,9 +85,9 @@ func (p *post) kind() params.Proof {
 	return params.Proof{Winning: p.Typ == "winning", SectorSize: p.SectorSize}
 }
 
-func load(t testing.TB, pattern string) []post {
+func load(t testing.TB, dir, pattern string) []post {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(oracle(t), pattern))
+	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases: ", pattern, err)
 	}
@@ -241,8 +241,8 @@ type keys struct {
 	vks      map[params.Proof]*groth16.PreparedKey
 }
 
-func openKeys(t testing.TB) *keys {
-	return &keys{filepath.Join(oracle(t), "params"), map[params.Proof]*circuit.Circuit{}, map[params.Proof]*groth16.PreparedKey{}}
+func openKeys(dir string) *keys {
+	return &keys{filepath.Join(dir, "params"), map[params.Proof]*circuit.Circuit{}, map[params.Proof]*groth16.PreparedKey{}}
 }
 
 func (k *keys) circuit(t testing.TB, p params.Proof) *circuit.Circuit {
@@ -319,9 +319,30 @@ func (k *keys) verify(t testing.TB, p *post) (bool, error) {
 	return batch, nil
 }
 
+// A case of filecoin-proofs that is small enough to keep here, so that these
+// are judged by it on every machine.
+const kept = "testdata/oracle"
+
+func TestTheKeptProofOfFilecoinProofsVerifies(t *testing.T) {
+	k := openKeys(kept)
+	p := load(t, kept, "cases/*.json")[0]
+	if ok, err := k.verify(t, &p); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+	p.Randomness[5] ^= 1
+	p.Challenges = nil
+	if ok, err := k.verify(t, &p); ok || err != nil {
+		t.Errorf("another randomness: %v, %v", ok, err)
+	}
+	c := k.circuit(t, p.kind())
+	sectors := p.provable(t, c.Shape())
+	_, err := c.Assign(t.Context(), len(sectors), at(sectors))
+	check(t, err)
+}
+
 func TestProofsOfFilecoinProofsVerify(t *testing.T) {
-	k := openKeys(t)
-	for _, p := range load(t, "cases/*.json") {
+	k := openKeys(oracle(t))
+	for _, p := range load(t, oracle(t), "cases/*.json") {
 		if ok, err := k.verify(t, &p); !ok || err != nil {
 			t.Errorf("%s: %v, %v", p.file, ok, err)
 		}
@@ -329,9 +350,9 @@ func TestProofsOfFilecoinProofsVerify(t *testing.T) {
 }
 
 func TestAlteredProofsAreAnsweredAsByFilecoinProofs(t *testing.T) {
-	k := openKeys(t)
+	k := openKeys(oracle(t))
 	answers := map[string]int{}
-	for _, p := range load(t, "mutated/*.json") {
+	for _, p := range load(t, oracle(t), "mutated/*.json") {
 		ok, err := k.verify(t, &p)
 		have := strconv.FormatBool(ok)
 		if err != nil {
@@ -347,8 +368,8 @@ func TestAlteredProofsAreAnsweredAsByFilecoinProofs(t *testing.T) {
 }
 
 func TestVanillaProofsOfFilecoinProofsSatisfyTheCircuit(t *testing.T) {
-	k := openKeys(t)
-	for _, p := range load(t, "cases/*.json") {
+	k := openKeys(oracle(t))
+	for _, p := range load(t, oracle(t), "cases/*.json") {
 		if len(p.Vanilla) == 0 {
 			continue // what lotus-miner sent, without its files
 		}
@@ -379,10 +400,10 @@ func at(sectors []circuit.Sector) func(i int) (*circuit.Sector, error) {
 }
 
 func TestProofsMadeWithKeysOfFilecoinProofsVerify(t *testing.T) {
-	k := openKeys(t)
+	k := openKeys(oracle(t))
 	for _, name := range []string{"window-2k-1.2.0-3", "window-16k-1.2.0-0", "window-32k-1.2.0-0"} {
 		t.Run(name, func(t *testing.T) {
-			p := load(t, "cases/"+name+".json")[0]
+			p := load(t, oracle(t), "cases/"+name+".json")[0]
 			c := k.circuit(t, p.kind())
 			sectors := p.provable(t, c.Shape())
 			n := min(len(sectors), c.Shape().Sectors)
@@ -408,7 +429,7 @@ func TestProofsMadeWithKeysOfFilecoinProofsVerify(t *testing.T) {
 }
 
 func TestAKeyOfFilecoinProofsIsWrittenAsItWasRead(t *testing.T) {
-	k := openKeys(t)
+	k := openKeys(oracle(t))
 	p := params.Proof{SectorSize: 2 << 10}
 	key := k.params(t, p)
 	name, err := p.ParamsFile()
@@ -433,8 +454,8 @@ func TestAKeyOfFilecoinProofsIsWrittenAsItWasRead(t *testing.T) {
 }
 
 func BenchmarkProve2KiB(b *testing.B) {
-	k := openKeys(b)
-	p := load(b, "cases/window-2k-1.2.0-01.json")[0]
+	k := openKeys(oracle(b))
+	p := load(b, oracle(b), "cases/window-2k-1.2.0-01.json")[0]
 	c := k.circuit(b, p.kind())
 	key := k.params(b, p.kind())
 	sectors := p.provable(b, c.Shape())
@@ -448,8 +469,8 @@ func BenchmarkProve2KiB(b *testing.B) {
 }
 
 func BenchmarkVerify2KiB(b *testing.B) {
-	k := openKeys(b)
-	p := load(b, "cases/window-2k-1.2.0-01.json")[0]
+	k := openKeys(oracle(b))
+	p := load(b, oracle(b), "cases/window-2k-1.2.0-01.json")[0]
 	for b.Loop() {
 		ok, err := k.verify(b, &p)
 		if !ok || err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr/fft"
+	"github.com/consensys/gnark-crypto/utils"
 )
 
 // FFT transforms vectors of 2^k values in place. The root of unity is
@@ -78,7 +79,7 @@ func reversedPowers(k int, g, factor fr.Element) fr.Vector {
 	for i := 1; i < len(v); i++ {
 		v[i].Mul(&v[i-1], &g)
 	}
-	fft.BitReverse(v)
+	utils.BitReverse(v)
 	return v
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
-	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr/fft"
+	"github.com/consensys/gnark-crypto/utils"
 )
 
 // ErrUnsatisfied says that the assignment breaks a constraint, so that no proof
@@ -53,12 +53,12 @@ func quotient(ctx context.Context, f FFT, a, b, c []fr.Element, workers int) ([]
 		}
 		a.Sub(c, a)
 	})
-	fft.BitReverse(a)
+	utils.BitReverse(a)
 	return a, checkDegree(a)
 }
 
-// checkDegree looks at the top coefficient: AB has degree 2m-2 at most, so it
-// is zero, unless C differs from AB somewhere on the domain.
+// checkDegree looks at the top coefficient of H. AB has degree 2m-2 at most, so
+// it is zero; a row in which C is not AB makes it something else.
 func checkDegree(h []fr.Element) error {
 	if !h[len(h)-1].IsZero() {
 		return ErrUnsatisfied
