@@ -1,0 +1,59 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/vigil-post/vigil"
+)
+
+// codeExecution is the code of a node's answer that a message would fail when executed.
+const codeExecution = 3
+
+// nodeError is what a node said instead of an answer.
+type nodeError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *nodeError) Error() string {
+	if e.Code == 1 { // "some error"
+		return e.Message
+	}
+	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
+}
+
+// refusal is why a node must not or cannot be used as long as nobody changes
+// anything; waiting does not help.
+type refusal struct{ text string }
+
+func (e *refusal) Error() string { return e.text }
+
+var neededPermission = regexp.MustCompile(`\(need '(\w+)'\)`)
+
+// explain turns what went wrong with a call into what its reader needs to know.
+func explain(method string, err error) error {
+	var said *nodeError
+	switch {
+	case !errors.As(err, &said):
+		return fmt.Errorf("%s: %w", method, err)
+	case strings.Contains(said.Message, "missing permission"):
+		need := "write"
+		if m := neededPermission.FindStringSubmatch(said.Message); m != nil {
+			need = m[1]
+		}
+		return fmt.Errorf("%s: the node's token lacks the permission %q: set one that has it (lotus auth create-token --perm %s): %w", method, need, need, err)
+	case said.Code == -32601:
+		return fmt.Errorf("%s: the node does not know this method: is it a full node, and is its API at %s meant: %w", method, defaultPath, err)
+	case strings.Contains(said.Message, "actor not found"):
+		return fmt.Errorf("%s: %w: %w", method, vigil.ErrNotFound, err)
+	}
+	return fmt.Errorf("%s: %w", method, err)
+}
+
+// unusable says that an answer came but is not what the method promises.
+func unusable(method, format string, args ...any) error {
+	return fmt.Errorf("%s: the node's answer is unusable: %w", method, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,148 @@
+package chain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/network"
+
+	"github.com/vigil-post/vigil"
+)
+
+// session is a connection that has shown what it is connected to, and is
+// subscribed to that node's heads.
+type session struct {
+	link    *link
+	network vigil.Network
+	pace    pace
+	head    vigil.Head // the latest known; only the keeping goroutine reads and writes it
+}
+
+// openSession connects, asks who is there, and subscribes.
+func (n *node) openSession(ctx context.Context) (*session, error) {
+	p := n.pace()
+	ctx, cancel := context.WithTimeout(ctx, p.attempt)
+	defer cancel()
+	l, err := dialLink(ctx, n.at, n.dial, p.quiet)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.introduce(ctx, l)
+	if err != nil {
+		l.close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("the node takes connections but did not answer within %s: %w", p.attempt, err)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (n *node) introduce(ctx context.Context, l *link) (*session, error) {
+	asked := named{l}
+	who, err := identify(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.accept(who); err != nil {
+		return nil, err
+	}
+	s := &session{link: l, network: who, pace: paceOf(who.BlockDelay, n.timeout)}
+	l.setQuiet(s.pace.quiet)
+	if _, err := ask[uint64](ctx, asked, "ChainNotify"); err != nil { // the channel's number: a link has one
+		return nil, err
+	}
+	s.head, err = headNow(ctx, asked)
+	return s, err
+}
+
+// named is a link whose errors name the method.
+type named struct{ link *link }
+
+func (n named) call(ctx context.Context, method string, params ...any) (json.RawMessage, error) {
+	raw, err := n.link.call(ctx, method, params...)
+	if err != nil {
+		return nil, explain(method, err)
+	}
+	return raw, nil
+}
+
+// identify asks a node for its network.
+func identify(ctx context.Context, c caller) (vigil.Network, error) {
+	name, err := ask[string](ctx, c, "StateNetworkName")
+	if err != nil {
+		return vigil.Network{}, err
+	}
+	switch name {
+	case "":
+		return vigil.Network{}, unusable("StateNetworkName", "the name is empty")
+	case "testnetnet": // mainnet's genesis has kept the name it was tested under
+		name = "mainnet"
+	}
+	version, err := ask[network.Version](ctx, c, "StateNetworkVersion", noKey)
+	if err != nil {
+		return vigil.Network{}, err
+	}
+	params, err := ask[networkParams](ctx, c, "StateGetNetworkParams")
+	if err != nil {
+		return vigil.Network{}, err
+	}
+	genesis := time.Unix(int64(params.GenesisTimestamp), 0)
+	if params.GenesisTimestamp == 0 { // older nodes do not say
+		if genesis, err = genesisTime(ctx, c); err != nil {
+			return vigil.Network{}, err
+		}
+	}
+	return vigil.Network{Name: name, Version: version, BlockDelay: params.delay(), Genesis: genesis}, nil
+}
+
+func genesisTime(ctx context.Context, c caller) (time.Time, error) {
+	t, err := ask[tipSet](ctx, c, "ChainGetGenesis")
+	if err != nil {
+		return time.Time{}, err
+	}
+	return t.head().Time, nil
+}
+
+func headNow(ctx context.Context, c caller) (vigil.Head, error) {
+	t, err := ask[tipSet](ctx, c, "ChainHead")
+	if err != nil {
+		return vigil.Head{}, err
+	}
+	return t.head(), nil
+}
+
+// headOf reads a value of the subscription. Values differ between nodes and
+// moments: one current tipset, reverts before applies, several applies in
+// either order. The highest tipset that is in the chain after it is the head;
+// where the value has none (only reverts), the node is asked.
+func (s *session) headOf(ctx context.Context, value json.RawMessage) (vigil.Head, error) {
+	var changes []*headChange
+	if err := json.Unmarshal(value, &changes); err != nil {
+		return vigil.Head{}, unusable("ChainNotify", "%w", err)
+	}
+	var head *tipSet
+	for _, c := range changes {
+		if c == nil || c.Val == nil {
+			return vigil.Head{}, unusable("ChainNotify", "a change without a tipset")
+		}
+		if err := c.Val.check(); err != nil {
+			return vigil.Head{}, unusable("ChainNotify", "%w", err)
+		}
+		if c.Type != "revert" && (head == nil || *c.Val.Height > *head.Height) {
+			head = c.Val
+		}
+	}
+	if head != nil {
+		return head.head(), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.pace.call)
+	defer cancel()
+	return headNow(ctx, named{s.link})
+}
+
+// errSilent is why a connection is left that a fresh one has outrun.
+var errSilent = errors.New("no new head came on the connection, but the node has one")
