@@ -226,7 +226,7 @@ func summary(m vigil.MinerStatus, sectors uint64) (mark, string) {
 	worst := markUpcoming
 	if m.Problem != "" {
 		worst = markMissed
-		parts = append(parts, "it has a problem")
+		parts = append(parts, "a problem")
 	}
 	if n := states[vigil.StateConfirmed]; n > 0 {
 		worst = worse(worst, markConfirmed)

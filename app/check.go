@@ -1,0 +1,340 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	stbig "github.com/filecoin-project/go-state-types/big"
+
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// checker turns a file into a Config. Each check notes what is wrong and goes
+// on, so that a person sees all of it at once.
+type checker struct {
+	findings *findings
+	dir      string // of the file: what relative paths are relative to
+	getenv   func(string) string
+}
+
+func (c *checker) wrong(key, advice, problem string, args ...any) {
+	c.findings.add(key, fmt.Sprintf(problem, args...), advice)
+}
+
+func (c *checker) config(f file) Config {
+	return Config{
+		Node:     c.node(f.Node),
+		Miners:   c.miners(f.Miners),
+		Storages: c.storages(f.Storages),
+		Wallet:   c.wallet(f.Wallet),
+		Proofs: Proofs{
+			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
+			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
+		},
+		Messager: Messager{
+			MaxFee:     c.amount("messager.max_fee", f.Messager.MaxFee),
+			Confidence: c.epochs("messager.confidence", f.Messager.Confidence, 1, 30),
+		},
+		Schedule:  c.schedule(f.Schedule),
+		Dashboard: c.dashboard(f.Dashboard),
+		Data:      c.data(f.Data.Dir),
+		Log:       c.log(f.Log),
+	}
+}
+
+func (c *checker) node(f fileNode) Node {
+	c.nodeURL(f.URL)
+	n := Node{URL: f.URL, Token: Secret(f.Token), Network: f.Network, Timeout: c.timeout(f.Timeout)}
+	if f.TokenFile == "" {
+		return n
+	}
+	if f.Token != "" {
+		c.wrong("node.token_file", "keep one of the two", "the token is given twice, in token and in token_file")
+	}
+	n.Token = c.secretFile("node.token_file", f.TokenFile, "a Lotus node keeps its token in the file token of its repository")
+	return n
+}
+
+func (c *checker) nodeURL(text string) {
+	const advice = `write the node's API as url = "ws://127.0.0.1:1234/rpc/v1"`
+	if text == "" {
+		c.wrong("node.url", advice, "no node is given")
+		return
+	}
+	if !strings.Contains(text, "://") {
+		if !strings.Contains(text, "/") { // else a multiaddress, as in FULLNODE_API_INFO
+			c.wrong("node.url", advice, "this is no URL")
+		}
+		return
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		c.wrong("node.url", advice, "this is no URL: %v", errors.Unwrap(err))
+	case u.Host == "":
+		c.wrong("node.url", advice, "the URL names no host")
+	case u.Scheme != "ws" && u.Scheme != "wss" && u.Scheme != "http" && u.Scheme != "https":
+		c.wrong("node.url", "use ws, wss, http or https", "%s is no scheme of a node's API", u.Scheme)
+	}
+}
+
+func (c *checker) timeout(text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		c.wrong("node.timeout", `write it as "10s"`, "%q is no duration", text)
+	} else if d < 100*time.Millisecond || d > 5*time.Minute {
+		c.wrong("node.timeout", "choose one between 100ms and 5m; 10s is usual", "%s is too short or too long for a call", d)
+	}
+	return d
+}
+
+func (c *checker) miners(list []fileMiner) []abi.ActorID {
+	if len(list) == 0 {
+		c.wrong("miner", "add a [[miner]] with an address", "no miner is given")
+	}
+	var miners []abi.ActorID
+	seen := map[abi.ActorID]int{}
+	for i, m := range list {
+		key := fmt.Sprintf("miner[%d].address", i)
+		id, ok := c.minerAddress(key, m.Address)
+		if !ok {
+			continue
+		}
+		if first, twice := seen[id]; twice {
+			c.wrong(key, "remove one of the two", "the miner is given twice: it is miner[%d] too", first)
+			continue
+		}
+		seen[id] = i
+		miners = append(miners, id)
+	}
+	return miners
+}
+
+func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {
+	const advice = "write the miner's ID address, as f01000 (t01000 on a test network)"
+	if text == "" {
+		c.wrong(key, advice, "no address is given")
+		return 0, false
+	}
+	a, err := address.NewFromString(text)
+	if err != nil {
+		c.wrong(key, advice, "%q is no Filecoin address: %v", text, err)
+		return 0, false
+	}
+	if a.Protocol() != address.ID {
+		c.wrong(key, advice, "%q is not an ID address, so it is no miner's", text)
+		return 0, false
+	}
+	id, err := address.IDFromAddress(a)
+	if err != nil || id < 100 {
+		c.wrong(key, advice, "%q is an actor of the system and no miner", text)
+		return 0, false
+	}
+	return abi.ActorID(id), true
+}
+
+func (c *checker) storages(list []fileStorage) []string {
+	const advice = "name the folder that has sealed/ and cache/; is its disk mounted?"
+	if len(list) == 0 {
+		c.wrong("storage", "add a [[storage]] with the path of a folder that has sealed/ and cache/", "no storage is given")
+	}
+	var paths []string
+	seen := map[string]int{}
+	for i, s := range list {
+		key := fmt.Sprintf("storage[%d].path", i)
+		path := c.folder(key, s.Path, advice)
+		if path == "" {
+			continue
+		}
+		if first, twice := seen[path]; twice {
+			c.wrong(key, "remove one of the two", "the folder is given twice: it is storage[%d] too", first)
+			continue
+		}
+		seen[path] = i
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func (c *checker) wallet(f fileWallet) Wallet {
+	w := Wallet{Keystore: c.path(f.Keystore)}
+	switch info, err := os.Stat(w.Keystore); {
+	case f.Keystore == "":
+		c.wrong("wallet.keystore", "name the keystore; vigil wallet new --keystore FILE makes one", "no keystore is given")
+	case err != nil:
+		c.wrong("wallet.keystore", "vigil wallet new --keystore FILE makes one", "%s", fileProblem(err))
+	case !info.Mode().IsRegular():
+		c.wrong("wallet.keystore", "name the keystore's file", "%s is not a file", w.Keystore)
+	}
+	if f.PassphraseFile != "" {
+		w.Passphrase = c.secretFile("wallet.passphrase_file", f.PassphraseFile, "put the keystore's passphrase there, readable by you alone")
+	} else if w.Passphrase = Secret(c.getenv(passphraseVariable)); w.Passphrase == "" {
+		c.wrong("wallet.passphrase_file", "name a file that has it, or set "+passphraseVariable, "the keystore's passphrase is not given")
+	}
+	return w
+}
+
+func (c *checker) schedule(f fileSchedule) schedule.Policy {
+	p := schedule.DefaultPolicy
+	// The seed is known 20 epochs before Open and a window is 60 long: later than this, too little is left.
+	p.StartConfidence = c.epochs("schedule.start_confidence", f.StartConfidence, 0, 20)
+	p.SubmitConfidence = c.epochs("schedule.submit_confidence", f.SubmitConfidence, 0, 30)
+	p.Confidence = c.epochs("schedule.confidence", f.Confidence, 1, 30)
+	return p
+}
+
+func (c *checker) dashboard(f fileDashboard) Dashboard {
+	if f.Listen == "" {
+		return Dashboard{}
+	}
+	const advice = `write it as "127.0.0.1:8748", or "" for no dashboard`
+	host, port, err := net.SplitHostPort(f.Listen)
+	if err != nil {
+		c.wrong("dashboard.listen", advice, "%q is no address to listen on", f.Listen)
+		return Dashboard{}
+	}
+	if _, err := netip.ParseAddr(host); err != nil && host != "localhost" && host != "" {
+		c.wrong("dashboard.listen", advice, "%q is no IP address", host)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		c.wrong("dashboard.listen", advice, "%q is no port", port)
+	}
+	return Dashboard(f)
+}
+
+func (c *checker) data(dir string) string {
+	path := c.path(dir)
+	if dir == "" {
+		c.wrong("data.dir", "name a folder for the daemon's database; it is made if it does not exist", "no folder is given")
+		return ""
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		c.wrong("data.dir", "name a folder for the daemon's database", "%s is not a folder", path)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.wrong("data.dir", "name a folder that you may write to", "%s", fileProblem(err))
+	}
+	return path
+}
+
+func (c *checker) log(f fileLog) Log {
+	var l Log
+	if err := l.Level.UnmarshalText([]byte(f.Level)); err != nil {
+		c.wrong("log.level", "use debug, info, warn or error", "%q is no level", f.Level)
+	}
+	switch f.Format {
+	case "json":
+		l.JSON = true
+	case "text":
+	default:
+		c.wrong("log.format", "use text or json", "%q is no format", f.Format)
+	}
+	return l
+}
+
+// folder is the absolute path of a folder that exists, or nothing.
+func (c *checker) folder(key, text, advice string) string {
+	if text == "" {
+		c.wrong(key, advice, "no folder is given")
+		return ""
+	}
+	path := c.path(text)
+	info, err := os.Stat(path)
+	if err != nil {
+		c.wrong(key, advice, "%s", fileProblem(err))
+		return ""
+	}
+	if !info.IsDir() {
+		c.wrong(key, advice, "%s is not a folder", path)
+		return ""
+	}
+	return path
+}
+
+// secretFile is the first line of a file.
+func (c *checker) secretFile(key, text, advice string) Secret {
+	data, err := os.ReadFile(c.path(text))
+	if err != nil {
+		c.wrong(key, advice, "%s", fileProblem(err))
+		return ""
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	if line = strings.TrimSpace(line); line == "" {
+		c.wrong(key, advice, "the file is empty")
+	}
+	return Secret(line)
+}
+
+// path makes a path absolute: ~/ is the home folder, and a relative one begins at the file.
+func (c *checker) path(text string) string {
+	if rest, ok := strings.CutPrefix(text, "~/"); ok {
+		return filepath.Join(c.getenv("HOME"), rest)
+	}
+	if text == "" || filepath.IsAbs(text) {
+		return filepath.Clean(text)
+	}
+	return filepath.Join(c.dir, text)
+}
+
+func (c *checker) within(key string, n, least, most int64) int64 {
+	if n < least || n > most {
+		c.wrong(key, fmt.Sprintf("choose one from %d to %d", least, most), "%d is out of range", n)
+	}
+	return n
+}
+
+func (c *checker) epochs(key string, n, least, most int64) abi.ChainEpoch {
+	return abi.ChainEpoch(c.within(key, n, least, most))
+}
+
+// amount reads "5 FIL" or "0.25 FIL".
+func (c *checker) amount(key, text string) abi.TokenAmount {
+	const advice = `write it as "5 FIL"`
+	number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "FIL"))
+	value, ok := new(big.Rat).SetString(number)
+	if !ok || len(number) > 40 || strings.ContainsAny(number, "/eExXpP_") {
+		c.wrong(key, advice, "%q is no amount of FIL", text)
+		return abi.NewTokenAmount(0)
+	}
+	atto := value.Mul(value, new(big.Rat).SetInt64(1e18))
+	switch {
+	case !atto.IsInt():
+		c.wrong(key, advice, "%q is finer than a FIL's 18 decimals", text)
+	case atto.Sign() <= 0:
+		c.wrong(key, advice, "with %q no message could be paid for", text)
+	}
+	return stbig.NewFromGo(new(big.Int).Quo(atto.Num(), atto.Denom()))
+}
+
+// fileProblem is an error of the file system in words: what, and the path.
+func fileProblem(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return fmt.Sprintf("%s: %v", at.Path, at.Err)
+	}
+	return err.Error()
+}
+
+// Logger is a logger as the configuration wants it, on standard error.
+func (l Log) Logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.Level}
+	if l.JSON {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}

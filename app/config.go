@@ -1,0 +1,119 @@
+// Package app is the daemon put together: its configuration, and one straight
+// function that makes every object in order and lets them run. A reader of
+// [New] sees all of Vigil once; nothing here decides anything.
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// Config is a configuration that was checked: addresses parse, folders exist,
+// and numbers are in range. Load makes one of a file.
+type Config struct {
+	Node      Node
+	Miners    []abi.ActorID
+	Storages  []string // folders with sealed/ and cache/
+	Wallet    Wallet
+	Proofs    Proofs
+	Messager  Messager
+	Schedule  schedule.Policy
+	Dashboard Dashboard
+	Data      string // the folder of the daemon's database
+	Log       Log
+
+	// Version is shown to people; it is not in the file.
+	Version string
+}
+
+// Node is the chain node to ask.
+type Node struct {
+	URL     string
+	Token   Secret
+	Network string        // the name it must have, or any
+	Timeout time.Duration // of a call; 0 leaves it to the chain client
+}
+
+// Wallet is where the sender's keys are.
+type Wallet struct {
+	Keystore   string
+	Passphrase Secret
+}
+
+// Proofs says how proofs are made.
+type Proofs struct {
+	Parameters string // the folder with Filecoin's proof parameters
+	AtOnce     int    // proofs in progress at the same time
+}
+
+// Messager says what messages may cost and when they are done.
+type Messager struct {
+	MaxFee     abi.TokenAmount // of one message
+	Confidence abi.ChainEpoch
+}
+
+// Dashboard says where the page is served; not at all if Listen is empty.
+type Dashboard struct {
+	Listen string
+	Hosts  []string // names it may be asked for by, besides localhost and IP addresses
+}
+
+// Log says how the log is written.
+type Log struct {
+	Level slog.Level
+	JSON  bool
+}
+
+// Secret is a string that does not show itself in logs and errors.
+type Secret string
+
+// String hides the secret.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(secret)"
+}
+
+// GoString hides the secret from %#v too.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the secret from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue hides the secret.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Load reads and checks a file. What is wrong with it is a *FindingsError that
+// has all findings, each with its line and with what to do.
+func Load(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return parse(path, filepath.Dir(absolute), data, os.Getenv)
+}
+
+// parse is Load without the file system's part: relative paths are relative to dir.
+func parse(name, dir string, data []byte, getenv func(string) string) (Config, error) {
+	f := defaults(getenv)
+	findings := newFindings(name, data)
+	if findings.decode(&f) {
+		c := checker{findings: findings, dir: dir, getenv: getenv}
+		config := c.config(f)
+		if len(findings.list) == 0 {
+			return config, nil
+		}
+	}
+	return Config{}, findings.err()
+}

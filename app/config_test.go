@@ -1,0 +1,288 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+)
+
+// place makes a folder with all that a good configuration names.
+func place(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, folder := range []string{"sectors", "more", "params"} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{"keystore": "x", "pass": "open sesame\n", "token": "abc\n", "empty": "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const good = `
+[node]
+url = "ws://127.0.0.1:1234/rpc/v1"
+token_file = "token"
+network = "mainnet"
+timeout = "10s"
+
+[[miner]]
+address = "f01000"
+
+[[miner]]
+address = "t02000"
+
+[[storage]]
+path = "sectors"
+
+[[storage]]
+path = "more/"
+
+[wallet]
+keystore = "keystore"
+passphrase_file = "pass"
+
+[proofs]
+parameters = "params"
+
+[messager]
+max_fee = "0.25 FIL"
+confidence = 7
+
+[schedule]
+submit_confidence = 2
+
+[dashboard]
+listen = "127.0.0.1:0"
+hosts = ["vigil.example"]
+
+[data]
+dir = "data"
+
+[log]
+level = "debug"
+format = "json"
+`
+
+func noEnv(string) string { return "" }
+
+func TestAGoodFileIsUnderstood(t *testing.T) {
+	dir := place(t)
+	c, err := parse("vigil.toml", dir, []byte(good), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Node.URL != "ws://127.0.0.1:1234/rpc/v1" || c.Node.Token != "abc" || c.Node.Network != "mainnet" || c.Node.Timeout != 10*time.Second {
+		t.Errorf("node: %+v", c.Node)
+	}
+	if len(c.Miners) != 2 || c.Miners[0] != 1000 || c.Miners[1] != 2000 {
+		t.Errorf("miners: %v", c.Miners)
+	}
+	if len(c.Storages) != 2 || c.Storages[1] != filepath.Join(dir, "more") {
+		t.Errorf("storages: %v", c.Storages)
+	}
+	if c.Wallet.Passphrase != "open sesame" || c.Wallet.Keystore != filepath.Join(dir, "keystore") {
+		t.Errorf("wallet: %#v", c.Wallet)
+	}
+	if c.Messager.MaxFee.String() != "250000000000000000" || c.Messager.Confidence != 7 {
+		t.Errorf("messager: %+v", c.Messager)
+	}
+	if c.Schedule.SubmitConfidence != 2 || c.Schedule.MaxPartitions == 0 {
+		t.Errorf("schedule: %+v", c.Schedule)
+	}
+	if c.Dashboard.Listen != "127.0.0.1:0" || c.Dashboard.Hosts[0] != "vigil.example" {
+		t.Errorf("dashboard: %+v", c.Dashboard)
+	}
+	if c.Data != filepath.Join(dir, "data") || c.Log.Level != slog.LevelDebug || !c.Log.JSON {
+		t.Errorf("data %s, log %+v", c.Data, c.Log)
+	}
+}
+
+func TestWhatAFileLeavesOutHasADefault(t *testing.T) {
+	dir := place(t)
+	least := `
+[node]
+url = "/ip4/127.0.0.1/tcp/1234/http"
+[[miner]]
+address = "f01000"
+[[storage]]
+path = "~/sectors"
+[wallet]
+keystore = "keystore"
+`
+	env := map[string]string{"HOME": dir, "VIGIL_PASSPHRASE": "from the environment", "FIL_PROOFS_PARAMETER_CACHE": filepath.Join(dir, "params")}
+	c, err := parse("vigil.toml", dir, []byte(least), func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Proofs.Parameters != filepath.Join(dir, "params") || c.Proofs.AtOnce != 1 {
+		t.Errorf("proofs: %+v", c.Proofs)
+	}
+	if c.Wallet.Passphrase != "from the environment" || c.Storages[0] != filepath.Join(dir, "sectors") || c.Data != filepath.Join(dir, ".vigil") {
+		t.Errorf("%#v %v %s", c.Wallet, c.Storages, c.Data)
+	}
+	if c.Messager.MaxFee.String() != "5000000000000000000" || c.Messager.Confidence == abi.ChainEpoch(0) || c.Dashboard.Listen == "" {
+		t.Errorf("%+v %+v", c.Messager, c.Dashboard)
+	}
+}
+
+func TestABadFileIsToldWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		sentence string
+		old, new string // what is changed in the good file
+		line     string // the text of the line that must be shown
+		mark     string // what of it must be marked; "" for any
+		says     []string
+	}{
+		{"a key that does not exist", `network = "mainnet"`, `netwrok = "mainnet"`, `netwrok = "mainnet"`, "netwrok", []string{"no such setting", "node.network"}},
+		{"a key in the wrong table", "[log]\n", "[log]\nmax_fee = \"1 FIL\"\n", `max_fee = "1 FIL"`, "max_fee", []string{"messager.max_fee"}},
+		{"a table that does not exist", "[log]\n", "[logging]\n", "[logging]", "", []string{"no such setting", "log"}},
+		{"a number where text must be", `timeout = "10s"`, `timeout = 10`, `timeout = 10`, "10", []string{"quotes"}},
+		{"text where a number must be", `confidence = 7`, `confidence = "7"`, `confidence = "7"`, `"7"`, []string{"numbers do not"}},
+		{"no TOML", `[wallet]`, `[wallet`, `[wallet`, "", []string{"TOML"}},
+		{"a key twice", `level = "debug"`, "level = \"debug\"\nlevel = \"info\"", `level = "info"`, "", nil},
+		{"no node", `url = "ws://127.0.0.1:1234/rpc/v1"`, ``, "[node]", "", []string{"no node is given"}},
+		{"an unknown scheme", `"ws://127`, `"ftp://127`, `url = "ftp://127.0.0.1:1234/rpc/v1"`, `"ftp://127.0.0.1:1234/rpc/v1"`, []string{"ws, wss, http or https"}},
+		{"a URL that is none", `"ws://127.0.0.1:1234/rpc/v1"`, `"node"`, `url = "node"`, "", []string{"no URL"}},
+		{"a timeout without a unit", `"10s"`, `"10"`, `timeout = "10"`, `"10"`, []string{"no duration"}},
+		{"a timeout that is too long", `"10s"`, `"10h"`, `timeout = "10h"`, "", []string{"too long"}},
+		{"two tokens", `network = `, "token = \"x\"\nnetwork = ", `token_file = "token"`, "", []string{"keep one"}},
+		{"an empty token file", `"token"`, `"empty"`, `token_file = "empty"`, "", []string{"empty"}},
+		{"no such token file", `"token"`, `"gone"`, `token_file = "gone"`, `"gone"`, []string{"no such file"}},
+		{"a miner that is no address", `"f01000"`, `"f0x"`, `address = "f0x"`, `"f0x"`, []string{"f01000"}},
+		{"a miner that is an account", `"f01000"`, `"f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za"`, `address = "f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za"`, "", []string{"ID address"}},
+		{"a miner that is the system's", `"f01000"`, `"f05"`, `address = "f05"`, "", []string{"system"}},
+		{"a miner twice", `"t02000"`, `"t01000"`, `address = "t01000"`, `"t01000"`, []string{"twice", "miner[0]"}},
+		{"a miner without an address", `address = "t02000"`, ``, "[[miner]]", "miner", []string{"no address"}},
+		{"a storage that is gone", `"sectors"`, `"elsewhere"`, `path = "elsewhere"`, `"elsewhere"`, []string{"mounted"}},
+		{"a storage that is a file", `"sectors"`, `"pass"`, `path = "pass"`, "", []string{"not a folder"}},
+		{"a storage twice", `"more/"`, `"./sectors"`, `path = "./sectors"`, "", []string{"twice"}},
+		{"a keystore that is gone", `keystore = "keystore"`, `keystore = "nokey"`, `keystore = "nokey"`, "", []string{"vigil wallet new"}},
+		{"no passphrase", `passphrase_file = "pass"`, ``, "[wallet]", "", []string{"VIGIL_PASSPHRASE"}},
+		{"parameters that are gone", `"params"`, `"none"`, `parameters = "none"`, "", []string{"parameters"}},
+		{"a fee that is none", `"0.25 FIL"`, `"a lot"`, `max_fee = "a lot"`, "", []string{"5 FIL"}},
+		{"a fee of nothing", `"0.25 FIL"`, `"0 FIL"`, `max_fee = "0 FIL"`, "", []string{"paid"}},
+		{"a fee that is too fine", `"0.25 FIL"`, `"0.0000000000000000001 FIL"`, `max_fee = "0.0000000000000000001 FIL"`, "", []string{"decimals"}},
+		{"an exponent that would fill the memory", `"0.25 FIL"`, `"1e999999999 FIL"`, `max_fee = "1e999999999 FIL"`, "", []string{"no amount"}},
+		{"a confidence out of range", `confidence = 7`, `confidence = -1`, `confidence = -1`, "-1", []string{"from 1 to 30"}},
+		{"a port that is none", `"127.0.0.1:0"`, `"127.0.0.1:http"`, `listen = "127.0.0.1:http"`, "", []string{"no port"}},
+		{"an address without a port", `"127.0.0.1:0"`, `"127.0.0.1"`, `listen = "127.0.0.1"`, "", []string{"127.0.0.1:8748"}},
+		{"data that is a file", `"data"`, `"pass"`, `dir = "pass"`, "", []string{"not a folder"}},
+		{"an unknown level", `"debug"`, `"loud"`, `level = "loud"`, `"loud"`, []string{"debug, info, warn or error"}},
+		{"an unknown format", `"json"`, `"xml"`, `format = "xml"`, "", []string{"text or json"}},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			if !strings.Contains(good, c.old) {
+				t.Fatalf("the good file has no %q", c.old)
+			}
+			text := strings.Replace(good, c.old, c.new, 1)
+			_, err := parse("vigil.toml", place(t), []byte(text), noEnv)
+			var findings *FindingsError
+			if !errors.As(err, &findings) {
+				t.Fatalf("err %v", err)
+			}
+			if len(findings.Findings) != 1 {
+				t.Errorf("%d findings:\n%v", len(findings.Findings), err)
+			}
+			f := findings.Findings[0]
+			if f.Line == 0 || strings.Split(text, "\n")[f.Line-1] != f.text || f.text != c.line {
+				t.Errorf("line %d %q, want %q", f.Line, f.text, c.line)
+			}
+			if marked := marked(f); c.mark != "" && marked != c.mark {
+				t.Errorf("marked %q, want %q\n%v", marked, c.mark, err)
+			}
+			if f.Advice == "" {
+				t.Error("no advice")
+			}
+			for _, word := range c.says {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("it does not say %q:\n%v", word, err)
+				}
+			}
+		})
+	}
+}
+
+func marked(f Finding) string {
+	line := []rune(f.text)
+	from := min(max(0, f.column-1), len(line))
+	return string(line[from:min(len(line), from+f.width)])
+}
+
+func TestAllFindingsAreReportedAtOnceAndInOrder(t *testing.T) {
+	_, err := parse("vigil.toml", place(t), []byte("[node]\nurl = \"x\"\ncolour = 1\n[log]\nlevel = \"loud\"\n"), noEnv)
+	var findings *FindingsError
+	if !errors.As(err, &findings) {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, f := range findings.Findings {
+		keys = append(keys, f.Key)
+	}
+	want := "miner storage wallet.keystore wallet.passphrase_file proofs.parameters data.dir node.url node.colour log.level"
+	if got := strings.Join(keys, " "); got != want {
+		t.Errorf("got  %s\nwant %s\n%v", got, want, err)
+	}
+	if !strings.Contains(err.Error(), "vigil.toml:2: node.url: this is no URL\n  2 | url = \"x\"\n    |       ^^^\n  → write the node's API") {
+		t.Errorf("it is not shown as expected:\n%v", err)
+	}
+}
+
+func TestASecretDoesNotShowItself(t *testing.T) {
+	c, err := parse("vigil.toml", place(t), []byte(good), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("config", "wallet", c.Wallet, "passphrase", c.Wallet.Passphrase)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("config", "wallet", c.Wallet, "passphrase", c.Wallet.Passphrase)
+	if strings.Contains(log.String(), "sesame") {
+		t.Error(log.String())
+	}
+}
+
+// The example in the manual is read by the same code as any file.
+func TestTheExampleInTheManualHasOnlySettingsThatExist(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "config.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```toml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("docs/config.md has no example")
+	}
+	var f file
+	findings := newFindings("docs/config.md", []byte(example))
+	if !findings.decode(&f) || len(findings.list) > 0 {
+		t.Fatal(findings.err())
+	}
+	for _, key := range settings(reflect.TypeFor[file](), "") {
+		if _, name, dotted := cutLast(key, "."); dotted && !strings.Contains(example, name+" = ") {
+			t.Errorf("the example does not show %s", key)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("a.b = 1\n[[a]]\n[a.b]\nc = [1,\n2]"))
+	f.Add([]byte("[node]\nurl = '''\n\n'''\nüüü = \"\t\""))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := parse("vigil.toml", "/nonexistent", data, noEnv)
+		if err == nil || err.Error() == "" {
+			t.Fatal("a file in an empty world is not good")
+		}
+	})
+}
