@@ -1,0 +1,76 @@
+// Package store keeps what the daemon must not forget: duties and how far they
+// have come, proofs, messages with every signed attempt, the nonces that were
+// given, and a log of what happened to each duty. It is a SQLite file, so that
+// nothing has to be installed.
+//
+// Every method is one transaction, and what it wrote is on disk when it
+// returns (WAL with synchronous=FULL; Open reads the settings back and
+// refuses to go on with others). A file that is damaged, foreign or newer than
+// the program is refused, never made anew: a daemon that has forgotten its
+// nonces and proofs does harm.
+//
+// One daemon uses a file: Open takes a lock that ends with the process.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/store/internal/rows"
+)
+
+//go:generate sqlc generate
+
+// Store is an open database. All methods may be called concurrently; they
+// take turns on one connection.
+type Store struct {
+	path string
+	db   *sql.DB
+	lock *lock
+}
+
+var _ vigil.DutyStore = (*Store)(nil)
+
+// Open opens the database at the path, or makes it where there is none, and
+// brings it to this program's schema. It is ErrInUse while another process has it open.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Close ends the use of the database; the next process may open it.
+func (s *Store) Close() error {
+	if err := errors.Join(s.db.Close(), s.lock.release()); err != nil {
+		return fmt.Errorf("close store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// transact runs f in one transaction: all that it does is kept, or nothing.
+func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", what, err)
+	}
+	if err := f(rows.New(tx)); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", what, err), ignoreDone(tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("%s: commit: %w", what, err)
+	}
+	return nil
+}
+
+// ignoreDone drops the answer of a transaction that its context has ended already.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
