@@ -10,7 +10,7 @@
 //
 // The steps, for one statement of many sectors:
 //
-//	Config.Challenges   randomness -> leaves of each sector
+//	Config.Leaves       randomness -> the challenged leaves of a sector
 //	Config.Vanilla      a sector's files and leaves -> a vanilla proof
 //	Prover.Prove        the vanilla proofs -> 192 bytes for each partition
 //	Verifier.Verify     the proof -> true, false or an error
