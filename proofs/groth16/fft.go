@@ -19,14 +19,16 @@ type FFT interface {
 	Forward(v []fr.Element)
 }
 
-// tablesUpTo is the largest domain with precomputed roots. They take 128 bytes
-// a row and save a fifth of the time; above, memory is dearer.
-const tablesUpTo = 1 << 20
+// defaultTables is the largest domain for which the roots are kept by default.
+// They take 128 bytes a row and save a fifth of the time; above, memory is
+// dearer.
+const defaultTables = 1 << 20
 
 // PortableFFT is gnark-crypto's transform, for any CPU. It keeps the tables of
 // the last size used and must not be used concurrently.
 type PortableFFT struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
+	Tables  int // largest domain for which the roots are kept; 0 means 2^20
 
 	domain *fft.Domain
 }
@@ -45,7 +47,11 @@ func (f *PortableFFT) size(n int) *fft.Domain {
 	if f.domain != nil && f.domain.Cardinality == uint64(n) {
 		return f.domain
 	}
-	if n <= tablesUpTo {
+	tables := f.Tables
+	if tables == 0 {
+		tables = defaultTables
+	}
+	if n <= tables {
 		f.domain = fft.NewDomain(uint64(n), fft.WithCache())
 	} else {
 		f.domain = fft.NewDomain(uint64(n), fft.WithoutPrecompute())

@@ -9,6 +9,7 @@ import (
 type jacobian[A, J any] interface {
 	*J
 	AddMixed(*A) *J
+	DoubleAssign() *J
 	FromAffine(*A) *J
 }
 
@@ -29,18 +30,25 @@ type (
 )
 
 func (t *table[A, J, PA, PJ]) fill(generator *A) {
-	base := *generator
+	var base J
+	PJ(&base).FromAffine(generator)
 	for w := range t {
-		var sum J
-		PJ(&sum).FromAffine(&base)
-		t[w][0] = base
-		for k := 1; k < len(t[w]); k++ {
-			PJ(&sum).AddMixed(&base)
-			PA(&t[w][k]).FromJacobian(&sum)
+		PA(&t[w][0]).FromJacobian(&base)
+		for range 8 {
+			PJ(&base).DoubleAssign()
 		}
-		PJ(&sum).AddMixed(&base)
-		PA(&base).FromJacobian(&sum)
 	}
+	_ = inParallel(len(t), 0, func(start, end int) error {
+		for w := start; w < end; w++ {
+			var sum J
+			PJ(&sum).FromAffine(&t[w][0])
+			for k := 1; k < len(t[w]); k++ {
+				PJ(&sum).AddMixed(&t[w][0])
+				PA(&t[w][k]).FromJacobian(&sum)
+			}
+		}
+		return nil
+	})
 }
 
 func (t *table[A, J, PA, PJ]) times(x *fr.Element) A {

@@ -65,6 +65,18 @@ func TestEqualBlindingMakesEqualProofs(t *testing.T) {
 	}
 }
 
+func TestPiecesMakeTheSameProofAsTheWhole(t *testing.T) {
+	n := toy(9)
+	k, _ := n.key(t)
+	want := prove(t, Prover{Rand: zeros{}}, k, n.assign(2))
+	for _, size := range []int{1, 2, 3, 7, 10, 11, 19, 1000} {
+		p := Prover{Rand: zeros{}, Chunk: size, Multiexp: &Portable{Piece: 1 + size/2}, FFT: &PortableFFT{Tables: 1}, Workers: 3}
+		if have := prove(t, p, k, n.assign(2)); have != want {
+			t.Errorf("chunks of %d: another proof", size)
+		}
+	}
+}
+
 func TestABrokenConstraintIsNotProven(t *testing.T) {
 	n := toy(5)
 	k, _ := n.key(t)
@@ -410,7 +422,35 @@ func TestPatternsGatherTheirMembersFromAnywhere(t *testing.T) {
 	}
 }
 
+func FuzzParseKeys(f *testing.F) {
+	n := toy(1)
+	k, _ := n.key(f)
+	var b bytes.Buffer
+	_, err := k.WriteTo(&b)
+	check(f, err)
+	f.Add(b.Bytes())
+	f.Add(b.Bytes()[:k.Lengths().VKSize()])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if k, err := ParseProvingKey(b); err == nil {
+			var again bytes.Buffer
+			if _, err := k.WriteTo(&again); err != nil || !bytes.Equal(again.Bytes(), b) {
+				t.Error("a proving key is written differently", err)
+			}
+		}
+		if k, err := ParseVerifyingKey(b); err == nil {
+			if again, err := k.AppendBinary(nil); err != nil || !bytes.Equal(again, b) {
+				t.Error("a verifying key is written differently", err)
+			}
+		}
+	})
+}
+
 func FuzzParseProof(f *testing.F) {
+	n := toy(1)
+	k, _ := n.key(f)
+	proof := prove(f, Prover{}, k, n.assign(1))
+	good := proof.Bytes()
+	f.Add(good[:])
 	f.Add(make([]byte, ProofSize))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := ParseProof(b)

@@ -22,18 +22,25 @@ type Multiexp interface {
 	G2(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G2Jac, error)
 }
 
-// gnarkPiece is how many points are decoded at a time: larger pieces would be
-// hardly faster (half a million already fill the largest buckets that
-// gnark-crypto uses), and take more memory.
-const gnarkPiece = 1 << 19
+// defaultPiece is enough points to fill the largest buckets that gnark-crypto
+// uses; larger pieces are hardly faster and take more memory.
+const defaultPiece = 1 << 19
 
 // Portable is gnark-crypto's multi-exponentiation, for any CPU. It keeps its
 // buffers from call to call, so each proof should have its own.
 type Portable struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
+	Piece   int // points decoded and summed at a time; 0 means 2^19
 
 	g1 []bls12381.G1Affine
 	g2 []bls12381.G2Affine
+}
+
+func (m *Portable) piece() int {
+	if m.Piece > 0 {
+		return m.Piece
+	}
+	return defaultPiece
 }
 
 // G1 implements Multiexp.
@@ -43,7 +50,7 @@ func (m *Portable) G1(ctx context.Context, points []byte, scalars []fr.Element) 
 		if err := ctx.Err(); err != nil {
 			return sum, err
 		}
-		n := min(len(scalars), gnarkPiece)
+		n := min(len(scalars), m.piece())
 		if cap(m.g1) < n {
 			m.g1 = make([]bls12381.G1Affine, n)
 		}
@@ -66,7 +73,7 @@ func (m *Portable) G2(ctx context.Context, points []byte, scalars []fr.Element) 
 		if err := ctx.Err(); err != nil {
 			return sum, err
 		}
-		n := min(len(scalars), gnarkPiece)
+		n := min(len(scalars), m.piece())
 		if cap(m.g2) < n {
 			m.g2 = make([]bls12381.G2Affine, n)
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
 
-// chunk is how many scalars are gathered and summed at a time: few enough that
-// a cancelled proof ends within seconds and the copies stay small.
-const chunk = 1 << 20
+// defaultChunk is few enough that a cancelled proof ends within seconds and the
+// copies stay small, and enough for the sums to be near their best speed.
+const defaultChunk = 1 << 20
 
 // Prover makes proofs. The zero value works, with all CPUs; one Prover may make
 // several proofs at a time as long as its kernels are nil.
@@ -21,6 +21,7 @@ type Prover struct {
 	Multiexp Multiexp  // nil: a Portable for each proof
 	FFT      FFT       // nil: a PortableFFT for each proof
 	Workers  int       // goroutines that compute; 0 means GOMAXPROCS
+	Chunk    int       // scalars gathered and summed at a time; 0 means 2^20
 	Rand     io.Reader // blinds the proof; nil: crypto/rand. A fixed one makes equal proofs, for tests only
 }
 
@@ -71,11 +72,15 @@ type run struct {
 	multiexp Multiexp
 	fft      FFT
 	workers  int
+	chunk    int
 	scalars  []fr.Element // gathered ones
 }
 
 func (p *Prover) start(k *ProvingKey, w *Assignment) *run {
-	r := &run{key: k, w: w, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers}
+	r := &run{key: k, w: w, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.Chunk}
+	if r.chunk <= 0 {
+		r.chunk = defaultChunk
+	}
 	if r.multiexp == nil {
 		r.multiexp = &Portable{Workers: p.Workers}
 	}
@@ -139,8 +144,8 @@ func (r *run) sums(ctx context.Context, h []fr.Element) (s sums, err error) {
 }
 
 func (r *run) direct(ctx context.Context, sum *bls12381.G1Jac, points []byte, scalars []fr.Element) error {
-	for at := 0; at < len(scalars); at += chunk {
-		n := min(chunk, len(scalars)-at)
+	for at := 0; at < len(scalars); at += r.chunk {
+		n := min(r.chunk, len(scalars)-at)
 		if err := r.addG1(ctx, sum, points[at*g1Size:], scalars[at:at+n]); err != nil {
 			return err
 		}
@@ -151,10 +156,10 @@ func (r *run) direct(ctx context.Context, sum *bls12381.G1Jac, points []byte, sc
 // gathered hands out the inputs and then the members of the pattern in chunks;
 // at is the number of the chunk's first scalar.
 func (r *run) gathered(inputs []fr.Element, p *Pattern, sum func(at int, scalars []fr.Element) error) error {
-	if r.scalars == nil {
-		r.scalars = make([]fr.Element, min(chunk, len(inputs)+p.Len()))
-	}
 	total := len(inputs) + p.Len()
+	if r.scalars == nil {
+		r.scalars = make([]fr.Element, min(r.chunk, total))
+	}
 	for at := 0; at < total; {
 		buf := r.scalars[:min(len(r.scalars), total-at)]
 		n := copy(buf, inputs[min(at, len(inputs)):])

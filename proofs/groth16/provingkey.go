@@ -49,7 +49,7 @@ func ParseProvingKey(b []byte) (*ProvingKey, error) {
 }
 
 func cut(b []byte, n, size int) (points, rest []byte, err error) {
-	if len(b)/size < n {
+	if n < 0 || len(b)/size < n { // below 0 where an int has 32 bits
 		return nil, nil, fmt.Errorf("key ends after %d of %d points", len(b)/size, n)
 	}
 	return b[: n*size : n*size], b[n*size:], nil

@@ -7,8 +7,8 @@ import (
 )
 
 // toy proves knowledge of x with x^3 + x + 5 = y, n times side by side; the
-// inputs are 1 and the n values y. Its wires are x, x^2 and an unused one, so
-// that densities are not trivial; x*y = z puts an input on side B.
+// inputs are 1 and the n values y. The wires x^3 and x*y are on side C only, so
+// that densities are not trivial; x*y also puts inputs on side B.
 type toy int
 
 const toyAux, toyRows = 4, 4
