@@ -107,12 +107,12 @@ func (c *Constants) Hash(dst *fr.Element, preimage []fr.Element) {
 	state, spare := a[:c.Width], b[:c.Width]
 	state[0] = c.DomainTag
 	copy(state[1:], preimage)
-	*dst = c.permute(state, spare)[1]
+	c.permute(dst, state, spare)
 }
 
-// permute runs the rounds and returns whichever of the two buffers holds the
-// result.
-func (c *Constants) permute(state, spare []fr.Element) []fr.Element {
+// permute runs the rounds. Of the last linear layer only the digest's element is
+// computed.
+func (c *Constants) permute(digest *fr.Element, state, spare []fr.Element) {
 	keys := c.Compressed
 	for i := range state {
 		state[i].Add(&state[i], &keys[i])
@@ -145,8 +145,7 @@ func (c *Constants) permute(state, spare []fr.Element) []fr.Element {
 	for i := range state {
 		sBox(&state[i])
 	}
-	multiply(spare, state, c.mdsColumns)
-	return spare
+	innerProduct(digest, state, c.mdsColumns[1])
 }
 
 // sBox raises x to the fifth power.
