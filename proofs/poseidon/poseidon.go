@@ -83,11 +83,11 @@ var constants = func() map[int]func() *Constants {
 // milliseconds for arity 8). The arities are 2, 4, 8, 11, 16, 24 and 36; any
 // other is a mistake in the calling code and panics.
 func For(arity int) *Constants {
-	make, ok := constants[arity]
+	generated, ok := constants[arity]
 	if !ok {
 		panic(fmt.Sprintf("poseidon: no constants for arity %d", arity))
 	}
-	return make()
+	return generated()
 }
 
 // Hash returns the digest of the preimage, whose length picks the arity.

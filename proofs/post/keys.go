@@ -32,8 +32,8 @@ func OpenVerifier(c Config, dir string) (*Verifier, error) {
 }
 
 // OpenProver maps the config's proving key from a parameter cache folder. The
-// caller calls close when no proof is being made any more.
-func OpenProver(c Config, dir string, groth groth16.Prover) (p *Prover, close func() error, err error) {
+// caller calls done when no proof is being made any more.
+func OpenProver(c Config, dir string, groth groth16.Prover) (p *Prover, done func() error, err error) {
 	name, err := c.Key().ParamsFile()
 	if err != nil {
 		return nil, nil, err
