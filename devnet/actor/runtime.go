@@ -1,0 +1,97 @@
+package actor
+
+import (
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/smoothing"
+	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-project/go-state-types/proof"
+	"github.com/ipfs/go-cid"
+)
+
+// Runtime is what the chain lends the actor for one call.
+type Runtime struct {
+	// Store has the state's blocks and takes new ones. What a refused call has
+	// put there is garbage.
+	Store adt.Store
+	// Epoch is the one that is being executed.
+	Epoch abi.ChainEpoch
+	// Miner is the actor itself.
+	Miner abi.ActorID
+	// Caller is who sent the message. Construct, AddSectors and EndEpoch do not
+	// look at it.
+	Caller abi.ActorID
+	// Balance is the actor's, with the value of the message.
+	Balance abi.TokenAmount
+
+	// Tickets and Beacon draw the chain's randomness, 32 bytes.
+	Tickets, Beacon Draw
+	// Verify says nil of a proof that proves its sectors.
+	Verify func(proof.WindowPoStVerifyInfo) error
+
+	// Economy is what fees and penalties are projected from; the zero value is
+	// a network without rewards.
+	Economy Economy
+	// ProofTypes are the Window PoSt types of the network; none stands for the
+	// V1_1 type of every sector size.
+	ProofTypes []abi.RegisteredPoStProof
+}
+
+// Draw is randomness that the chain had at an epoch. An error ends the call and
+// is not the message's fault.
+type Draw func(tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte) ([]byte, error)
+
+// Economy is the network's smoothed block reward and quality-adjusted power.
+type Economy struct {
+	Reward, Power smoothing.FilterEstimate
+}
+
+// Effects are what a call has changed.
+type Effects struct {
+	// Head is the miner's state after the call.
+	Head cid.Cid
+	// Power is to be added to the miner's claim.
+	Power miner.PowerPair
+	// Pledge is to be added to what the network has locked; negative where
+	// pledge was released.
+	Pledge abi.TokenAmount
+	// Burn leaves the miner's balance for nobody, Reward for the caller.
+	Burn, Reward abi.TokenAmount
+	// Post is the proof that the call took, if it was one.
+	Post *Post
+	// Closed is the deadline whose last epoch this was, from EndEpoch.
+	Closed *Closed
+}
+
+func noEffects(head cid.Cid) Effects {
+	return Effects{Head: head, Power: miner.NewPowerPairZero(), Pledge: big.Zero(), Burn: big.Zero(), Reward: big.Zero()}
+}
+
+// Closed is what became of a deadline when its window closed.
+type Closed struct {
+	Deadline uint64
+	// Posted and Missed count the partitions that had something to prove.
+	Posted, Missed uint64
+	// NewFaults is the power found faulty now, failed recoveries with it.
+	NewFaults miner.PowerPair
+	// Faulty is all the deadline's faulty power, before any of it expired.
+	Faulty miner.PowerPair
+	// Expired counts the sectors whose life ended, Terminated those that had
+	// been faulty for too long.
+	Expired, Terminated uint64
+	// Penalty is what was charged, paid or not: for power that stayed faulty,
+	// for terminations, and the daily fee.
+	Penalty abi.TokenAmount
+}
+
+// entropy is what sets this miner's challenge apart from every other's.
+func (rt *Runtime) entropy() ([]byte, error) {
+	return selfBytes(rt.Miner)
+}
+
+func selfAddress(id abi.ActorID) (address.Address, error) { return address.NewIDAddress(uint64(id)) }
+
+func selfBytes(id abi.ActorID) ([]byte, error) { return nil, nil }
