@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/netip"
@@ -328,13 +327,4 @@ func fileProblem(err error) string {
 		return fmt.Sprintf("%s: %v", at.Path, at.Err)
 	}
 	return err.Error()
-}
-
-// Logger is a logger as the configuration wants it, on standard error.
-func (l Log) Logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.Level}
-	if l.JSON {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }

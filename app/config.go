@@ -4,6 +4,7 @@
 package app
 
 import (
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -68,6 +69,15 @@ type Dashboard struct {
 type Log struct {
 	Level slog.Level
 	JSON  bool
+}
+
+// Logger is a logger as the configuration wants it.
+func (l Log) Logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.Level}
+	if l.JSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // Secret is a string that does not show itself in logs and errors.

@@ -1,0 +1,190 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/chain"
+	"github.com/vigil-post/vigil/dashboard"
+	"github.com/vigil-post/vigil/messager"
+	"github.com/vigil-post/vigil/prover/native"
+	"github.com/vigil-post/vigil/runner"
+	"github.com/vigil-post/vigil/sector"
+	"github.com/vigil-post/vigil/store"
+	"github.com/vigil-post/vigil/wallet"
+)
+
+// Run is the daemon from its start to its end, when ctx ends.
+func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	d, err := New(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// Daemon is all of Vigil, ready to run. It is a vigil.StatusSource.
+type Daemon struct {
+	log      *slog.Logger
+	config   Config
+	node     *chain.Client
+	store    *store.Store
+	prover   *counted
+	messager *messager.Messager
+	runner   *runner.Runner
+	page     net.Listener // nil without a dashboard
+	closing  []func() error
+}
+
+// New makes every object, in the order in which they need each other. It waits
+// until the node answers, however long that takes, and fails on what waiting
+// cannot mend: a network that is not the configured one, a miner that does not
+// exist, a key or proof parameters that are missing. Run must follow, or Close.
+func New(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error) {
+	d := &Daemon{log: log, config: c}
+	if err := d.wire(ctx, c, log); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	var err error
+	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "vigil.db")); err != nil {
+		return fmt.Errorf("open the store in %s: %w", c.Data, err)
+	}
+	d.onClose(d.store.Close)
+
+	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	if err != nil {
+		return fmt.Errorf("open the keystore %s: %w", c.Wallet.Keystore, err)
+	}
+
+	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce)
+	d.onClose(maths.Close)
+	d.prover = &counted{Prover: maths}
+
+	// The name of the network is compared below, so that another one ends the start.
+	d.node, err = chain.Dial(ctx, chain.Config{URL: c.Node.URL, Token: string(c.Node.Token), Timeout: c.Node.Timeout, Log: log})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	d.onClose(d.node.Close)
+	network, err := meet(ctx, d.node, c.Node.Network, log)
+	if err != nil {
+		return err
+	}
+	if err := fit(ctx, c.Miners, d.node, keys, maths, log); err != nil {
+		return err
+	}
+
+	d.messager, err = messager.New(messager.Config{
+		Heads: d.node, Node: d.node, Signer: keys, Store: d.store, Log: log,
+		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
+		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
+	})
+	if err != nil {
+		return err
+	}
+	d.runner, err = runner.New(runner.Config{
+		Heads: d.node, State: d.node, Randomness: d.node,
+		Sectors: sector.NewReader(c.Storages...), Prover: d.prover, Verifier: maths,
+		Messager: d.messager, Store: d.store,
+		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
+	})
+	if err != nil {
+		return err
+	}
+
+	if c.Dashboard.Listen == "" {
+		return nil
+	}
+	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Dashboard.Listen); err != nil {
+		return fmt.Errorf("listen for the dashboard (set listen in [dashboard]): %w", err)
+	}
+	return nil
+}
+
+func (d *Daemon) onClose(f func() error) { d.closing = append(d.closing, f) }
+
+// Run works until ctx ends, which is no error, and then closes everything.
+func (d *Daemon) Run(ctx context.Context) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return d.messager.Run(ctx) })
+	all.Go(func() error { return d.runner.Run(ctx) })
+	all.Go(func() error { d.servePage(ctx); return nil })
+	err := all.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}
+
+// servePage serves the dashboard. That it ends is no reason to stop proving.
+func (d *Daemon) servePage(ctx context.Context) {
+	if d.page == nil {
+		return
+	}
+	d.log.Info("dashboard", "url", d.Page())
+	page := dashboard.New(dashboard.Config{Status: d, Hosts: d.config.Dashboard.Hosts, Log: d.log})
+	if err := dashboard.Serve(ctx, d.page, page); err != nil {
+		d.log.Error("the dashboard is gone; proving goes on", "error", err)
+	}
+}
+
+// Close gives up what New opened, the last first. Run does it too.
+func (d *Daemon) Close() error {
+	var errs []error
+	if d.page != nil {
+		d.page.Close()
+	}
+	for i := len(d.closing) - 1; i >= 0; i-- {
+		errs = append(errs, d.closing[i]())
+	}
+	d.closing = nil
+	return errors.Join(errs...)
+}
+
+// Status implements vigil.StatusSource.
+func (d *Daemon) Status() vigil.Status { return d.runner.Status() }
+
+// Changed implements vigil.StatusSource.
+func (d *Daemon) Changed() <-chan struct{} { return d.runner.Changed() }
+
+// Page is the dashboard's URL, or nothing.
+func (d *Daemon) Page() string {
+	if d.page == nil {
+		return ""
+	}
+	return "http://" + d.page.Addr().String()
+}
+
+// ProofsMade is how many proofs were finished since the start, good or not.
+func (d *Daemon) ProofsMade() uint64 { return d.prover.made.Load() }
+
+// counted is a prover whose finished proofs are counted.
+type counted struct {
+	vigil.Prover
+	made atomic.Uint64
+}
+
+// Prove implements vigil.Prover.
+func (c *counted) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
+	proof, err := c.Prover.Prove(ctx, r)
+	if err == nil {
+		c.made.Add(1)
+	}
+	return proof, err
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/vigil-post/vigil/app"
+)
+
+func runCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "run",
+		Usage: "keep the miners of a configuration proven, against a Filecoin node",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true}},
+		Action: does(func(ctx context.Context, c *cli.Command) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			config, err := app.Load(c.String("config"))
+			if err != nil {
+				return err
+			}
+			config.Version = version()
+			log := config.Log.Logger(c.Root().ErrWriter)
+			slog.SetDefault(log)
+			return app.Run(ctx, config, log)
+		}),
+	}
+}
