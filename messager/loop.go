@@ -113,7 +113,7 @@ func (l *loop) look(ctx context.Context, open []vigil.Message) ([]vigil.Message,
 	settled := make([]vigil.Message, len(open))
 	for i, m := range open {
 		settled[i] = settle(m, f, l.c.Confidence)
-		if settled[i].State != m.State || settled[i].Problem != m.Problem {
+		if !sameStanding(settled[i], m) {
 			settled[i].Updated = time.Now()
 			changed = append(changed, settled[i])
 		}
@@ -123,6 +123,13 @@ func (l *loop) look(ctx context.Context, open []vigil.Message) ([]vigil.Message,
 	}
 	l.report(ctx, open, settled)
 	return slices.DeleteFunc(settled, func(m vigil.Message) bool { return m.State.Done() }), nil
+}
+
+func sameStanding(a, b vigil.Message) bool {
+	if a.State != b.State || a.Problem != b.Problem || (a.Receipt == nil) != (b.Receipt == nil) {
+		return false
+	}
+	return a.Receipt == nil || *a.Receipt == *b.Receipt
 }
 
 // pending says that an execution of the message would be news.

@@ -390,3 +390,25 @@ func TestSignAfterItsContextHasEnded(t *testing.T) {
 		t.Errorf("a local signature needs no waiting: %v", err)
 	}
 }
+
+// The message with this CID is on record with this signature's CID
+// (messager's encode_test.go): made by Lotus' own types and decred's signer.
+func TestASecp256k1SignatureIsAsOnRecord(t *testing.T) {
+	w := create(t)
+	addr, err := w.Import(keyInfoText(t, `"secp256k1"`, bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if addr.String() != "f1ick6svk3i23qdgn74hz2yu4wsoryzuaw4h3jk4y" {
+		t.Errorf("address %s", addr)
+	}
+	message, err := vigil.TipSetKey("bafy2bzacea5q43lcdh3tdpxubkfygxvggrkdp5j2avdfwnmx4pxd75452upqk").CIDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Sign(t.Context(), addr, message[0].Bytes())
+	const want = "c64cdb4d60f50faf4da4ce8190310c401c547c2b434ef66d87c5c6ba616e527d32bbcfe6be17400cd5c36ea2b146dc6cf89f4af0594baf3da4ac2abfb422076f01"
+	if err != nil || hex.EncodeToString(got.Data) != want {
+		t.Errorf("signature %x, %v", got.Data, err)
+	}
+}
