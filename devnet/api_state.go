@@ -1,0 +1,164 @@
+package devnet
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/account"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
+	"github.com/filecoin-project/go-state-types/dline"
+	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil/devnet/actor"
+)
+
+func (a *api) StateListMiners(_ context.Context, key TipSetKey) ([]address.Address, error) {
+	ts, err := a.at(key)
+	if err != nil {
+		return nil, err
+	}
+	var out []address.Address
+	for _, id := range ts.before.miners() {
+		out = append(out, idAddress(id))
+	}
+	return out, nil
+}
+
+// Actor is the answer of StateGetActor.
+type Actor struct {
+	Code             cid.Cid
+	Head             cid.Cid
+	Nonce            uint64
+	Balance          abi.TokenAmount
+	DelegatedAddress *address.Address
+}
+
+func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetKey) (*Actor, error) {
+	ts, err := a.at(key)
+	if err != nil {
+		return nil, err
+	}
+	_, e, err := resolve(ts.before, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &Actor{Code: e.code, Head: e.head, Nonce: e.nonce, Balance: e.balance}, nil
+}
+
+// ActorState is the answer of StateReadState.
+type ActorState struct {
+	Balance abi.TokenAmount
+	Code    cid.Cid
+	State   any
+}
+
+func (a *api) StateReadState(ctx context.Context, addr address.Address, key TipSetKey) (*ActorState, error) {
+	ts, err := a.at(key)
+	if err != nil {
+		return nil, err
+	}
+	_, e, err := resolve(ts.before, addr)
+	if err != nil {
+		return nil, fmt.Errorf("getting actor: %w", err)
+	}
+	out := &ActorState{Balance: e.balance, Code: e.code, State: &account.State{Address: e.key}}
+	if e.code == minerCode {
+		v, err := a.n.view(ctx, ts.before, ts.height(), addr)
+		if err != nil {
+			return nil, err
+		}
+		out.State = &v.State
+	}
+	return out, nil
+}
+
+func (a *api) StateAccountKey(_ context.Context, addr address.Address, key TipSetKey) (address.Address, error) {
+	ts, err := a.at(key)
+	if err != nil {
+		return address.Undef, err
+	}
+	if p := addr.Protocol(); p == address.BLS || p == address.SECP256K1 {
+		return addr, nil
+	}
+	_, e, err := resolve(ts.before, addr)
+	if err != nil {
+		return address.Undef, fmt.Errorf("failed to get account actor state: %w", err)
+	}
+	if e.key == address.Undef {
+		return address.Undef, fmt.Errorf("failed to get account actor state: actor code is not account: %s", e.kind())
+	}
+	return e.key, nil
+}
+
+func (a *api) StateLookupID(_ context.Context, addr address.Address, key TipSetKey) (address.Address, error) {
+	ts, err := a.at(key)
+	if err != nil {
+		return address.Undef, err
+	}
+	if addr.Protocol() == address.ID {
+		return addr, nil
+	}
+	id, _, err := resolve(ts.before, addr)
+	if err != nil {
+		return address.Undef, fmt.Errorf("resolution lookup failed (%s): %w", addr, err)
+	}
+	return idAddress(id), nil
+}
+
+func (a *api) WalletBalance(_ context.Context, addr address.Address) (abi.TokenAmount, error) {
+	_, e, err := resolve(a.n.chain.current().after, addr)
+	if err != nil {
+		return big.Zero(), nil // a node says the same of an address it has never seen
+	}
+	return e.balance, nil
+}
+
+func (a *api) StateNetworkName(context.Context) (string, error) { return a.n.cfg.Name, nil }
+
+func (a *api) StateNetworkVersion(_ context.Context, key TipSetKey) (int, error) {
+	_, err := a.at(key)
+	return networkVersion, err
+}
+
+// NetworkParams is the answer of StateGetNetworkParams. BlockDelayMillis is this
+// network's own: its epochs may be shorter than a second.
+type NetworkParams struct {
+	NetworkName             string
+	BlockDelaySecs          uint64
+	BlockDelayMillis        uint64
+	ConsensusMinerMinPower  abi.StoragePower
+	PreCommitChallengeDelay abi.ChainEpoch
+	ForkUpgradeParams       map[string]int64
+	Eip155ChainID           int
+	GenesisTimestamp        uint64
+}
+
+// upgrades are the heights of the network's past upgrades: all before genesis.
+var upgrades = []string{
+	"Smoke", "Breeze", "Ignition", "Refuel", "Tape", "Assembly", "Liftoff", "Kumquat", "Calico", "Persian",
+	"Orange", "Claus", "Trust", "Norwegian", "Turbo", "Hyperdrive", "Chocolate", "OhSnap", "Skyr", "Shark",
+	"Hygge", "Lightning", "Thunder", "Watermelon", "Dragon", "Phoenix", "Waffle", "Tuktuk", "Teep", "Tock",
+	"GoldenWeek", "FireHorse",
+}
+
+func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
+	p := &NetworkParams{
+		NetworkName:             a.n.cfg.Name,
+		BlockDelaySecs:          a.n.blockDelaySecs(),
+		BlockDelayMillis:        uint64(a.n.cfg.BlockTime / 1_000_000),
+		ConsensusMinerMinPower:  big.NewInt(int64(sectorSize)),
+		PreCommitChallengeDelay: 10,
+		ForkUpgradeParams:       map[string]int64{"BreezeGasTampingDuration": 0, "UpgradeXxHeight": 1_000_000_000},
+		Eip155ChainID:           31415926,
+		GenesisTimestamp:        a.n.chain.genesis.header.Timestamp,
+	}
+	for i, name := range upgrades {
+		p.ForkUpgradeParams["Upgrade"+name+"Height"] = int64(-1 - i)
+	}
+	return p, nil
+}

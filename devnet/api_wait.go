@@ -1,0 +1,87 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/ipfs/go-cid"
+)
+
+// noLimit is how a caller says that all of the chain may be searched.
+const noLimit abi.ChainEpoch = -1
+
+// MsgLookup is where a message was executed: the tipset that has its receipt,
+// which is the one after the tipset that has the message.
+type MsgLookup struct {
+	Message   cid.Cid
+	Receipt   Receipt
+	ReturnDec any
+	TipSet    TipSetKey
+	Height    abi.ChainEpoch
+}
+
+func (a *api) StateSearchMsg(_ context.Context, from TipSetKey, c cid.Cid, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
+	ts, err := a.at(from)
+	if err != nil {
+		return nil, fmt.Errorf("loading tipset %v: %w", from, err)
+	}
+	m, ok := a.n.chain.message(c)
+	if !ok {
+		return nil, fmt.Errorf("failed to load message: %w", errNoBlock{c})
+	}
+	return a.n.lookup(ts, c, m, limit, allowReplaced)
+}
+
+// lookup finds a message that was executed at ts or before. It finds another one
+// that took its nonce if that does the same and the caller is content with it.
+func (n *Network) lookup(ts *tipset, c cid.Cid, m *SignedMessage, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
+	in, ok := n.chain.place(m.Message.From, m.Message.Nonce)
+	if !ok {
+		return nil, nil
+	}
+	executed, ok := n.chain.child(in.tipset)
+	if !ok || executed.height() > ts.height() || limit != noLimit && executed.height() < ts.height()-limit {
+		return nil, nil
+	}
+	if got := in.tipset.cids[in.index]; got != c {
+		if !allowReplaced {
+			return nil, nil
+		}
+		if !m.Message.equalCall(&in.tipset.messages[in.index].Message) {
+			return nil, fmt.Errorf("message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:%s n %d, TS: %s n%d)",
+				c, m.Message.Nonce, got, m.Message.Nonce)
+		}
+	}
+	return &MsgLookup{
+		Message: in.tipset.cids[in.index],
+		Receipt: in.tipset.receipts[in.index],
+		TipSet:  executed.key(),
+		Height:  executed.height(),
+	}, nil
+}
+
+func (a *api) StateWaitMsg(ctx context.Context, c cid.Cid, confidence uint64, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
+	if confidence > finality {
+		return nil, fmt.Errorf("message confidence exceeds maximum: %d > %d", confidence, finality)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	heads := a.n.notify.subscribe(ctx, a.n.chain.current)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case _, ok := <-heads:
+			if !ok {
+				return nil, errors.New("the node is shutting down, or this call fell behind")
+			}
+		}
+		head := a.n.chain.current()
+		found, err := a.StateSearchMsg(ctx, head.key(), c, limit, allowReplaced)
+		if err != nil || found != nil && head.height() >= found.Height+abi.ChainEpoch(confidence) {
+			return found, err
+		}
+	}
+}

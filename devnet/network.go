@@ -1,0 +1,254 @@
+package devnet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/proof"
+
+	"github.com/vigil-post/vigil/proofs/post"
+)
+
+// VerifyFunc says why a Window PoSt does not prove the sectors it is of; nil if
+// it does. It may be called by many at once.
+type VerifyFunc func(p proof.WindowPoStVerifyInfo) error
+
+// SectorFunc makes the files of a sector that can be proved, in the layout of
+// a storage path (sealed/s-t01000-1, cache/s-t01000-1/…), and returns its CommR.
+// Called again for the same sector it returns the same.
+type SectorFunc func(ctx context.Context, dir string, miner abi.ActorID, number abi.SectorNumber) (commR [32]byte, err error)
+
+// Config is what a network is made of. The fields without a comment on their
+// zero value are required. What a network was born with (miners, sectors of
+// genesis) is read from its folder when it goes on.
+type Config struct {
+	Dir        string         // everything is kept here: the chain, keys, the token, the sectors
+	Name       string         // of the network; vigil-devnet if empty
+	Listen     string         // address of the API; a free port on loopback if empty
+	BlockTime  time.Duration  // of an epoch; 100 ms if zero
+	Manual     bool           // epochs pass only by Advance
+	Miners     int            // 1 if zero
+	Sectors    int            // per miner at genesis; 92, one partition in each of 46 deadlines, if zero; none if negative
+	Onboard    int            // sectors that each miner adds per proving period, spread evenly
+	NullRounds float64        // the share of epochs without a block
+	Proofs     *post.Verifier // judges every proof that the chain took
+	Verify     VerifyFunc     // instead of Proofs, for tests without proofs
+	Sector     SectorFunc     // sectors with real files that Proofs can judge, if nil
+	Log        *slog.Logger   // slog.Default if nil
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Name == "" {
+		c.Name = "vigil-devnet"
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.BlockTime == 0 {
+		c.BlockTime = 100 * time.Millisecond
+	}
+	if c.Miners == 0 {
+		c.Miners = 1
+	}
+	if c.Sectors == 0 {
+		c.Sectors = 92
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Verify == nil && c.Proofs != nil {
+		c.Verify = verifyWith(c.Proofs)
+	}
+	switch {
+	case c.Dir == "":
+		return c, errors.New("devnet: no folder to keep the chain in")
+	case c.Verify == nil:
+		return c, errors.New("devnet: no verifier")
+	case c.BlockTime < time.Millisecond:
+		return c, fmt.Errorf("devnet: block time of %s is under a millisecond", c.BlockTime)
+	case c.Miners < 0 || c.Miners > maxMiners:
+		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, maxMiners)
+	case c.Onboard < 0:
+		return c, fmt.Errorf("devnet: %d sectors to add per proving period", c.Onboard)
+	case c.NullRounds < 0 || c.NullRounds > 0.9:
+		return c, fmt.Errorf("devnet: a share of null rounds of %v; at most 0.9", c.NullRounds)
+	}
+	return c, nil
+}
+
+// maxMiners keeps the IDs of accounts below those of miners.
+const maxMiners = 256
+
+// keepEpochs is how far back tipsets can be read: more than the dispute window
+// and a proving period.
+const keepEpochs = 4000
+
+// Network is a running chain. Its methods may be called by many at once.
+type Network struct {
+	cfg    Config
+	log    *slog.Logger
+	db     *db
+	blocks *blocks
+	chain  *chain
+	pool   *pool
+	notify notifier
+	token  string
+	listen net.Listener
+
+	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
+
+	markMu sync.Mutex // guards mark
+	mark   *tipset    // counts are since this one
+}
+
+// Open opens the chain in cfg.Dir, or makes one if there is none, and starts to
+// listen; nothing is served and no epoch passes before Run. It sets
+// go-address's network prefix for the whole process: this is a test network.
+func Open(ctx context.Context, cfg Config) (*Network, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	address.CurrentNetwork = address.Testnet
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	n := &Network{
+		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(),
+	}
+	if n.db, err = openDB(ctx, cfg.Dir); err != nil {
+		return nil, err
+	}
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.db.close())
+	}
+	return n, nil
+}
+
+func (n *Network) open(ctx context.Context) error {
+	var err error
+	if n.token, err = readToken(filepath.Join(n.cfg.Dir, "token")); err != nil {
+		return err
+	}
+	if err := n.load(ctx); err != nil {
+		return fmt.Errorf("load the chain in %s: %w", n.cfg.Dir, err)
+	}
+	if err := n.readSeed(ctx); err != nil {
+		return err
+	}
+	if n.chain.head == nil {
+		if err := n.makeGenesis(ctx); err != nil {
+			return fmt.Errorf("make genesis: %w", err)
+		}
+	}
+	n.mark = n.chain.head
+	if n.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
+		return fmt.Errorf("listen for the API: %w", err)
+	}
+	n.log.Info("devnet opened", "network", n.cfg.Name, "epoch", n.Epoch(), "api", "http://"+n.Addr()+"/rpc/v1")
+	return nil
+}
+
+// readToken reads the API token, or draws one.
+func readToken(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	secret := make([]byte, 24)
+	if _, err := rand.Read(secret); err != nil {
+		return "", err
+	}
+	token := hex.EncodeToString(secret)
+	return token, os.WriteFile(path, []byte(token), 0o600)
+}
+
+// Addr is where the API is served, host:port.
+func (n *Network) Addr() string { return n.listen.Addr().String() }
+
+// Token permits to push messages. It is also in the file token of the folder.
+func (n *Network) Token() string { return n.token }
+
+// Epoch is the head's.
+func (n *Network) Epoch() abi.ChainEpoch { return n.chain.current().height() }
+
+// Miners lists the miners.
+func (n *Network) Miners() []address.Address {
+	var out []address.Address
+	for _, id := range n.chain.current().after.miners() {
+		out = append(out, idAddress(id))
+	}
+	return out
+}
+
+// Storage is the storage path that holds the sectors of all miners.
+func (n *Network) Storage() string { return filepath.Join(n.cfg.Dir, "storage") }
+
+// KeyFile is the exported key of a miner's role: owner, worker or control.
+func (n *Network) KeyFile(role string, miner address.Address) string {
+	id, err := address.IDFromAddress(miner)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(n.cfg.Dir, "keys", fmt.Sprintf("%s-t0%d.key", role, id))
+}
+
+// Run serves the API and lets epochs pass until ctx ends, which is no error.
+// Then the network is closed.
+func (n *Network) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	served := make(chan error, 1)
+	go func() {
+		served <- n.serve(ctx)
+		cancel()
+	}()
+	made := n.tick(ctx)
+	cancel()
+	return errors.Join(made, <-served, n.close())
+}
+
+// Close is for a network that is not run.
+func (n *Network) Close() error {
+	return errors.Join(n.listen.Close(), n.close())
+}
+
+func (n *Network) close() error {
+	n.making.Lock()
+	defer n.making.Unlock()
+	return n.db.close()
+}
+
+// tick makes an epoch each block time.
+func (n *Network) tick(ctx context.Context) error {
+	if n.cfg.Manual {
+		<-ctx.Done()
+		return nil
+	}
+	clock := time.NewTicker(n.cfg.BlockTime)
+	defer clock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clock.C:
+			if err := n.Advance(ctx, 1); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,321 @@
+package devnet
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	bls "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
+	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-project/go-state-types/proof"
+	"github.com/ipfs/go-cid"
+	cbg "github.com/whyrusleeping/cbor-gen"
+)
+
+// pruneEvery is how often, in epochs, what is no longer kept is dropped.
+const pruneEvery = 500
+
+// Advance lets epochs pass. With null rounds one step may pass several.
+func (n *Network) Advance(ctx context.Context, epochs int) error {
+	n.making.Lock()
+	defer n.making.Unlock()
+	for target := n.Epoch() + abi.ChainEpoch(epochs); n.Epoch() < target; {
+		if err := n.produce(ctx, nil); err != nil {
+			return fmt.Errorf("epoch %d: %w", n.Epoch()+1, err)
+		}
+	}
+	return nil
+}
+
+// draft is a tipset in the making.
+type draft struct {
+	parent *tipset
+	header *BlockHeader
+	m      *machine
+	ts     *tipset
+}
+
+// produce makes the next tipset, stores it and shows it. The events, if there
+// are any, are shown with it: the reverts of a reorg.
+func (n *Network) produce(ctx context.Context, events []HeadChange) error {
+	d := n.draft(ctx, n.chain.current(), len(events) > 0)
+	if err := d.execute(n); err != nil {
+		return err
+	}
+	if err := n.audit(ctx, d.m); err != nil {
+		return err
+	}
+	if err := d.seal(ctx); err != nil {
+		return err
+	}
+	if err := n.db.write(ctx, func(b *batch) {
+		b.blocks(d.m.sc.fresh)
+		b.extend(d.ts)
+	}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	n.blocks.add(d.m.sc.fresh)
+	n.notify.publish(func() { n.chain.extend(d.ts) }, append(events, HeadChange{"apply", d.ts.wire()}))
+	n.pool.settle(d.ts.after)
+	if d.ts.height()%pruneEvery == 0 {
+		return n.prune(ctx, d.ts.height()-keepEpochs)
+	}
+	return nil
+}
+
+// draft begins a tipset: its epoch, and all that its header says of its past.
+func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
+	seed := hash256(parent.cid.Bytes())
+	if fork { // the same parent must not get the same child again
+		seed = hash256(seed, be64(uint64(time.Now().UnixNano())))
+	}
+	height := parent.height() + 1
+	for chance := seed; isNull(chance, n.cfg.NullRounds); chance = hash256(chance) {
+		height++
+	}
+	h := &BlockHeader{
+		Miner:                 idAddress(firstMiner),
+		Ticket:                &Ticket{VRFProof: stretch(hash256([]byte("ticket"), seed, be64(uint64(height))), 96)},
+		ElectionProof:         &ElectionProof{WinCount: 1, VRFProof: stretch(hash256([]byte("election"), seed), 96)},
+		WinPoStProof:          []proof.PoStProof{{ProofBytes: []byte("valid proof")}},
+		Parents:               []cid.Cid{parent.cid},
+		ParentWeight:          big.Add(parent.header.ParentWeight, big.NewInt(5068)),
+		Height:                height,
+		ParentStateRoot:       parent.after.root,
+		ParentMessageReceipts: cid.Undef, // known when sealed
+		Timestamp:             uint64(time.Now().Unix()),
+		BlockSig:              &crypto.Signature{Type: crypto.SigTypeBLS, Data: stretch(hash256([]byte("block"), seed), 96)},
+		ParentBaseFee:         nextBaseFee(parent.header.ParentBaseFee, gasLimits(parent.messages)),
+	}
+	for e := parent.height() + 1; e <= height; e++ {
+		h.BeaconEntries = append(h.BeaconEntries, beaconEntry(beaconRound(e)))
+	}
+	ts := &tipset{header: h, before: parent.after}
+	return &draft{
+		parent: parent, header: h, ts: ts,
+		m: &machine{
+			ctx: ctx, st: parent.after.clone(), sc: newScratch(n.blocks),
+			draw: drawn{n.chain, parent, ts}, verify: n.cfg.Verify,
+		},
+	}
+}
+
+func isNull(chance []byte, share float64) bool {
+	return float64(binary.BigEndian.Uint64(chance))/math.MaxUint64 < share
+}
+
+func gasLimits(list []*SignedMessage) int64 {
+	var sum int64
+	for _, m := range list {
+		sum += m.Message.GasLimit
+	}
+	return sum
+}
+
+// execute runs the epochs from the parent's on: of null rounds only the cron,
+// at the tipset's own epoch its messages and then the cron.
+func (d *draft) execute(n *Network) error {
+	for e := d.parent.height() + 1; e < d.header.Height; e++ {
+		if err := n.endEpoch(d.m, e); err != nil {
+			return fmt.Errorf("null round %d: %w", e, err)
+		}
+	}
+	d.m.epoch = d.header.Height
+	if err := d.include(n.pool.pick(d.m.st, d.header.ParentBaseFee)); err != nil {
+		return err
+	}
+	return n.endEpoch(d.m, d.header.Height)
+}
+
+// include executes the messages in the order that the network gives them: the
+// BLS messages of a block before the others.
+func (d *draft) include(picked []*SignedMessage) error {
+	for _, typ := range []crypto.SigType{crypto.SigTypeBLS, crypto.SigTypeSecp256k1} {
+		for _, m := range picked {
+			if m.Signature.Type != typ {
+				continue
+			}
+			c, err := m.CID()
+			if err != nil {
+				return err
+			}
+			r, _, err := d.m.apply(&m.Message, m.chainLength(), d.header.ParentBaseFee)
+			if err != nil {
+				return fmt.Errorf("message %s: %w", c, err)
+			}
+			d.m.count(&m.Message, r)
+			d.ts.messages = append(d.ts.messages, m)
+			d.ts.cids = append(d.ts.cids, c)
+			d.ts.receipts = append(d.ts.receipts, r)
+		}
+	}
+	return nil
+}
+
+// count tallies a message to a miner.
+func (x *machine) count(m *Message, r Receipt) {
+	id, a, ok := x.st.lookup(m.To)
+	if !ok || a.code != minerCode {
+		return
+	}
+	t := x.st.tally[id]
+	t.Messages++
+	if r.ExitCode != 0 {
+		t.MessagesFailed++
+	}
+	x.st.tally[id] = t
+}
+
+// seal fills in what follows from the execution, and names the block.
+func (d *draft) seal(ctx context.Context) error {
+	store := d.m.sc.adt(ctx)
+	if err := d.m.st.flush(ctx, d.m.sc); err != nil {
+		return err
+	}
+	d.ts.after = d.m.st
+	var err error
+	if d.header.ParentMessageReceipts, err = receiptsRoot(store, d.parent.receipts); err != nil {
+		return fmt.Errorf("receipts: %w", err)
+	}
+	if d.header.Messages, err = messagesRoot(d.m.sc, store, d.ts); err != nil {
+		return fmt.Errorf("messages: %w", err)
+	}
+	if d.header.BLSAggregate, err = aggregate(d.ts.messages); err != nil {
+		return err
+	}
+	b, err := d.header.block()
+	if err != nil {
+		return err
+	}
+	d.ts.cid = b.Cid()
+	return nil
+}
+
+// MarshalCBOR lets a receipt be stored in an array of the chain.
+func (r *Receipt) MarshalCBOR(w io.Writer) error {
+	var e encoder
+	r.encode(&e)
+	if e.err != nil {
+		return e.err
+	}
+	_, err := w.Write(e.buf.Bytes())
+	return err
+}
+
+func receiptsRoot(store adt.Store, receipts []Receipt) (cid.Cid, error) {
+	arr, err := adt.MakeEmptyArray(store, 3)
+	if err != nil {
+		return cid.Undef, err
+	}
+	for i := range receipts {
+		if err := arr.Set(uint64(i), &receipts[i]); err != nil {
+			return cid.Undef, err
+		}
+	}
+	return arr.Root()
+}
+
+// messagesRoot is of a pair of arrays: the CIDs of the BLS messages and of the others.
+func messagesRoot(sc *scratch, store adt.Store, t *tipset) (cid.Cid, error) {
+	var roots []cid.Cid
+	for _, isBLS := range []bool{true, false} {
+		arr, err := adt.MakeEmptyArray(store, 3)
+		if err != nil {
+			return cid.Undef, err
+		}
+		for i, m := range t.messages {
+			if (m.Signature.Type == crypto.SigTypeBLS) != isBLS {
+				continue
+			}
+			c := cbg.CborCid(t.cids[i])
+			if err := arr.AppendContinuous(&c); err != nil {
+				return cid.Undef, err
+			}
+			if err := sc.putMessage(m); err != nil {
+				return cid.Undef, err
+			}
+		}
+		root, err := arr.Root()
+		if err != nil {
+			return cid.Undef, err
+		}
+		roots = append(roots, root)
+	}
+	return sc.put(func(e *encoder) { e.cids(roots) })
+}
+
+func (s *scratch) putMessage(m *SignedMessage) error {
+	enc := m.encode
+	if m.Signature.Type == crypto.SigTypeBLS {
+		enc = m.Message.encode
+	}
+	_, err := s.put(enc)
+	return err
+}
+
+// aggregate is the sum of the BLS messages' signatures.
+func aggregate(list []*SignedMessage) (*crypto.Signature, error) {
+	var sum bls.G2Jac
+	for _, m := range list {
+		if m.Signature.Type != crypto.SigTypeBLS {
+			continue
+		}
+		var s bls.G2Affine
+		if _, err := s.SetBytes(m.Signature.Data); err != nil {
+			return nil, fmt.Errorf("aggregate signatures: %w", err)
+		}
+		var j bls.G2Jac
+		sum.AddAssign(j.FromAffine(&s))
+	}
+	var a bls.G2Affine
+	b := a.FromJacobian(&sum).Bytes()
+	return &crypto.Signature{Type: crypto.SigTypeBLS, Data: b[:]}, nil
+}
+
+// drawn is the randomness seen by a tipset in the making: its own ticket
+// counts, as it may be the first one after a null round.
+type drawn struct {
+	chain  *chain
+	parent *tipset
+	own    *tipset
+}
+
+func (d drawn) ticketDigest(epoch abi.ChainEpoch) ([]byte, error) {
+	ts := d.own
+	if epoch <= d.parent.height() {
+		_, after, err := d.chain.around(d.parent, epoch)
+		if err != nil {
+			return nil, err
+		}
+		ts = after
+	}
+	return hash256(ts.header.Ticket.VRFProof), nil
+}
+
+// prune drops what is older than an epoch, and what nothing refers to any more.
+func (n *Network) prune(ctx context.Context, below abi.ChainEpoch) error {
+	if below <= 0 {
+		return nil
+	}
+	tipsets := n.chain.forget(below)
+	var roots []cid.Cid
+	for _, t := range n.chain.kept() {
+		h := t.header
+		roots = append(roots, t.after.root, h.ParentStateRoot, h.Messages, h.ParentMessageReceipts)
+	}
+	dead, err := n.blocks.garbage(roots)
+	if err != nil {
+		return fmt.Errorf("find garbage: %w", err)
+	}
+	n.blocks.remove(dead)
+	return n.db.write(ctx, func(b *batch) {
+		b.dropTipsets(tipsets)
+		b.dropBlocks(dead)
+	})
+}
