@@ -11,7 +11,6 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/filecoin-project/go-state-types/dline"
-	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil/devnet/actor"
 )

@@ -5,16 +5,10 @@ import (
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/account"
-	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
-	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
-	"github.com/filecoin-project/go-state-types/dline"
 	"github.com/ipfs/go-cid"
-
-	"github.com/vigil-post/vigil/devnet/actor"
 )
 
 func (a *api) StateListMiners(_ context.Context, key TipSetKey) ([]address.Address, error) {
