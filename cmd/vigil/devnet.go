@@ -30,6 +30,7 @@ type devnetOptions struct {
 	serveOnly bool
 	listen    string
 	dashboard string
+	began     time.Time // of the program
 }
 
 func devnetCommand() *cli.Command {
@@ -65,7 +66,7 @@ func readDevnetOptions(c *cli.Command) (devnetOptions, error) {
 	o := devnetOptions{
 		data: c.String("data"), miners: c.Int("miners"), sectors: c.Int("sectors"), onboard: c.Int("onboard"),
 		blockTime: c.Duration("block-time"), periods: c.Int("periods"), serveOnly: c.Bool("serve-only"),
-		listen: c.String("listen"), dashboard: c.String("dashboard"),
+		listen: c.String("listen"), dashboard: c.String("dashboard"), began: time.Now(),
 	}
 	if err := noArguments(c); err != nil {
 		return o, err
@@ -113,7 +114,7 @@ func runDevnet(ctx context.Context, o devnetOptions, stdout, stderr io.Writer) e
 		return h.network.Run(ctx)
 	}
 	return runBoth(ctx, h, log, func(ctx context.Context, d *app.Daemon) error {
-		w := newWatcher(h.network, d, say)
+		w := newWatcher(h.network, d, o.began, say)
 		found, err := w.watch(ctx, o.periods)
 		if err != nil || o.periods == 0 {
 			return err

@@ -40,7 +40,7 @@ func runOnScreen(ctx context.Context, o devnetOptions, out *os.File) error {
 		return err
 	}
 	err = runBoth(ctx, h, log, func(ctx context.Context, d *app.Daemon) error {
-		return show(ctx, h.network, d, recent, news, out)
+		return show(ctx, h.network, d, o.began, recent, news, out)
 	})
 	for _, sentence := range news.lines() {
 		fmt.Fprintln(out, sentence)
@@ -50,13 +50,13 @@ func runOnScreen(ctx context.Context, o devnetOptions, out *os.File) error {
 }
 
 // show runs the view and the watcher until one of them ends.
-func show(ctx context.Context, chain *devnet.Network, daemon *app.Daemon, log, news *tail, out io.Writer) error {
+func show(ctx context.Context, chain *devnet.Network, daemon *app.Daemon, began time.Time, log, news *tail, out io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		newWatcher(chain, daemon, func(s string) { fmt.Fprintln(news, s) }).watch(ctx, 0)
+		newWatcher(chain, daemon, began, func(s string) { fmt.Fprintln(news, s) }).watch(ctx, 0)
 	})
 	defer cancel()
 	look := func() picture {

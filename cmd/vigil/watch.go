@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
-	"github.com/vigil-post/vigil/app"
 	"github.com/vigil-post/vigil/devnet"
 )
 
@@ -45,13 +45,28 @@ func (f *found) add(t devnet.Tally) {
 
 func (f *found) failed() bool { return f.PartitionsMissed > 0 || f.ProofsInvalid > 0 }
 
+// judgingChain is what the watcher needs of a devnet.Network.
+type judgingChain interface {
+	Stats() devnet.Stats
+	Mark()
+	Miners() []address.Address
+	Deadlines(ctx context.Context, miner address.Address) ([]devnet.DeadlineView, error)
+}
+
+// watchedDaemon is what the watcher needs of an app.Daemon.
+type watchedDaemon interface {
+	Status() vigil.Status
+	Page() string
+	ProofsMade() uint64
+}
+
 // watcher says in sentences what happens on the chain and in the daemon. It is
 // the chain's judgement that it counts, not the daemon's.
 type watcher struct {
-	chain  *devnet.Network
-	daemon *app.Daemon
+	chain  judgingChain
+	daemon watchedDaemon
 	say    func(string)
-	began  time.Time
+	began  time.Time // of the program
 
 	known   map[string]bool // duties that were confirmed before
 	first   bool            // a post was confirmed since the start
@@ -60,8 +75,8 @@ type watcher struct {
 	from    abi.ChainEpoch  // where it began
 }
 
-func newWatcher(chain *devnet.Network, daemon *app.Daemon, say func(string)) *watcher {
-	return &watcher{chain: chain, daemon: daemon, say: say, began: time.Now(), known: map[string]bool{}}
+func newWatcher(chain judgingChain, daemon watchedDaemon, began time.Time, say func(string)) *watcher {
+	return &watcher{chain: chain, daemon: daemon, say: say, began: began, known: map[string]bool{}}
 }
 
 // watch looks until ctx ends or so many whole proving periods have passed; 0 is no limit.

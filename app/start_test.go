@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/crypto"
+
+	"github.com/vigil-post/vigil"
+)
+
+var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// fakeNode is a node whose answers a test sets. What is not set panics.
+type fakeNode struct {
+	vigil.Heads
+	vigil.MinerState
+	network func() (vigil.Network, error)
+	miner   func() (vigil.MinerInfo, error)
+}
+
+func (f fakeNode) Network(context.Context) (vigil.Network, error) { return f.network() }
+func (f fakeNode) Head(context.Context) (vigil.Head, error)       { return vigil.Head{Key: "k"}, nil }
+func (f fakeNode) Miner(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.MinerInfo, error) {
+	return f.miner()
+}
+
+func (f fakeNode) KeyAddress(_ context.Context, account address.Address, _ vigil.TipSetKey) (address.Address, error) {
+	return account, nil
+}
+
+// heldKeys are the keys of a wallet.
+type heldKeys []address.Address
+
+func (k heldKeys) Has(_ context.Context, key address.Address) (bool, error) {
+	for _, held := range k {
+		if held == key {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (heldKeys) Sign(context.Context, address.Address, []byte) (crypto.Signature, error) {
+	panic("nothing is signed at the start")
+}
+
+type haveParameters struct{ err error }
+
+func (h haveParameters) Check(abi.RegisteredPoStProof) error { return h.err }
+
+func TestTheStartWaitsForANodeThatIsStillDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		node := fakeNode{network: func() (vigil.Network, error) {
+			if time.Since(start) < time.Hour {
+				return vigil.Network{}, errors.New("connection refused")
+			}
+			return vigil.Network{Name: "mainnet"}, nil
+		}}
+		var log strings.Builder
+		network, err := meet(t.Context(), node, "mainnet", slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil || network.Name != "mainnet" {
+			t.Fatal(network, err)
+		}
+		if n := strings.Count(log.String(), "connection refused"); n != 1 {
+			t.Errorf("the same trouble was logged %d times", n)
+		}
+		if got := vigil.MinerAddress(1000).String(); got != "f01000" {
+			t.Errorf("on mainnet an address is %s", got)
+		}
+	})
+}
+
+func TestTheStartEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := meet(ctx, fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("down") }}, "", silent)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAnotherNetworkEndsTheStart(t *testing.T) {
+	node := fakeNode{network: func() (vigil.Network, error) { return vigil.Network{Name: "calibrationnet"}, nil }}
+	if _, err := meet(t.Context(), node, "mainnet", silent); err == nil || !strings.Contains(err.Error(), `"calibrationnet" and not "mainnet"`) {
+		t.Error(err)
+	}
+	if _, err := meet(t.Context(), node, "", silent); err != nil {
+		t.Error(err)
+	}
+	if got := vigil.MinerAddress(1000).String(); got != "t01000" {
+		t.Errorf("on a test network an address is %s", got)
+	}
+}
+
+func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
+	account := func(id uint64) address.Address {
+		a, err := address.NewIDAddress(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	info := vigil.MinerInfo{Worker: account(101), Control: []address.Address{account(102)}}
+	for _, c := range []struct {
+		sentence string
+		miner    error
+		params   error
+		keys     heldKeys
+		says     string // nothing: the start goes on
+	}{
+		{"the worker's key is enough", nil, nil, heldKeys{account(101)}, ""},
+		{"a control address's key is enough", nil, nil, heldKeys{account(102)}, ""},
+		{"another key is not", nil, nil, heldKeys{account(103)}, "t0101, t0102"},
+		{"a miner that does not exist", vigil.ErrNotFound, nil, heldKeys{account(101)}, "is its address right"},
+		{"parameters that are missing", nil, errors.New("no parameters"), heldKeys{account(101)}, "no parameters"},
+	} {
+		node := fakeNode{miner: func() (vigil.MinerInfo, error) { return info, c.miner }}
+		address.CurrentNetwork = address.Testnet
+		err := fit(t.Context(), []abi.ActorID{1000}, node, c.keys, haveParameters{c.params}, silent)
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.sentence, err)
+		}
+	}
+}
