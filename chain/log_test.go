@@ -2,8 +2,11 @@ package chain_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"sync"
+	"testing"
+	"time"
 )
 
 // lines collects a log.
@@ -25,3 +28,7 @@ func (l *lines) String() string {
 }
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+func timeout(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
