@@ -23,9 +23,12 @@ import (
 	"github.com/vigil-post/vigil/wallet"
 )
 
-// Run is the daemon from its start to its end, when ctx ends.
+// Run is the daemon from its start to its end, when ctx ends, which is no error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
 	d, err := New(ctx, c, log)
+	if err != nil && ctx.Err() != nil {
+		return nil // it was stopped while it waited for the node
+	}
 	if err != nil {
 		return err
 	}
