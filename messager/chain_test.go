@@ -35,15 +35,16 @@ type fakeChain struct {
 	t  *testing.T
 	mu sync.Mutex
 
-	head     *tipset
-	byKey    map[vigil.TipSetKey]*tipset
-	watchers []chan vigil.Head
-	pool     map[senderNonce]vigil.SignedMessage
-	intents  map[senderNonce]vigil.Call // of everything that was ever pushed
-	pushes   map[cid.Cid]int
-	balance  map[address.Address]abi.TokenAmount
-	keys     map[address.Address]address.Address
-	exit     exitcode.ExitCode // of the messages that are mined
+	head      *tipset
+	byKey     map[vigil.TipSetKey]*tipset
+	watchers  []chan vigil.Head
+	pool      map[senderNonce]vigil.SignedMessage
+	outsiders map[senderNonce]vigil.SignedMessage // not ours, with our keys
+	intents   map[senderNonce]vigil.Call          // of everything that was ever pushed
+	pushes    map[cid.Cid]int
+	balance   map[address.Address]abi.TokenAmount
+	keys      map[address.Address]address.Address
+	exit      exitcode.ExitCode // of the messages that are mined
 
 	baseFee    int64
 	estimate   func(vigil.Call) (vigil.Gas, error)
@@ -57,7 +58,8 @@ type fakeChain struct {
 func newChain(t *testing.T) *fakeChain {
 	c := &fakeChain{
 		t: t, byKey: map[vigil.TipSetKey]*tipset{}, pool: map[senderNonce]vigil.SignedMessage{},
-		intents: map[senderNonce]vigil.Call{}, pushes: map[cid.Cid]int{},
+		outsiders: map[senderNonce]vigil.SignedMessage{},
+		intents:   map[senderNonce]vigil.Call{}, pushes: map[cid.Cid]int{},
 		balance: map[address.Address]abi.TokenAmount{}, keys: map[address.Address]address.Address{}, baseFee: 100,
 	}
 	c.head = c.add(nil, 100, nil)
@@ -125,22 +127,28 @@ func (c *fakeChain) reorg(depth int) {
 	c.announce()
 }
 
-// dropPool forgets all pending messages, as a node that restarts may.
+// dropPool forgets all pending messages, as a node that restarts may. An
+// outsider sees their own through.
 func (c *fakeChain) dropPool() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.pool)
+	for at, m := range c.outsiders {
+		c.pool[at] = m
+	}
 }
 
 // foreign puts a message of the same key that is not ours into the pool.
 func (c *fakeChain) foreign(sender address.Address, nonce uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pool[senderNonce{sender, nonce}] = vigil.SignedMessage{
+	at := senderNonce{sender, nonce}
+	c.outsiders[at] = vigil.SignedMessage{
 		Call: vigil.Call{From: sender, To: sender}, Nonce: nonce,
 		Gas:       vigil.Gas{Limit: 1, FeeCap: big.NewInt(1 << 60), Premium: big.NewInt(1 << 60)},
 		Signature: crypto.Signature{Type: crypto.SigTypeSecp256k1, Data: make([]byte, 65)},
 	}
+	c.pool[at] = c.outsiders[at]
 }
 
 func (c *fakeChain) announce() {

@@ -155,7 +155,7 @@ func (l *loop) pushAttempt(ctx context.Context, a vigil.Attempt) error {
 func (l *loop) saveLine(ctx context.Context, before, after []vigil.Message) {
 	var changedFrom, changed []vigil.Message
 	for i, m := range after {
-		if !samePushes(before[i], m) {
+		if !m.State.Done() && !samePushes(before[i], m) {
 			changedFrom, changed = append(changedFrom, before[i]), append(changed, m)
 		}
 	}

@@ -103,8 +103,9 @@ func confirm(m vigil.Message, head, confidence abi.ChainEpoch) vigil.Message {
 
 // toPush chooses what to hand to a node of the messages that hold a sender's
 // nonces from the chain's own on: all up to the last that can still be in
-// time. One below it that is too late goes too, for the network takes a
-// sender's messages in the order of their nonces.
+// time, in whatever state those below it are (too late, or confirmed on a fork
+// that is gone), for the network takes a sender's messages in the order of
+// their nonces.
 func toPush(holders []vigil.Message, head abi.ChainEpoch) []vigil.Message {
 	last := -1
 	for i, m := range holders {
@@ -112,13 +113,7 @@ func toPush(holders []vigil.Message, head abi.ChainEpoch) []vigil.Message {
 			last = i
 		}
 	}
-	var push []vigil.Message
-	for _, m := range holders[:last+1] {
-		if inFlight(m) || m.State == vigil.MessageExpired {
-			push = append(push, m)
-		}
-	}
-	return push
+	return holders[:last+1]
 }
 
 // stuck says that a message has waited long enough for its fee to be raised.

@@ -508,3 +508,57 @@ func TestNothingIsPushedThatCouldNotBeStored(t *testing.T) {
 		w.expect("a", vigil.MessageConfirmed)
 	})
 }
+
+func TestTheChainsNonceIsTakenWhereItIsAhead(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		for n := range uint64(5) {
+			w.chain.foreign(w.chain.keys[w.ids[0]], n) // sent before Vigil was installed
+		}
+		w.mine(1)
+		w.push("a", 160)
+		if m := w.expect("a", vigil.MessagePublished); m.Nonce != 5 {
+			t.Errorf("nonce %d, want 5", m.Nonce)
+		}
+		w.mine(6)
+		w.expect("a", vigil.MessageConfirmed)
+	})
+}
+
+func TestANodeThatIsBehindTakesNothingBack(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.push("a", 160)
+		w.mine(3)
+		w.expect("a", vigil.MessageIncluded)
+		w.chain.mu.Lock()
+		ahead := w.chain.head
+		w.chain.head = ahead.parent.parent.parent // the tipset before the inclusion
+		w.chain.announce()
+		w.chain.head = ahead
+		w.chain.mu.Unlock()
+		changes := w.changes
+		synctest.Wait()
+		w.expect("a", vigil.MessageIncluded)
+		if w.changes != changes {
+			t.Error("states changed")
+		}
+		w.mine(3)
+		w.expect("a", vigil.MessageConfirmed)
+	})
+}
+
+func TestAnExecutionThatCouldNotBeReadInTimeIsNotCalledExpired(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.push("a", 106)
+		w.chain.readFault = func(m string) error {
+			if m == "Executed" || m == "Search" {
+				return errors.New("node is busy")
+			}
+			return nil
+		}
+		w.mine(30)
+		w.expect("a", vigil.MessagePublished)
+		w.chain.readFault = nil
+		w.mine(1)
+		w.expect("a", vigil.MessageConfirmed)
+	})
+}
