@@ -1,6 +1,9 @@
 package actor
 
 import (
+	"bytes"
+	"fmt"
+
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
@@ -87,11 +90,34 @@ type Closed struct {
 	Penalty abi.TokenAmount
 }
 
-// entropy is what sets this miner's challenge apart from every other's.
-func (rt *Runtime) entropy() ([]byte, error) {
-	return selfBytes(rt.Miner)
+// question is what a proof over these sectors has to answer, as the network asks
+// it: with the beacon's randomness of the challenge epoch, bound to the miner.
+func (rt *Runtime) question(challenge abi.ChainEpoch, sectors []*miner.SectorOnChainInfo, proofs []proof.PoStProof) (proof.WindowPoStVerifyInfo, error) {
+	seed, err := rt.Beacon(crypto.DomainSeparationTag_WindowedPoStChallengeSeed, challenge, encodedID(rt.Miner))
+	if err != nil {
+		return proof.WindowPoStVerifyInfo{}, fmt.Errorf("challenge randomness of epoch %d: %w", challenge, err)
+	}
+	q := proof.WindowPoStVerifyInfo{Randomness: seed, Proofs: proofs, Prover: rt.Miner}
+	for _, s := range sectors {
+		q.ChallengedSectors = append(q.ChallengedSectors, proof.SectorInfo{SealProof: s.SealProof, SectorNumber: s.SectorNumber, SealedCID: s.SealedCID})
+	}
+	return q, nil
 }
 
-func selfAddress(id abi.ActorID) (address.Address, error) { return address.NewIDAddress(uint64(id)) }
+func idAddress(id abi.ActorID) address.Address {
+	a, err := address.NewIDAddress(uint64(id))
+	if err != nil {
+		panic("unreachable: an ID above 2^63")
+	}
+	return a
+}
 
-func selfBytes(id abi.ActorID) ([]byte, error) { return nil, nil }
+// encodedID is an ID address in CBOR, as it goes into randomness.
+func encodedID(id abi.ActorID) []byte {
+	a := idAddress(id)
+	var b bytes.Buffer
+	if err := a.MarshalCBOR(&b); err != nil {
+		panic("unreachable: " + err.Error())
+	}
+	return b.Bytes()
+}

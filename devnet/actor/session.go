@@ -1,0 +1,132 @@
+package actor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/dline"
+	"github.com/filecoin-project/go-state-types/exitcode"
+	"github.com/ipfs/go-cid"
+)
+
+// session is one call at work on a copy of the state.
+type session struct {
+	rt   *Runtime
+	st   miner.State
+	info miner.MinerInfo
+	out  Effects
+	// balance is what is left of the actor's.
+	balance abi.TokenAmount
+}
+
+func begin(rt *Runtime, head cid.Cid) (*session, error) {
+	v, err := Open(rt.Store, head)
+	if err != nil {
+		return nil, err
+	}
+	return &session{rt: rt, st: v.State, info: v.Info, out: noEffects(head), balance: rt.Balance}, nil
+}
+
+// end stores the state, if its funds are in order.
+func (s *session) end() (Effects, error) {
+	if err := s.checkBalance(); err != nil {
+		return Effects{}, err
+	}
+	var err error
+	s.out.Head, err = s.rt.Store.Put(s.rt.Store.Context(), &s.st)
+	return s.out, err
+}
+
+// errBalance is the network's exit code of a miner whose funds are out of order.
+const errBalance = exitcode.ExitCode(1000)
+
+func (s *session) checkBalance() error {
+	floor := big.Sum(s.st.PreCommitDeposits, s.st.LockedFunds, s.st.InitialPledge)
+	if s.balance.LessThan(floor) {
+		return refuse(errBalance, "balance invariants broken: balance %s below minimum %s", s.balance, floor)
+	}
+	return nil
+}
+
+// allowControl refuses every caller but owner, worker and control addresses.
+func (s *session) allowControl() error {
+	caller := idAddress(s.rt.Caller)
+	if caller == s.info.Owner || caller == s.info.Worker || slices.Contains(s.info.ControlAddresses, caller) {
+		return nil
+	}
+	return refuse(exitcode.ErrForbidden, "caller f0%d is not one of supported", s.rt.Caller)
+}
+
+func (s *session) deadline() *dline.Info { return current(s.st.ProvingPeriodStart, s.rt.Epoch) }
+
+// frame opens the books for work on an occurrence of a deadline.
+func (s *session) frame(sectors cid.Cid, d *dline.Info) (*frame, error) {
+	all, err := miner.LoadSectors(s.rt.Store, sectors)
+	if err != nil {
+		return nil, fmt.Errorf("load sectors: %w", err)
+	}
+	return newFrame(s.rt.Store, all, s.info.SectorSize, d), nil
+}
+
+// edit works on one deadline and keeps what became of it.
+func (s *session) edit(index uint64, work func(*deadline) error) error {
+	all, err := s.st.LoadDeadlines(s.rt.Store)
+	if err != nil {
+		return fmt.Errorf("load deadlines: %w", err)
+	}
+	d, err := loadDeadline(s.rt.Store, all, index)
+	if err != nil {
+		return err
+	}
+	if err := work(d); err != nil {
+		return err
+	}
+	if err := all.UpdateDeadline(s.rt.Store, index, &d.Deadline); err != nil {
+		return fmt.Errorf("update deadline %d: %w", index, err)
+	}
+	return s.st.SaveDeadlines(s.rt.Store, all)
+}
+
+// charge adds to what the miner owes.
+func (s *session) charge(fee abi.TokenAmount) { s.st.FeeDebt = big.Add(s.st.FeeDebt, fee) }
+
+// repay burns as much of the debt as is free in the balance, and says how much.
+func (s *session) repay() (abi.TokenAmount, error) {
+	free, err := s.st.GetUnlockedBalance(s.balance)
+	if err != nil {
+		return big.Zero(), err
+	}
+	paid := big.Min(free, s.st.FeeDebt)
+	s.st.FeeDebt = big.Sub(s.st.FeeDebt, paid)
+	s.balance = big.Sub(s.balance, paid)
+	s.out.Burn = big.Add(s.out.Burn, paid)
+	return paid, nil
+}
+
+// repayAll burns the whole debt or refuses.
+func (s *session) repayAll() error {
+	debt := s.st.FeeDebt
+	free, err := s.st.GetUnlockedBalance(s.balance)
+	if err != nil {
+		return err
+	}
+	if free.LessThan(debt) {
+		return refuse(exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (%s < %s)", free, debt)
+	}
+	_, err = s.repay()
+	return err
+}
+
+// release gives pledge back to the free balance, or locks more if negative.
+func (s *session) release(pledge abi.TokenAmount) error {
+	s.st.InitialPledge = big.Sub(s.st.InitialPledge, pledge)
+	s.out.Pledge = big.Sub(s.out.Pledge, pledge)
+	if s.st.InitialPledge.Sign() < 0 {
+		return errors.New("initial pledge falls below zero")
+	}
+	return nil
+}
