@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/gorilla/websocket"
+	"github.com/ipfs/go-cid"
+	"golang.org/x/crypto/blake2b"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
@@ -119,6 +126,58 @@ func TestAServerThatIsNoNodeIsSaidToBeOne(t *testing.T) {
 			if _, err := client.Network(ctx); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
+		})
+	}
+}
+
+func TestAServerThatSpeaksSomethingElseIsLeft(t *testing.T) {
+	for _, c := range []struct{ says, want string }{
+		{"hello", "does not speak JSON-RPC"},
+		{`{"jsonrpc":"2.0","id":1}`, "neither a result nor an error"},
+		{`{"jsonrpc":"2.0","id":1,"error":"no"}`, "an error that is not understood"},
+		{`{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":-32601,"message":"method not found"}}`, "does not know this method"},
+		{`{"jsonrpc":"2.0","method":"xrpc.ch.val","params":{}}`, "a shape that is not understood"},
+		{`{"jsonrpc":"2.0","id":"1","result":7}`, "no answer within"},
+		{`[]`, "does not speak JSON-RPC"},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := newPipes()
+				server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					ws, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+					if err != nil {
+						return
+					}
+					defer ws.Close()
+					for {
+						if _, _, err := ws.ReadMessage(); err != nil {
+							return
+						}
+						if err := ws.WriteMessage(websocket.TextMessage, []byte(c.says)); err != nil {
+							return
+						}
+					}
+				})}
+				go func() { _ = server.Serve(network) }()
+				defer server.Close()
+				client, err := chain.Dial(t.Context(), chain.Config{URL: "ws://127.0.0.1:1234", DialContext: network.dial})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer client.Close()
+				// The last problem is told when the wait for a connection is over.
+				ctx, cancel := timeout(t, time.Minute)
+				defer cancel()
+				for {
+					_, err := client.Network(ctx)
+					if err != nil && strings.Contains(err.Error(), c.want) {
+						return
+					}
+					if ctx.Err() != nil {
+						t.Fatalf("got %v, want %q", err, c.want)
+					}
+				}
+			})
 		})
 	}
 }
@@ -293,5 +352,31 @@ func TestAMessageHasTheCIDItHasOnChain(t *testing.T) {
 		if err != nil || c.String() != v.Cid {
 			t.Errorf("got %s, %v; want %s", c, err, v.Cid)
 		}
+	}
+}
+
+// secp256k1: the signed message is named. The answer is from an experiment
+// with Lotus's own encoding, with the key of 32 sevens.
+func TestASecp256k1MessageIsNamedWithItsSignature(t *testing.T) {
+	key := secp256k1.PrivKeyFromBytes(bytes.Repeat([]byte{7}, 32))
+	from, err := address.NewSecp256k1Address(key.PubKey().SerializeUncompressed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := vigil.SignedMessage{
+		Call:  vigil.Call{From: from, To: vigil.MinerAddress(1000), Method: 5, Value: big.Zero(), Params: []byte{1, 2}},
+		Nonce: 3,
+		Gas:   vigil.Gas{Limit: 1000000, FeeCap: big.NewInt(200), Premium: big.NewInt(100)},
+	}
+	name := cid.MustParse("bafy2bzacea5q43lcdh3tdpxubkfygxvggrkdp5j2avdfwnmx4pxd75452upqk") // of the unsigned message
+	hash := blake2b.Sum256(name.Bytes())
+	compact := ecdsa.SignCompact(key, hash[:], false)
+	m.Signature = crypto.Signature{Type: crypto.SigTypeSecp256k1, Data: append(compact[1:], compact[0]-27)}
+	n := soundNode()
+	n.handle("MpoolPush", func([]json.RawMessage) (any, error) {
+		return json.RawMessage(`{"/":"bafy2bzacebqx5gct4hjyvdaofyzlap5o4fpifigdk2uqdr4owv57tggehgdea"}`), nil
+	})
+	if _, err := dialNode(t, n).PushMessage(t.Context(), m); err != nil {
+		t.Error(err)
 	}
 }

@@ -236,6 +236,9 @@ func (a api) ChainNotify(ctx ctxT) (<-chan rawM, error) {
 			case <-ctx.Done():
 				return
 			case v := <-sub:
+				if v == nil { // Lotus ends the subscription of a slow client
+					return
+				}
 				select {
 				case <-ctx.Done():
 					return

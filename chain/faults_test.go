@@ -305,6 +305,47 @@ func TestASubscriptionThatGoesSilentIsReplaced(t *testing.T) {
 	})
 }
 
+func TestASubscriptionThatTheNodeEndsIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 30*time.Second)
+		r.node.mu.Lock()
+		r.node.tell(nil)
+		r.node.mu.Unlock()
+		r.pass(0.1)
+		r.caughtUpWithNew(30 * time.Second)
+		if !strings.Contains(r.log.String(), "the node ended the subscription") {
+			t.Errorf("the log does not say why:\n%s", r.log)
+		}
+	})
+}
+
+// A head is often late. That a fresh connection knows it first is no reason
+// to leave one on which it comes a moment later, with the calls that wait there.
+func TestALateHeadDoesNotCostTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 30*time.Second)
+		r.node.handle("ChainHead", func([]rawM) (any, error) {
+			go func() {
+				timer := time.NewTimer(200 * time.Millisecond)
+				defer timer.Stop()
+				<-timer.C
+				r.node.mu.Lock()
+				defer r.node.mu.Unlock()
+				r.node.mute = false
+				r.node.tell(rawM(`[{"Type":"apply","Val":` + string(tipset(1000)) + `}]`))
+			}()
+			return tipset(1000), nil
+		})
+		r.node.mu.Lock()
+		r.node.mute = true
+		r.node.mu.Unlock()
+		r.pass(2)
+		if text := r.log.String(); strings.Contains(text, "anew") {
+			t.Errorf("the connection was left:\n%s", text)
+		}
+	})
+}
+
 func TestAChainThatStandsStillCostsNothingButAProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 30*time.Second)

@@ -27,6 +27,7 @@ type link struct {
 
 	outgoing chan []byte          // to the writing goroutine
 	notes    chan json.RawMessage // the subscription's latest value
+	noted    atomic.Uint64        // how many values it gave
 	repaced  chan struct{}        // the quiet time has changed
 	dead     chan struct{}        // closed when the link is over; err is set before
 	running  sync.WaitGroup
@@ -206,6 +207,7 @@ func (l *link) note(params json.RawMessage) error {
 	default:
 	}
 	l.notes <- p[1] // only the reading goroutine sends
+	l.noted.Add(1)
 	return nil
 }
 

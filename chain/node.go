@@ -191,6 +191,7 @@ func (n *node) probe(ctx context.Context, old *session) *session {
 	var asking sync.WaitGroup
 	defer asking.Wait()
 	defer cancel()
+	noted := old.link.noted.Load()
 	var known vigil.Head
 	var silent error
 	answered := make(chan struct{})
@@ -199,13 +200,13 @@ func (n *node) probe(ctx context.Context, old *session) *session {
 		known, silent = headNow(limited, named{old.link})
 	})
 	fresh, err := n.connect(limited, func(error) {})
-	if err == nil && fresh.head.Key != old.head.Key && fresh.head.Epoch >= old.head.Epoch {
+	if err == nil && fresh.head.Key != old.head.Key && fresh.head.Epoch >= old.head.Epoch && !old.stirs(limited, noted) {
 		return fresh
 	}
 	<-answered
 	switch {
 	case silent != nil && err == nil && ctx.Err() == nil:
-		return fresh
+		return fresh // the old one does not answer
 	case silent != nil:
 		old.link.fail(fmt.Errorf("the node does not answer any more: %w", silent))
 	case known.Key != old.head.Key:
@@ -216,6 +217,20 @@ func (n *node) probe(ctx context.Context, old *session) *session {
 		fresh.link.close()
 	}
 	return nil
+}
+
+// stirs says whether the subscription gave a value since it had given noted,
+// or gives one now: a head that a fresh connection knows may be on its way.
+func (s *session) stirs(ctx context.Context, noted uint64) bool {
+	if s.link.noted.Load() == noted {
+		select {
+		case <-s.link.dead:
+			return false
+		case <-ctx.Done():
+		case <-time.After(s.pace.grace):
+		}
+	}
+	return s.link.noted.Load() != noted
 }
 
 // complaint keeps a node that is down from filling the log: the same words are said once a minute.

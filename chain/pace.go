@@ -13,6 +13,7 @@ type pace struct {
 	attempt time.Duration // an attempt to connect, all in all
 	quiet   time.Duration // a socket from which nothing comes for so long is dead; it is pinged three times as often
 	silence time.Duration // a subscription without a new head for so long is put to the test
+	grace   time.Duration // a head may come so much later on one connection than on another
 	wait    time.Duration // a call waits for a connection this long
 	call    time.Duration // and this long for everything
 }
@@ -29,6 +30,7 @@ func paceOf(epoch, timeout time.Duration) pace {
 		attempt: within(time.Second, 2*epoch, 10*time.Second),
 		quiet:   within(time.Second, epoch, 15*time.Second),
 		silence: max(300*time.Millisecond, epoch*3/2),
+		grace:   within(20*time.Millisecond, epoch/10, time.Second),
 		wait:    within(time.Second, epoch, 5*time.Second),
 		call:    within(3*time.Second, epoch, 30*time.Second),
 	}
