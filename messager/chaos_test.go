@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/store"
 )
 
 // TestUnderAnyFaultsNoNonceHasTwoIntentsAndAllComesToAnEnd lets an adversary
@@ -33,6 +35,26 @@ func TestUnderAnyFaultsNoNonceHasTwoIntentsAndAllComesToAnEnd(t *testing.T) {
 			story(t, func(t *testing.T, w *world) { chaos(w, rand.New(rand.NewPCG(seed, 1))) })
 		}) {
 			return
+		}
+	}
+}
+
+func TestUnderAnyFaultsTheRealStoreServesAsWell(t *testing.T) {
+	first := uint64(time.Now().UnixNano())
+	for i := range 3 {
+		seed := first + uint64(i)
+		s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "vigil.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			story(t, func(t *testing.T, w *world) {
+				w.config.Store = s
+				chaos(w, rand.New(rand.NewPCG(seed, 1)))
+			})
+		})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

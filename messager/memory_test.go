@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
-	"github.com/vigil-post/vigil/store/storetest"
 )
 
-// memory is a Storage without a disk; it passes the suite of the real one.
+// memory is a Storage without a disk; the adversary's test runs on it and on
+// the real one.
 type memory struct {
 	mu       sync.Mutex
 	order    []string
@@ -145,11 +144,4 @@ func (s *memory) LastGas(_ context.Context, method abi.MethodNum, paramsSize int
 		return vigil.Gas{}, errors.Join(err, vigil.ErrNotFound)
 	}
 	return lastAttempt(found[len(found)-1]).Signed.Gas, nil
-}
-
-func TestTheTestsStoreKeepsTheRealOnesPromises(t *testing.T) {
-	storetest.Messages(t, func(t *testing.T) (storetest.MessageStore, func() storetest.MessageStore) {
-		s := newMemory()
-		return s, func() storetest.MessageStore { return s }
-	})
 }

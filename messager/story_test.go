@@ -117,10 +117,12 @@ func TestWithoutHeadsTheClockPushesAgain(t *testing.T) {
 		first := w.message("a").Attempts[0].CID
 		time.Sleep(10*30*time.Second + time.Second)
 		synctest.Wait()
+		w.chain.mu.Lock() // the clock moves by itself here: only the lock orders the accesses
 		if n := w.chain.pushes[first]; n != 11 {
 			t.Errorf("pushed %d times in 10 epochs without a head, want 11", n)
 		}
 		w.chain.pushFault = nil
+		w.chain.mu.Unlock()
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
 		w.expect("a", vigil.MessagePublished)

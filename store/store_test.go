@@ -11,7 +11,6 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/store"
-	"github.com/vigil-post/vigil/store/storetest"
 )
 
 func open(t *testing.T, path string) *store.Store {
@@ -41,16 +40,16 @@ func restartable(t *testing.T) (*store.Store, func() *store.Store) {
 }
 
 func TestItIsADutyStore(t *testing.T) {
-	storetest.Duties(t, func(t *testing.T) (vigil.DutyStore, func() vigil.DutyStore) {
+	testDuties(t, func(t *testing.T) (vigil.DutyStore, func() vigil.DutyStore) {
 		s, reopen := restartable(t)
 		return s, func() vigil.DutyStore { return reopen() }
 	})
 }
 
 func TestItIsAMessageStore(t *testing.T) {
-	storetest.Messages(t, func(t *testing.T) (storetest.MessageStore, func() storetest.MessageStore) {
+	testMessages(t, func(t *testing.T) (messageStore, func() messageStore) {
 		s, reopen := restartable(t)
-		return s, func() storetest.MessageStore { return reopen() }
+		return s, func() messageStore { return reopen() }
 	})
 }
 

@@ -1,4 +1,4 @@
-package storetest
+package store_test
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"github.com/vigil-post/vigil"
 )
 
-// MessageStore is what a messager needs of a store (messager.Storage, which
+// messageStore is what a messager needs of a store (messager.Storage, which
 // this package cannot import).
-type MessageStore interface {
+type messageStore interface {
 	AddMessage(ctx context.Context, m vigil.Message) (vigil.Message, error)
 	SaveMessages(ctx context.Context, messages ...vigil.Message) error
 	SaveScan(ctx context.Context, scanned []vigil.Head, messages []vigil.Message) error
@@ -30,9 +30,10 @@ type MessageStore interface {
 	LastGas(ctx context.Context, method abi.MethodNum, paramsSize int) (vigil.Gas, error)
 }
 
-// Messages tests a MessageStore; open and reopen are as for Duties.
-func Messages(t *testing.T, open func(t *testing.T) (s MessageStore, reopen func() MessageStore)) {
-	tests := map[string]func(*testing.T, MessageStore, func() MessageStore){
+// testMessages is what every messageStore must pass; open and reopen are as
+// for testDuties.
+func testMessages(t *testing.T, open func(t *testing.T) (s messageStore, reopen func() messageStore)) {
+	tests := map[string]func(*testing.T, messageStore, func() messageStore){
 		"a message is read back as it was written, also after a restart": messageRoundTrip,
 		"an ID that exists keeps its message":                            messageExists,
 		"a message that does not exist cannot be saved":                  messageUnknown,
@@ -94,7 +95,7 @@ func sign(t *testing.T, m vigil.Message, sender address.Address, nonce uint64) v
 	return m
 }
 
-func messageRoundTrip(t *testing.T, s MessageStore, reopen func() MessageStore) {
+func messageRoundTrip(t *testing.T, s messageStore, reopen func() messageStore) {
 	m := message(t, "a")
 	add(t, s, m)
 	expectMessages(t, s, m)
@@ -114,7 +115,7 @@ func messageRoundTrip(t *testing.T, s MessageStore, reopen func() MessageStore) 
 	}
 }
 
-func messageExists(t *testing.T, s MessageStore, _ func() MessageStore) {
+func messageExists(t *testing.T, s messageStore, _ func() messageStore) {
 	first := message(t, "a")
 	add(t, s, first)
 	second := message(t, "a")
@@ -127,13 +128,13 @@ func messageExists(t *testing.T, s MessageStore, _ func() MessageStore) {
 	expectMessages(t, s, first)
 }
 
-func messageUnknown(t *testing.T, s MessageStore, _ func() MessageStore) {
+func messageUnknown(t *testing.T, s messageStore, _ func() messageStore) {
 	if err := s.SaveMessages(t.Context(), message(t, "a")); !errors.Is(err, vigil.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func nonceOnce(t *testing.T, s MessageStore, reopen func() MessageStore) {
+func nonceOnce(t *testing.T, s messageStore, reopen func() messageStore) {
 	a, b := message(t, "a"), message(t, "b")
 	add(t, s, a, b)
 	a = sign(t, a, account(t, 1), 5)
@@ -156,7 +157,7 @@ func nonceOnce(t *testing.T, s MessageStore, reopen func() MessageStore) {
 	}
 }
 
-func signedForGood(t *testing.T, s MessageStore, _ func() MessageStore) {
+func signedForGood(t *testing.T, s messageStore, _ func() messageStore) {
 	m := message(t, "a")
 	add(t, s, m)
 	m = sign(t, m, account(t, 1), 5)
@@ -171,7 +172,7 @@ func signedForGood(t *testing.T, s MessageStore, _ func() MessageStore) {
 	expectMessages(t, s, m)
 }
 
-func nonceAgain(t *testing.T, s MessageStore, _ func() MessageStore) {
+func nonceAgain(t *testing.T, s messageStore, _ func() messageStore) {
 	m := message(t, "a")
 	add(t, s, m)
 	m = sign(t, m, account(t, 1), 5)
@@ -194,7 +195,7 @@ func nonceAgain(t *testing.T, s MessageStore, _ func() MessageStore) {
 	}
 }
 
-func messagesOpen(t *testing.T, s MessageStore, _ func() MessageStore) {
+func messagesOpen(t *testing.T, s messageStore, _ func() messageStore) {
 	var open []vigil.Message
 	for i, state := range []vigil.MessageState{
 		vigil.MessageConfirmed, vigil.MessageQueued, vigil.MessageFailed, vigil.MessageSigned,
@@ -214,7 +215,7 @@ func messagesOpen(t *testing.T, s MessageStore, _ func() MessageStore) {
 	same(t, got, open)
 }
 
-func scanAtomic(t *testing.T, s MessageStore, reopen func() MessageStore) {
+func scanAtomic(t *testing.T, s messageStore, reopen func() messageStore) {
 	m := message(t, "a")
 	add(t, s, m)
 	first := []vigil.Head{{Key: "a", Parent: "0", Epoch: 1}, {Key: "b", Parent: "a", Epoch: 3}, {Key: "c", Parent: "b", Epoch: 4}}
@@ -236,7 +237,7 @@ func scanAtomic(t *testing.T, s MessageStore, reopen func() MessageStore) {
 	expectScan(t, s, second)
 }
 
-func lastGas(t *testing.T, s MessageStore, _ func() MessageStore) {
+func lastGas(t *testing.T, s messageStore, _ func() messageStore) {
 	if _, err := s.LastGas(t.Context(), 5, 3); !errors.Is(err, vigil.ErrNotFound) {
 		t.Errorf("of nothing: %v", err)
 	}
@@ -261,7 +262,7 @@ func lastGas(t *testing.T, s MessageStore, _ func() MessageStore) {
 	}
 }
 
-func add(t *testing.T, s MessageStore, messages ...vigil.Message) {
+func add(t *testing.T, s messageStore, messages ...vigil.Message) {
 	t.Helper()
 	for _, m := range messages {
 		got, err := s.AddMessage(t.Context(), m)
@@ -272,14 +273,14 @@ func add(t *testing.T, s MessageStore, messages ...vigil.Message) {
 	}
 }
 
-func saveMessages(t *testing.T, s MessageStore, messages ...vigil.Message) {
+func saveMessages(t *testing.T, s messageStore, messages ...vigil.Message) {
 	t.Helper()
 	if err := s.SaveMessages(t.Context(), messages...); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func expectMessages(t *testing.T, s MessageStore, want ...vigil.Message) {
+func expectMessages(t *testing.T, s messageStore, want ...vigil.Message) {
 	t.Helper()
 	got, err := s.Messages(t.Context(), miner, 160)
 	if err != nil {
@@ -288,7 +289,7 @@ func expectMessages(t *testing.T, s MessageStore, want ...vigil.Message) {
 	same(t, got, want)
 }
 
-func expectScan(t *testing.T, s MessageStore, want []vigil.Head) {
+func expectScan(t *testing.T, s messageStore, want []vigil.Head) {
 	t.Helper()
 	got, err := s.Scanned(t.Context())
 	if err != nil {

@@ -1,6 +1,4 @@
-// Package storetest is what every store must pass, whatever database is
-// beneath it: the promises of the seams, as tests.
-package storetest
+package store_test
 
 import (
 	"errors"
@@ -18,9 +16,10 @@ import (
 
 const miner = abi.ActorID(1000)
 
-// Duties tests a vigil.DutyStore. open gives a new, empty one; reopen closes
+// testDuties is what every vigil.DutyStore must pass, whatever database is
+// beneath it. open gives a new, empty one; reopen closes
 // it and opens the same again, as a restart does.
-func Duties(t *testing.T, open func(t *testing.T) (s vigil.DutyStore, reopen func() vigil.DutyStore)) {
+func testDuties(t *testing.T, open func(t *testing.T) (s vigil.DutyStore, reopen func() vigil.DutyStore)) {
 	tests := map[string]func(*testing.T, vigil.DutyStore, func() vigil.DutyStore){
 		"a duty is read back as it was written, also after a restart":                         dutyRoundTrip,
 		"an unfinished duty is listed however old it is, a final one only since the epoch":    dutiesSince,
