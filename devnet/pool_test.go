@@ -204,3 +204,23 @@ func TestAHigherPremiumGoesFirstButNeverBeforeItsNonce(t *testing.T) {
 		t.Errorf("premiums in the order %q, want 500 100 900", got)
 	}
 }
+
+func TestAMessageThatCannotPayAnyMoreIsLeftOutAndTheChainGoesOn(t *testing.T) {
+	w := start(t, Config{Sectors: -1})
+	owner, control := w.key("owner"), w.key("control")
+	rich := get[abi.TokenAmount](w, "WalletBalance", owner.Address)
+	for nonce, value := range []abi.TokenAmount{big.Sub(rich, big.NewInt(1e15)), big.Zero()} {
+		sm, err := owner.SignMessage(Message{To: control.Address, From: owner.Address, Nonce: uint64(nonce), Value: value, GasLimit: 1e6, GasFeeCap: big.NewInt(1e9 - 1), GasPremium: big.NewInt(100)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get[cid.Cid](w, "MpoolPush", sm)
+	}
+	w.pass(3)
+	if n := get[uint64](w, "MpoolGetNonce", owner.Address); n != 2 {
+		t.Errorf("the next nonce is %d, want 2: one is executed, one waits", n)
+	}
+	if a := get[Actor](w, "StateGetActor", owner.Address, nil); a.Nonce != 1 {
+		t.Errorf("the nonce on chain is %d, want 1", a.Nonce)
+	}
+}

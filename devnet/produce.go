@@ -3,6 +3,7 @@ package devnet
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -146,6 +147,9 @@ func (d *draft) include(picked []*SignedMessage) error {
 				return err
 			}
 			r, _, err := d.m.apply(&m.Message, m.chainLength(), d.header.ParentBaseFee)
+			if errors.Is(err, errCannotInclude) {
+				continue // an earlier one spent its money, or was left out itself
+			}
 			if err != nil {
 				return fmt.Errorf("message %s: %w", c, err)
 			}

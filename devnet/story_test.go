@@ -1,8 +1,13 @@
 package devnet
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -374,5 +379,53 @@ func TestOldTipsetsAreDroppedAndTheStateStaysWhole(t *testing.T) {
 	}
 	if get[TipSet](w, "ChainGetGenesis").Height != 0 {
 		t.Error("genesis is gone")
+	}
+}
+
+// TestAKilledProcessLosesNothingItHasShown opens a copy of the files of a chain
+// that was never closed.
+func TestAKilledProcessLosesNothingItHasShown(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	w := opened(t, Config{Dir: dir})
+	waiting := w.send(w.key("worker"), w.Miners()[0], 16, nil)
+	head := get[TipSet](w, "ChainHead")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	again := start(t, Config{Dir: copied})
+	if got := get[TipSet](again, "ChainHead"); got.Cids[0] != head.Cids[0] {
+		t.Errorf("the head was at %d, in the copy it is at %d", head.Height, got.Height)
+	}
+	again.pass(2)
+	if r := again.receipt(waiting); r.ExitCode != 22 {
+		t.Errorf("the message in the pool: %+v", r)
+	}
+}
+
+func TestEpochsPassByThemselves(t *testing.T) {
+	n, err := Open(t.Context(), Config{
+		Dir: t.TempDir(), BlockTime: time.Millisecond, Verify: byWord, Sector: sectorOfWords, Onboard: 2880,
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	w := &world{Network: n, t: t}
+	a := &api{n: n}
+	if err := a.waitEpoch(ctx, 30); err != nil {
+		t.Error(err)
+	}
+	for range 20 { // reading while the chain moves
+		ts := get[TipSet](w, "ChainHead")
+		if at := get[struct{ CurrentEpoch abi.ChainEpoch }](w, "StateMinerProvingDeadline", n.Miners()[0], ts.Cids); at.CurrentEpoch != ts.Height {
+			t.Errorf("at tipset %d the epoch is %d", ts.Height, at.CurrentEpoch)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

@@ -57,11 +57,15 @@ type fatal struct{ err error }
 func (f *fatal) Error() string { return f.err.Error() }
 func (f *fatal) Unwrap() error { return f.err }
 
+// errCannotInclude says that a message cannot stand in a block, failed or not:
+// nobody could be charged for it.
+var errCannotInclude = errors.New("message cannot be included")
+
 // apply executes a message that a block has, and takes its gas from the sender.
 func (x *machine) apply(m *Message, length int, baseFee abi.TokenAmount) (Receipt, *fault, error) {
 	from, sender, ok := x.st.lookup(m.From)
-	if !ok || sender.code != accountCode {
-		return Receipt{}, nil, fmt.Errorf("sender %s is not an account", m.From)
+	if !ok || sender.code != accountCode || sender.nonce != m.Nonce && !x.unpaid {
+		return Receipt{}, nil, fmt.Errorf("%w: sender %s is no account with nonce %d", errCannotInclude, m.From, m.Nonce)
 	}
 	sender.nonce++
 	hold := big.Mul(m.GasFeeCap, big.NewInt(m.GasLimit))
@@ -69,7 +73,7 @@ func (x *machine) apply(m *Message, length int, baseFee abi.TokenAmount) (Receip
 		hold = big.Zero()
 	}
 	if sender.balance.LessThan(hold) {
-		return Receipt{}, nil, fmt.Errorf("sender %s cannot pay for the gas", m.From)
+		return Receipt{}, nil, fmt.Errorf("%w: sender %s cannot pay for its gas", errCannotInclude, m.From)
 	}
 	sender.balance = big.Sub(sender.balance, hold)
 	x.st.set(from, sender)
