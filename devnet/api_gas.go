@@ -78,10 +78,10 @@ func (s *MessageSendSpec) cap(m *Message) {
 func (a *api) GasEstimateGasLimit(ctx context.Context, m *Message, key TipSetKey) (int64, error) {
 	ts, err := a.at(key)
 	if err != nil {
-		return -1, err
+		return 0, err
 	}
 	if m == nil {
-		return -1, errNoMessage
+		return 0, errNoMessage
 	}
 	out := *m
 	out.defaults()
@@ -127,7 +127,7 @@ func feeCap(ts *tipset, premium abi.TokenAmount, blocks int64) abi.TokenAmount {
 func (n *Network) gasUsed(ctx context.Context, m *Message, ts *tipset) (int64, error) {
 	_, from, ok := ts.before.lookup(m.From)
 	if !ok {
-		return -1, fmt.Errorf("getting key address: resolution lookup failed (%s): actor not found", m.From)
+		return 0, fmt.Errorf("getting key address: resolution lookup failed (%s): actor not found", m.From)
 	}
 	x := n.estimator(ctx, ts)
 	prior := append([]*SignedMessage{}, ts.messages...)
@@ -141,27 +141,26 @@ func (n *Network) gasUsed(ctx context.Context, m *Message, ts *tipset) (int64, e
 			continue
 		}
 		if _, _, err := x.apply(&p.Message, p.chainLength(), ts.header.ParentBaseFee); err != nil {
-			return -1, fmt.Errorf("message before it: %w", err)
+			return 0, fmt.Errorf("message before it: %w", err)
 		}
 	}
 	probe := *m
 	probe.From, probe.GasLimit = from.key, blockGasLimit
 	r, f, err := x.apply(&probe, n.probeLength(&probe), ts.header.ParentBaseFee)
 	if err != nil {
-		return -1, err
+		return 0, err
 	}
 	if f != nil {
-		return -1, &revertedError{fmt.Sprintf("message execution failed (exit=[%s], vm error=[%s])", f.code, f.text)}
+		return 0, &revertedError{fmt.Sprintf("message execution failed (exit=[%s], vm error=[%s])", f.code, f.text)}
 	}
 	return r.GasUsed, nil
 }
 
 // estimator is a machine whose work is thrown away.
 func (n *Network) estimator(ctx context.Context, ts *tipset) *machine {
-	return &machine{
-		ctx: ctx, st: ts.before.clone(), sc: newScratch(n.blocks), epoch: ts.height(),
-		draw: drawn{n.chain, ts, ts}, verify: n.cfg.Verify, unpaid: true,
-	}
+	x := n.newMachine(ctx, ts.before, drawn{n.chain, ts, ts})
+	x.epoch, x.unpaid = ts.height(), true
+	return x
 }
 
 func (n *Network) probeLength(m *Message) int {

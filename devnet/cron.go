@@ -14,11 +14,11 @@ import (
 
 // endEpoch is what the network does after the messages of every epoch, null
 // rounds too: sectors arrive, and deadlines whose last epoch this is close.
-func (n *Network) endEpoch(x *machine, epoch abi.ChainEpoch) error {
+func (n *Network) endEpoch(ctx context.Context, x *machine, epoch abi.ChainEpoch) error {
 	x.epoch = epoch
 	for _, id := range x.st.miners() {
 		if arriving := n.arriving(epoch); arriving > 0 {
-			if err := n.addSectors(x, id, arriving); err != nil {
+			if err := n.addSectors(ctx, x, id, arriving); err != nil {
 				return fmt.Errorf("add sectors to miner %d: %w", id, err)
 			}
 		}
@@ -71,12 +71,12 @@ func (t *Tally) close(c *actor.Closed) {
 
 // addSectors makes the files of new sectors and hands them to the actor, which
 // assigns them to deadlines by the network's rule.
-func (n *Network) addSectors(x *machine, id abi.ActorID, count int) error {
+func (n *Network) addSectors(ctx context.Context, x *machine, id abi.ActorID, count int) error {
 	t := x.st.tally[id]
 	var sectors []*miner.SectorOnChainInfo
 	for range count {
 		number := abi.SectorNumber(t.SectorsAdded)
-		commR, err := n.cfg.Sector(x.ctx, n.Storage(), id, number)
+		commR, err := n.cfg.Sector(ctx, n.Storage(), id, number)
 		if err != nil {
 			return fmt.Errorf("make sector %d: %w", number, err)
 		}

@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS pending (sender TEXT NOT NULL, nonce INTEGER NOT NULL
 
 func openDB(ctx context.Context, dir string) (*db, error) {
 	file := filepath.Join(dir, "chain.db")
-	dsn := "file:" + file + "?_pragma=busy_timeout(2000)&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	dsn := "file:" + file + "?_pragma=busy_timeout(500)&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
 	handle, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
@@ -48,7 +48,10 @@ func (d *db) write(ctx context.Context, body func(*batch)) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	b := &batch{ctx: ctx, tx: tx}
+	b := &batch{run: func(query string, args ...any) error {
+		_, err := tx.ExecContext(ctx, query, args...)
+		return err
+	}}
 	body(b)
 	if b.err != nil {
 		return errors.Join(b.err, tx.Rollback())
@@ -58,8 +61,7 @@ func (d *db) write(ctx context.Context, body func(*batch)) error {
 
 // batch is the statements of a transaction; it remembers the first failure.
 type batch struct {
-	ctx context.Context
-	tx  *sql.Tx
+	run func(query string, args ...any) error
 	err error
 }
 
@@ -67,7 +69,7 @@ func (b *batch) exec(query string, args ...any) {
 	if b.err != nil {
 		return
 	}
-	if _, err := b.tx.ExecContext(b.ctx, query, args...); err != nil {
+	if err := b.run(query, args...); err != nil {
 		b.err = fmt.Errorf("%s: %w", query, err)
 	}
 }

@@ -72,13 +72,13 @@ func (n *Network) readSeed(ctx context.Context) error {
 // makeGenesis makes the accounts, the miners and their sectors, and the block
 // that all of it hangs from.
 func (n *Network) makeGenesis(ctx context.Context) error {
-	x := &machine{ctx: ctx, st: emptyState(), sc: newScratch(n.blocks)}
+	x := n.newMachine(ctx, emptyState(), nil)
 	for i := range n.cfg.Miners {
-		if err := n.makeMiner(x, firstMiner+abi.ActorID(i)); err != nil {
+		if err := n.makeMiner(ctx, x, firstMiner+abi.ActorID(i)); err != nil {
 			return fmt.Errorf("miner %d: %w", i, err)
 		}
 	}
-	if err := x.st.flush(ctx, x.sc); err != nil {
+	if err := x.st.flush(x.store); err != nil {
 		return err
 	}
 	t, err := n.genesisBlock(x)
@@ -96,14 +96,14 @@ func (n *Network) makeGenesis(ctx context.Context) error {
 	return nil
 }
 
-func (n *Network) makeMiner(x *machine, id abi.ActorID) error {
+func (n *Network) makeMiner(ctx context.Context, x *machine, id abi.ActorID) error {
 	accounts := map[string]abi.ActorID{}
 	for _, role := range roles {
 		k, err := n.roleKey(role.name, role.typ, id)
 		if err != nil {
 			return fmt.Errorf("key of %s: %w", role.name, err)
 		}
-		account, err := x.st.addAccount(x.sc, k.Address)
+		account, err := x.st.addAccount(x.store, k.Address)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (n *Network) makeMiner(x *machine, id abi.ActorID) error {
 	if err := x.createMiner(id, accounts, opens-120); err != nil {
 		return err
 	}
-	return n.addSectors(x, id, max(n.cfg.Sectors, 0))
+	return n.addSectors(ctx, x, id, max(n.cfg.Sectors, 0))
 }
 
 // roleKey reads a key that an interrupted genesis left, or draws and exports one.
@@ -149,10 +149,10 @@ func (n *Network) genesisBlock(x *machine) (*tipset, error) {
 		ParentBaseFee:   minimumBaseFee,
 	}
 	t := &tipset{header: h, before: x.st, after: x.st}
-	if h.ParentMessageReceipts, err = receiptsRoot(x.sc.adt(x.ctx), nil); err != nil {
+	if h.ParentMessageReceipts, err = receiptsRoot(x.store, nil); err != nil {
 		return nil, err
 	}
-	if h.Messages, err = messagesRoot(x.sc, x.sc.adt(x.ctx), t); err != nil {
+	if h.Messages, err = messagesRoot(x.sc, x.store, t); err != nil {
 		return nil, err
 	}
 	b, err := h.block()

@@ -98,7 +98,7 @@ func (n *Network) stateAt(ctx context.Context, root cid.Cid, states map[cid.Cid]
 	if s, ok := states[root]; ok {
 		return s, nil
 	}
-	s, err := loadState(ctx, newScratch(n.blocks), root)
+	s, err := loadState(newScratch(n.blocks).adt(ctx), root)
 	states[root] = s
 	return s, err
 }

@@ -25,7 +25,7 @@ type acceptedPost struct {
 // runtime is what a call of the miner actor sees of the chain.
 func (x *machine) runtime(id, caller abi.ActorID) *actor.Runtime {
 	return &actor.Runtime{
-		Store: x.sc.adt(x.ctx), Epoch: x.epoch, Miner: id, Caller: caller, Balance: x.st.actors[id].balance,
+		Store: x.store, Epoch: x.epoch, Miner: id, Caller: caller, Balance: x.st.actors[id].balance,
 		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, ProofTypes: []abi.RegisteredPoStProof{postProofType},
 	}
 }
@@ -162,7 +162,7 @@ func gasOf(method abi.MethodNum, p *actor.Post) int64 {
 
 // controlAddresses answers who may act for the miner.
 func (x *machine) controlAddresses(id abi.ActorID) outcome {
-	v, err := actor.Open(x.sc.adt(x.ctx), x.st.actors[id].head)
+	v, err := actor.Open(x.store, x.st.actors[id].head)
 	if err != nil {
 		return outcome{err: &fatal{err}}
 	}

@@ -46,13 +46,13 @@ type draft struct {
 // are any, are shown with it: the reverts of a reorg.
 func (n *Network) produce(ctx context.Context, events []HeadChange) error {
 	d := n.draft(ctx, n.chain.current(), len(events) > 0)
-	if err := d.execute(n); err != nil {
+	if err := d.execute(ctx, n); err != nil {
 		return err
 	}
 	if err := n.audit(ctx, d.m); err != nil {
 		return err
 	}
-	if err := d.seal(ctx); err != nil {
+	if err := d.seal(); err != nil {
 		return err
 	}
 	if err := n.db.write(ctx, func(b *batch) {
@@ -100,10 +100,7 @@ func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
 	ts := &tipset{header: h, before: parent.after}
 	return &draft{
 		parent: parent, header: h, ts: ts,
-		m: &machine{
-			ctx: ctx, st: parent.after.clone(), sc: newScratch(n.blocks),
-			draw: drawn{n.chain, parent, ts}, verify: n.cfg.Verify,
-		},
+		m: n.newMachine(ctx, parent.after, drawn{n.chain, parent, ts}),
 	}
 }
 
@@ -121,9 +118,9 @@ func gasLimits(list []*SignedMessage) int64 {
 
 // execute runs the epochs from the parent's on: of null rounds only the cron,
 // at the tipset's own epoch its messages and then the cron.
-func (d *draft) execute(n *Network) error {
+func (d *draft) execute(ctx context.Context, n *Network) error {
 	for e := d.parent.height() + 1; e < d.header.Height; e++ {
-		if err := n.endEpoch(d.m, e); err != nil {
+		if err := n.endEpoch(ctx, d.m, e); err != nil {
 			return fmt.Errorf("null round %d: %w", e, err)
 		}
 	}
@@ -131,7 +128,7 @@ func (d *draft) execute(n *Network) error {
 	if err := d.include(n.pool.pick(d.m.st, d.header.ParentBaseFee)); err != nil {
 		return err
 	}
-	return n.endEpoch(d.m, d.header.Height)
+	return n.endEpoch(ctx, d.m, d.header.Height)
 }
 
 // include executes the messages in the order that the network gives them: the
@@ -177,9 +174,9 @@ func (x *machine) count(m *Message, r Receipt) {
 }
 
 // seal fills in what follows from the execution, and names the block.
-func (d *draft) seal(ctx context.Context) error {
-	store := d.m.sc.adt(ctx)
-	if err := d.m.st.flush(ctx, d.m.sc); err != nil {
+func (d *draft) seal() error {
+	store := d.m.store
+	if err := d.m.st.flush(store); err != nil {
 		return err
 	}
 	d.ts.after = d.m.st

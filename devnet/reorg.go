@@ -51,5 +51,6 @@ func (n *Network) retreat(ctx context.Context, depth int) ([]HeadChange, error) 
 		}
 		back = append(back, HeadChange{"revert", old.wire()})
 	}
+	n.unmark()
 	return back, nil
 }

@@ -1,7 +1,6 @@
 package devnet
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v18/account"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/ipfs/go-cid"
 )
 
@@ -117,8 +117,8 @@ func (s *state) nextAccount() abi.ActorID {
 }
 
 // addAccount makes an account for a key.
-func (s *state) addAccount(sc *scratch, key address.Address) (abi.ActorID, error) {
-	head, err := sc.adt(context.Background()).Put(context.Background(), &account.State{Address: key})
+func (s *state) addAccount(store adt.Store, key address.Address) (abi.ActorID, error) {
+	head, err := store.Put(store.Context(), &account.State{Address: key})
 	if err != nil {
 		return 0, fmt.Errorf("store account: %w", err)
 	}
@@ -128,11 +128,11 @@ func (s *state) addAccount(sc *scratch, key address.Address) (abi.ActorID, error
 }
 
 // flush brings the root up to date with the actors that changed.
-func (s *state) flush(ctx context.Context, sc *scratch) error {
+func (s *state) flush(store adt.Store) error {
 	if len(s.dirty) == 0 && s.root.Defined() {
 		return nil
 	}
-	tree, err := loadTree(ctx, sc, s.root)
+	tree, err := loadTree(store, s.root)
 	if err != nil {
 		return fmt.Errorf("load actor tree: %w", err)
 	}
@@ -151,16 +151,16 @@ func (s *state) flush(ctx context.Context, sc *scratch) error {
 	return nil
 }
 
-func loadTree(ctx context.Context, sc *scratch, root cid.Cid) (*builtin.ActorTree, error) {
+func loadTree(store adt.Store, root cid.Cid) (*builtin.ActorTree, error) {
 	if !root.Defined() {
-		return builtin.NewTree(sc.adt(ctx))
+		return builtin.NewTree(store)
 	}
-	return builtin.LoadTree(sc.adt(ctx), root)
+	return builtin.LoadTree(store, root)
 }
 
 // loadState reads a state from its root.
-func loadState(ctx context.Context, sc *scratch, root cid.Cid) (*state, error) {
-	tree, err := loadTree(ctx, sc, root)
+func loadState(store adt.Store, root cid.Cid) (*state, error) {
+	tree, err := loadTree(store, root)
 	if err != nil {
 		return nil, fmt.Errorf("load actor tree: %w", err)
 	}
@@ -173,7 +173,7 @@ func loadState(ctx context.Context, sc *scratch, root cid.Cid) (*state, error) {
 		entry := actorEntry{code: a.Code, head: a.Head, nonce: a.CallSeqNum, balance: a.Balance}
 		if a.Code == accountCode {
 			var acc account.State
-			if err := tree.Store.Get(ctx, a.Head, &acc); err != nil {
+			if err := store.Get(store.Context(), a.Head, &acc); err != nil {
 				return fmt.Errorf("account %s: %w", addr, err)
 			}
 			entry.key = acc.Address

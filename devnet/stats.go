@@ -26,7 +26,7 @@ type Tally struct {
 }
 
 func (t Tally) plus(o Tally) Tally  { return t.fold(o, func(a, b uint64) uint64 { return a + b }) }
-func (t Tally) minus(o Tally) Tally { return t.fold(o, func(a, b uint64) uint64 { return a - b }) }
+func (t Tally) minus(o Tally) Tally { return t.fold(o, func(a, b uint64) uint64 { return a - min(a, b) }) }
 
 func (t Tally) fold(o Tally, f func(a, b uint64) uint64) Tally {
 	return Tally{
@@ -61,9 +61,8 @@ type MinerStats struct {
 
 // Stats counts what happened since Open or the last Mark, up to the head.
 func (n *Network) Stats() Stats {
-	head := n.chain.current()
 	n.markMu.Lock()
-	since := n.mark
+	since, head := n.mark, n.chain.current()
 	n.markMu.Unlock()
 	s := Stats{Since: since.height(), Epoch: head.height(), Pending: n.pool.size()}
 	for _, id := range head.after.miners() {
@@ -74,10 +73,19 @@ func (n *Network) Stats() Stats {
 	return s
 }
 
-// Mark starts the counts anew at the head.
-func (n *Network) Mark() {
+// unmark moves a mark that a reorg took off the chain to where the reorg began.
+func (n *Network) unmark() {
 	head := n.chain.current()
 	n.markMu.Lock()
 	defer n.markMu.Unlock()
-	n.mark = head
+	if n.mark.height() > head.height() {
+		n.mark = head
+	}
+}
+
+// Mark starts the counts anew at the head.
+func (n *Network) Mark() {
+	n.markMu.Lock()
+	defer n.markMu.Unlock()
+	n.mark = n.chain.current()
 }

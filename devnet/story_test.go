@@ -307,8 +307,12 @@ func TestAReorgTakesBackAPostAndItsMessageLandsAgain(t *testing.T) {
 	was := get[*MsgLookup](w, "StateSearchMsg", nil, c, -1, true)
 	challenge := get[[]byte](w, "StateGetRandomnessFromBeacon", 4, 46, nil, nil)
 	old := get[TipSet](w, "ChainHead")
+	w.Mark()
 	if err := w.Reorg(t.Context(), 3); err != nil {
 		t.Fatal(err)
+	}
+	if got := w.Stats(); got.Since != old.Height-3 {
+		t.Errorf("a mark on the branch that is gone: counts are since %d", got.Since)
 	}
 	w.pass(2)
 	now := get[*MsgLookup](w, "StateSearchMsg", nil, c, -1, true)

@@ -8,6 +8,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/filecoin-project/go-state-types/exitcode"
 
 	"github.com/vigil-post/vigil/devnet/actor"
@@ -15,15 +16,21 @@ import (
 
 // machine executes messages in one epoch, on a state of its own.
 type machine struct {
-	ctx    context.Context
 	st     *state
 	sc     *scratch
+	store  adt.Store // sc, as the actors use it
 	epoch  abi.ChainEpoch
 	draw   randomness
 	verify VerifyFunc
 	posts  []acceptedPost // taken by the actor, in the order of execution
 	// unpaid is for estimates: the sender need not have the gas limit's price.
 	unpaid bool
+}
+
+// newMachine starts from a state, which it leaves alone.
+func (n *Network) newMachine(ctx context.Context, st *state, draw randomness) *machine {
+	sc := newScratch(n.blocks)
+	return &machine{st: st.clone(), sc: sc, store: sc.adt(ctx), draw: draw, verify: n.cfg.Verify}
 }
 
 // randomness is what the chain drew, as seen from the epoch being executed.
@@ -149,7 +156,7 @@ func (x *machine) receiver(to address.Address) (abi.ActorID, error) {
 	if p := to.Protocol(); p != address.SECP256K1 && p != address.BLS {
 		return 0, refuse(exitcode.SysErrInvalidReceiver, "actor not found: %s", to)
 	}
-	id, err := x.st.addAccount(x.sc, to)
+	id, err := x.st.addAccount(x.store, to)
 	if err != nil {
 		return 0, &fatal{err}
 	}
