@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	golog "github.com/ipfs/go-log/v2"
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/vigil-post/vigil/devnet"
@@ -33,6 +34,9 @@ this devnet. Remove the folder to begin anew.
 // settle makes the devnet's folder ready and opens the chain in it. What
 // exists is kept, so that a second start is quick and goes on.
 func settle(ctx context.Context, o devnetOptions, log *slog.Logger, say func(string)) (*home, error) {
+	// go-jsonrpc, which serves the chain, writes to standard error past every
+	// logger when a connection ends; nothing in that needs a person.
+	golog.SetLogLevel("rpc", "fatal")
 	h := &home{dir: o.data}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, err
@@ -54,6 +58,9 @@ func settle(ctx context.Context, o devnetOptions, log *slog.Logger, say func(str
 	})
 	if err != nil {
 		return nil, err
+	}
+	if n := len(h.network.Miners()); n != o.miners {
+		say(fmt.Sprintf("the chain in %s has %d miner(s) since it began; --miners is for a new one", h.dir, n))
 	}
 	if err := errors.Join(h.keys(), h.writeConfig(o)); err != nil {
 		return nil, errors.Join(err, h.network.Close())
