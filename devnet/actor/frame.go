@@ -58,8 +58,6 @@ func powerOf(size abi.SectorSize, sectors []*miner.SectorOnChainInfo) miner.Powe
 	return sum
 }
 
-func negative(p miner.PowerPair) miner.PowerPair { return miner.NewPowerPairZero().Sub(p) }
-
 // amount reads a field that an older encoding leaves out.
 func amount(a big.Int) big.Int {
 	if a.Int == nil {
