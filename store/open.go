@@ -70,6 +70,9 @@ func openLocked(ctx context.Context, path string) (*sql.DB, error) {
 	case info.Size() == 0:
 		return nil, fmt.Errorf("the file is empty, and an empty file is not made by Vigil: restore it from a backup, or delete it to begin anew")
 	}
+	if err := checkWritable(path); err != nil {
+		return nil, err
+	}
 	db, err := connect(path)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,16 @@ func openLocked(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, errors.Join(explain(err), db.Close())
 	}
 	return db, nil
+}
+
+// checkWritable finds what SQLite keeps to itself until the first write: that
+// it could open the file for reading only.
+func checkWritable(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("the file cannot be written: check its owner and mode: %w", err)
+	}
+	return f.Close()
 }
 
 // create makes the database under another name, so that what bears the name is
@@ -148,7 +161,7 @@ func dsn(path string, query url.Values) string {
 
 // prepare judges an existing database before its first use, and migrates it.
 func prepare(ctx context.Context, db *sql.DB) error {
-	for _, step := range []func(context.Context, *sql.DB) error{checkOwner, checkPages, checkVersion, checkWritable, migrate, checkSettings} {
+	for _, step := range []func(context.Context, *sql.DB) error{checkOwner, checkPages, checkVersion, migrate, checkSettings} {
 		if err := step(ctx, db); err != nil {
 			return err
 		}
@@ -191,16 +204,6 @@ func checkVersion(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("its schema is version %d and this program knows up to %d: it was used with a newer Vigil, use that one", current, known)
 	}
 	return nil
-}
-
-// checkWritable finds what SQLite keeps to itself until the first write: that
-// it could open the file for reading only.
-func checkWritable(ctx context.Context, db *sql.DB) error {
-	tx, err := db.BeginTx(ctx, nil) // immediate: takes the write lock
-	if err != nil {
-		return fmt.Errorf("write to it: %w", err)
-	}
-	return tx.Rollback()
 }
 
 func checkSettings(ctx context.Context, db *sql.DB) error {

@@ -214,7 +214,10 @@ func TestAFolderOrFileThatCannotBeWrittenIsRefused(t *testing.T) {
 		if err := os.Chmod(what.path, what.mode); err != nil {
 			t.Fatal(err)
 		}
-		_, err := store.Open(context.Background(), path)
+		s, err := store.Open(context.Background(), path)
+		if err == nil {
+			err = s.Close()
+		}
 		if err == nil || !strings.Contains(err.Error(), "cannot be written") {
 			t.Errorf("%s with mode %v: %v", what.path, what.mode, err)
 		}
