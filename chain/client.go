@@ -96,7 +96,7 @@ func (c *Client) publish(h vigil.Head) {
 // the expected one, and the same for as long as the daemon runs.
 func (c *Client) accept(n vigil.Network) error {
 	if c.expected != "" && n.Name != c.expected {
-		return &refusal{fmt.Sprintf("the node follows the network %q, but %q is expected: use a node of %s, or set the expected network to %q", n.Name, c.expected, c.expected, n.Name)}
+		return &RefusedError{fmt.Sprintf("the node follows the network %q, but %q is expected: use a node of %s, or set the expected network to %q", n.Name, c.expected, c.expected, n.Name)}
 	}
 	c.firstMu.Lock()
 	defer c.firstMu.Unlock()
@@ -104,7 +104,7 @@ func (c *Client) accept(n vigil.Network) error {
 		c.first = n
 	}
 	if n.Name != c.first.Name || !n.Genesis.Equal(c.first.Genesis) || n.BlockDelay != c.first.BlockDelay {
-		return &refusal{fmt.Sprintf("the node now follows another network: %s with the genesis of %s, where it was %s with that of %s; restart the daemon with a store of its own if this is meant",
+		return &RefusedError{fmt.Sprintf("the node now follows another network: %s with the genesis of %s, where it was %s with that of %s; restart the daemon with a store of its own if this is meant",
 			n.Name, n.Genesis.UTC().Format(time.RFC3339), c.first.Name, c.first.Genesis.UTC().Format(time.RFC3339))}
 	}
 	return nil

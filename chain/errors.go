@@ -25,11 +25,12 @@ func (e *nodeError) Error() string {
 	return fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 }
 
-// refusal is why a node must not or cannot be used as long as nobody changes
-// anything; waiting does not help.
-type refusal struct{ text string }
+// RefusedError is why a node must not or cannot be used as long as nobody
+// changes anything: it follows another network, or does not take the token.
+// Every call fails with it; the node is tried again all the same.
+type RefusedError struct{ Why string }
 
-func (e *refusal) Error() string { return e.text }
+func (e *RefusedError) Error() string { return e.Why }
 
 var neededPermission = regexp.MustCompile(`\(need '(\w+)'\)`)
 

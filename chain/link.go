@@ -89,7 +89,7 @@ func dialError(ctx context.Context, resp *http.Response, err error) error {
 	if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 		switch resp.StatusCode {
 		case http.StatusUnauthorized, http.StatusForbidden:
-			return &refusal{fmt.Sprintf("the node refuses the token (HTTP %d): set the node's token to one that it issued, with the permission \"write\" (lotus auth create-token --perm write)", resp.StatusCode)}
+			return &RefusedError{fmt.Sprintf("the node refuses the token (HTTP %d): set the node's token to one that it issued, with the permission \"write\" (lotus auth create-token --perm write)", resp.StatusCode)}
 		case http.StatusNotFound:
 			return fmt.Errorf("no API is served at this URL (HTTP 404): the path is usually %s", defaultPath)
 		}

@@ -42,7 +42,7 @@ func (n *node) session(ctx context.Context) (*session, error) {
 		n.mu.Lock()
 		s, problem, changed := n.current, n.problem, n.changed
 		n.mu.Unlock()
-		var no *refusal
+		var no *RefusedError
 		switch {
 		case s != nil:
 			return s, nil
@@ -92,7 +92,7 @@ func (n *node) keep(ctx context.Context) {
 		case <-time.After(jitter(n.pace().retry)):
 		}
 	}
-	n.set(nil, &refusal{"the client is closed"})
+	n.set(nil, &RefusedError{"the client is closed"})
 }
 
 // attempts is how many may be under way at once: as many as begin while one hangs.
@@ -244,7 +244,7 @@ func (c *complaint) log(log *slog.Logger, err error) {
 		return
 	}
 	c.text, c.at = err.Error(), time.Now()
-	var no *refusal
+	var no *RefusedError
 	if errors.As(err, &no) {
 		log.Error("node refused", "error", err)
 		return
