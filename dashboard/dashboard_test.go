@@ -94,6 +94,7 @@ func healthyMiner(name string, epoch abi.ChainEpoch) vigil.MinerStatus {
 		duty(name, m.Current, vigil.StateSubmitted, "waiting for the chain"),
 		duty(name, m.Current.Plus(-1), vigil.StateConfirmed, ""),
 	}
+	m.Duties[0].Row.Reason = vigil.ReasonNotProved // why it would be missed now: not to be shown yet
 	m.Duties[1].Message, m.Duties[1].MessageIs = vigil.MessagePublished, "bafy2bzacedlsdjkfhskdjfhkjshdfkjhsdkjfhskjdfhkjshdfkjh"
 	m.Duties[2].Message, m.Duties[2].MessageIs = vigil.MessageConfirmed, "bafy2bzacecvkjwneoiuweoiruwoieuroiwueroiuweoiruwoeiruo"
 	return m
@@ -204,7 +205,7 @@ func TestThePageSaysInEveryStateWhatMatters(t *testing.T) {
 			"f01000", "deadline 14 of 48, closes in 51 epochs (25 min 30 s)",
 			"deadline 14: submitted, open now, 3 partitions, 6 sectors, 1 of 3 posted",
 			"deadline 3: no sectors", "waiting for the chain", "published", "bafy2b…", "Nothing needs attention",
-		}, []string{"Needs attention", "cannot be read"}},
+		}, []string{"Needs attention", "cannot be read", "Missed"}},
 		{"trouble", []string{
 			"Needs attention", "the disk is full", "was missed: not included", "no block took it before Close",
 			"sector 17", "no such file", "2 sectors cannot be read", "recover sectors 4, 5, 19", "connection refused",
@@ -420,5 +421,25 @@ func TestDurationsHaveTwoUnitsAtMost(t *testing.T) {
 		if got := duration(d); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
+	}
+}
+
+func TestWhatIsOverDoesNotCrowdOutWhatIsNot(t *testing.T) {
+	m := vigil.MinerStatus{Miner: "f01000", Epoch: 10_000}
+	for i := range abi.ChainEpoch(20) {
+		state := vigil.StateConfirmed
+		if i == 19 {
+			state = vigil.StateMissed
+		}
+		m.Duties = append(m.Duties, duty("f01000", deadlineAt(5, 9000-60*i), state, ""))
+	}
+	v := viewMiner(m, vigil.Status{})
+	if len(v.Duties) != 9 || len(v.Earlier) != 11 || v.Duties[8].Word != "missed" {
+		t.Errorf("%d shown, %d folded away", len(v.Duties), len(v.Earlier))
+	}
+	s := network(10_000)
+	s.Miners = []vigil.MinerStatus{m}
+	if page := body(t, get(t, New(Config{Status: newFake(s)}), "/")); !strings.Contains(page, "11 earlier") {
+		t.Error("the page does not say that there are earlier ones")
 	}
 }

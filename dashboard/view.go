@@ -73,7 +73,8 @@ type minerView struct {
 	Worst     mark
 	Cells     []cellView
 	Legend    []mark
-	Duties    []dutyView
+	Duties    []dutyView // the open ones and the latest that are over
+	Earlier   []dutyView // those before
 	Bad       []vigil.BadSector
 	Problem   string
 	Faulty    uint64
@@ -202,11 +203,19 @@ func viewMiner(m vigil.MinerStatus, s vigil.Status) minerView {
 		v.Recovered += d.Recovering
 	}
 	for _, d := range m.Duties {
-		v.Duties = append(v.Duties, viewDuty(d, m.Epoch, s.Delay))
+		duty := viewDuty(d, m.Epoch, s.Delay)
+		if duty.Over && d.Row.State != vigil.StateMissed && len(v.Duties) >= mostDuties {
+			v.Earlier = append(v.Earlier, duty)
+			continue
+		}
+		v.Duties = append(v.Duties, duty)
 	}
 	v.Worst, v.Summary = summary(m, v.Sectors)
 	return v
 }
+
+// A page shows so many duties at once; what is open or was missed always shows.
+const mostDuties = 8
 
 func currentSentence(m vigil.MinerStatus, delay time.Duration) string {
 	if m.Current.Count == 0 {
@@ -325,7 +334,7 @@ func cellLabel(v cellView) string {
 }
 
 func viewDuty(d vigil.DutyStatus, epoch abi.ChainEpoch, delay time.Duration) dutyView {
-	return dutyView{
+	v := dutyView{
 		mark:       markOf(d.Row.State),
 		ID:         d.Duty,
 		Kind:       string(d.Kind),
@@ -338,8 +347,11 @@ func viewDuty(d vigil.DutyStatus, epoch abi.ChainEpoch, delay time.Duration) dut
 		MessageCID: d.MessageIs,
 		Skipped:    d.Row.Skipped,
 		Problem:    d.Row.Problem,
-		Reason:     d.Row.Reason,
 	}
+	if d.Row.State == vigil.StateMissed { // until then it is why the duty would be missed if time ran out now
+		v.Reason = d.Row.Reason
+	}
+	return v
 }
 
 // meaning explains a reason and says what to do about it.

@@ -184,7 +184,7 @@ func dutyLine(d vigil.DutyStatus) string {
 	if d.Row.Problem != "" {
 		line += "  " + yellow.Render(d.Row.Problem)
 	}
-	if d.Row.Reason != "" {
+	if d.Row.State == vigil.StateMissed {
 		line += "  " + red.Render(string(d.Row.Reason))
 	}
 	return line
