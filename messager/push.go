@@ -99,6 +99,9 @@ func (l *loop) replace(ctx context.Context, m vigil.Message, holders []vigil.Mes
 	if !ok {
 		return l.problem(ctx, m, errors.New("no tipset includes it, and the greatest fee allows no higher one"))
 	}
+	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
+		return l.problem(ctx, m, errors.New("the base fee is above the fee cap that the greatest fee allows"))
+	}
 	replaced, err := l.attempt(ctx, m, gas)
 	if err == nil {
 		err = l.save(ctx, []vigil.Message{m}, []vigil.Message{replaced})

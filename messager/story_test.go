@@ -564,3 +564,20 @@ func TestAnExecutionThatCouldNotBeReadInTimeIsNotCalledExpired(t *testing.T) {
 		w.expect("a", vigil.MessageConfirmed)
 	})
 }
+
+func TestABaseFeeAboveTheBudgetIsSaidAndNotAnsweredWithPremiums(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.chain.minPremium = 1 << 40
+		w.push("a", 160)
+		w.chain.baseFee = 200_000_000_000 // 5 FIL for 50 million gas are half of that
+		w.mine(8)
+		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "base fee") {
+			t.Errorf("%d attempts, problem %q", len(m.Attempts), m.Problem)
+		}
+		w.chain.baseFee = 100
+		w.mine(1)
+		if m := w.message("a"); len(m.Attempts) != 2 {
+			t.Errorf("%d attempts after the base fee fell", len(m.Attempts))
+		}
+	})
+}

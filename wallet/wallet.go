@@ -52,7 +52,7 @@ type Options struct {
 // methods may be called concurrently. What a method wrote is durable when it returns.
 type Wallet struct {
 	path       string
-	passphrase string
+	passphrase string // kept, because the file is encrypted anew with each change
 	workFactor int
 
 	mu   sync.Mutex // guards keys and the file
