@@ -22,7 +22,10 @@ var minPremiums = map[uint64]int64{0: 200_000, 1: 200_000, 2: 150_000}
 
 const minPremium = 100_000
 
-var errNoMessage = errors.New("no message")
+var (
+	errNoMessage = errors.New("no message")
+	errNoAddress = errors.New("'To' and 'From' addresses cannot be empty")
+)
 
 // MessageSendSpec is what a caller lets an estimate cost.
 type MessageSendSpec struct {
@@ -38,6 +41,9 @@ func (a *api) GasEstimateMessageGas(ctx context.Context, m *Message, spec *Messa
 	}
 	if m == nil {
 		return nil, errNoMessage
+	}
+	if m.To == address.Undef || m.From == address.Undef {
+		return nil, errNoAddress
 	}
 	out := *m
 	out.defaults()

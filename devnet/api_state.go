@@ -105,7 +105,7 @@ func (a *api) StateLookupID(_ context.Context, addr address.Address, key TipSetK
 }
 
 func (a *api) WalletBalance(_ context.Context, addr address.Address) (abi.TokenAmount, error) {
-	_, e, err := resolve(a.n.chain.current().after, addr)
+	_, e, err := resolve(a.n.chain.current().before, addr)
 	if err != nil {
 		return big.Zero(), nil // a node says the same of an address it has never seen
 	}

@@ -166,6 +166,7 @@ func TestNonsenseIsRefusedAndNothingPanics(t *testing.T) {
 		{"MpoolPush", []any{nil}},
 		{"MpoolBatchPush", []any{[]any{nil}}},
 		{"GasEstimateMessageGas", []any{nil, nil, nil}},
+		{"GasEstimateMessageGas", []any{map[string]any{"GasLimit": 5}, nil, nil}},
 		{"StateMinerSectors", []any{"t01000", nil, nil}},
 		{"StateMinerPartitions", []any{"t01000", 1 << 62, nil}},
 		{"ChainGetTipSetByHeight", []any{-1, nil}},

@@ -25,8 +25,10 @@ type Tally struct {
 	SectorsAdded        uint64 // since genesis
 }
 
-func (t Tally) plus(o Tally) Tally  { return t.fold(o, func(a, b uint64) uint64 { return a + b }) }
-func (t Tally) minus(o Tally) Tally { return t.fold(o, func(a, b uint64) uint64 { return a - min(a, b) }) }
+func (t Tally) plus(o Tally) Tally { return t.fold(o, func(a, b uint64) uint64 { return a + b }) }
+func (t Tally) minus(o Tally) Tally {
+	return t.fold(o, func(a, b uint64) uint64 { return a - min(a, b) })
+}
 
 func (t Tally) fold(o Tally, f func(a, b uint64) uint64) Tally {
 	return Tally{
