@@ -82,7 +82,7 @@ func writtenMessage(id vigil.DutyID, sender address.Address, nonce uint64) (vigi
 }
 
 func TestNothingAcknowledgedIsLostToKill9(t *testing.T) {
-	const kills = 12
+	const kills = 8
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
