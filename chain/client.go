@@ -112,12 +112,12 @@ func (c *Client) accept(n vigil.Network) error {
 
 // call asks the node, and says what is wrong in the words of its reader.
 func (c *Client) call(ctx context.Context, method string, params ...any) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.node.pace().call)
-	defer cancel()
 	s, err := c.node.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", method, err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.pace.call)
+	defer cancel()
 	return named{s.link}.call(ctx, method, params...)
 }
 

@@ -15,7 +15,7 @@ type pace struct {
 	silence time.Duration // a subscription without a new head for so long is put to the test
 	grace   time.Duration // a head may come so much later on one connection than on another
 	wait    time.Duration // a call waits for a connection this long
-	call    time.Duration // and this long for everything
+	call    time.Duration // and this long for its answer
 }
 
 // paceOf derives the pace; an epoch of 0 is one not known yet. timeout, if

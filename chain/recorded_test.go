@@ -483,9 +483,9 @@ func TestEveryRecordedPushIsUnderstood(t *testing.T) {
 }
 
 func TestARecordedEstimateIsAskedAndRead(t *testing.T) {
-	n := newFakeNode(time.Second)
+	n, calls := newFakeNode(time.Second), recordings(t, "calls.json")
 	n.handle("GasEstimateMessageGas", func(params []json.RawMessage) (any, error) {
-		for _, r := range recordings(t, "calls.json") {
+		for _, r := range calls {
 			if r.Note == "method 2 ControlAddresses" && r.Method == "Filecoin.GasEstimateMessageGas" && canonical(r.Params[:1]) == canonical(params[:1]) {
 				return said(r.Response)
 			}
