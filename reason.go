@@ -6,6 +6,7 @@ type Reason string
 
 const (
 	ReasonNotStarted    Reason = "not_started"
+	ReasonNoNode        Reason = "no_node"
 	ReasonNoRandomness  Reason = "no_randomness"
 	ReasonNoSectors     Reason = "no_sectors"
 	ReasonNotProved     Reason = "not_proved"
@@ -28,6 +29,10 @@ var Reasons = []ReasonText{
 	{
 		ReasonNotStarted, "The deadline closed before any work on the duty began.",
 		"Vigil was not running, or no chain node answered between Challenge and Close. Look for gaps in the log, and configure a second node.",
+	},
+	{
+		ReasonNoNode, "What had to be proved could not be read from any node.",
+		"The duty's last problem has the node's answer. Check the node, and configure a second one.",
 	},
 	{
 		ReasonNoRandomness, "The challenge randomness could not be read from any node.",

@@ -229,3 +229,9 @@ type ProvedPartition struct {
 	Index   uint64             `json:"index"`
 	Skipped []abi.SectorNumber `json:"skipped,omitempty"`
 }
+
+// Positional says that the challenges of a proof type depend on each sector's
+// place in the statement: the rule before FIP-0061, V1.
+func Positional(t abi.RegisteredPoStProof) bool {
+	return t <= abi.RegisteredPoStProof_StackedDrgWindow64GiBV1
+}

@@ -22,7 +22,7 @@ const holdEpochs abi.ChainEpoch = 10
 // prove reads, proves and verifies a duty, and stores the proof. The row is
 // stored first, so that a duty that comes to nothing is known of.
 func (a *action) prove(ctx context.Context) error {
-	a.duty.State = vigil.StateScheduled
+	a.duty.State, a.duty.Reason = vigil.StateScheduled, vigil.ReasonNotProved
 	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (a *action) statement(ctx context.Context, skipped []abi.SectorNumber) ([]v
 	key, deadline := a.head.Key, a.duty.Deadline
 	info, err := a.cfg.State.Miner(ctx, a.id, key)
 	if err != nil {
-		return nil, s, fmt.Errorf("read the miner: %w", err)
+		return nil, s, because(vigil.ReasonNoNode, fmt.Errorf("read the miner: %w", err))
 	}
 	seed, err := a.cfg.Randomness.Challenge(ctx, a.id, deadline.Challenge, key)
 	if err != nil {
@@ -71,7 +71,7 @@ func (a *action) statement(ctx context.Context, skipped []abi.SectorNumber) ([]v
 	}
 	all, err := a.cfg.State.Partitions(ctx, a.id, deadline.Index, key)
 	if err != nil {
-		return nil, s, fmt.Errorf("read the partitions of deadline %d: %w", deadline.Index, err)
+		return nil, s, because(vigil.ReasonNoNode, fmt.Errorf("read the partitions of deadline %d: %w", deadline.Index, err))
 	}
 	partitions, err := partition.Pick(all, a.duty.Partitions)
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *action) statement(ctx context.Context, skipped []abi.SectorNumber) ([]v
 	s = vigil.Statement{Miner: a.id, ProofType: info.ProofType, Randomness: seed}
 	s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, key)
 	if err != nil {
-		return nil, s, fmt.Errorf("read the sectors of partitions %v: %w", a.duty.Partitions, err)
+		return nil, s, because(vigil.ReasonNoNode, fmt.Errorf("read the sectors of partitions %v: %w", a.duty.Partitions, err))
 	}
 	return partitions, s, nil
 }

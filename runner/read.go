@@ -88,7 +88,7 @@ func (a *action) read(ctx context.Context, s vigil.Statement) (reading, error) {
 
 func (a *action) readOne(ctx context.Context, s vigil.Statement, i int) (vigil.VanillaProof, error) {
 	where := place{seed: s.Randomness, sector: s.Sectors[i]}
-	if positional(s.ProofType) {
+	if vigil.Positional(s.ProofType) {
 		where.position = i
 	}
 	if a.shelf != nil {
@@ -105,12 +105,6 @@ func (a *action) readOne(ctx context.Context, s vigil.Statement, i int) (vigil.V
 		a.shelf.put(where, proof)
 	}
 	return proof, err
-}
-
-// positional says that a sector's challenges depend on its place in the
-// statement: the rule before FIP-0061.
-func positional(t abi.RegisteredPoStProof) bool {
-	return t <= abi.RegisteredPoStProof_StackedDrgWindow64GiBV1
 }
 
 // numbers lists the sectors of a list of bad ones.

@@ -1,0 +1,170 @@
+// Package native proves and verifies with our own maths, in this process. It
+// is a vigil.Prover and a vigil.Verifier.
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/merkle"
+	"github.com/vigil-post/vigil/proofs/post"
+)
+
+// Native makes and judges proofs with the keys in a folder, under the names
+// that filecoin-proofs gives them. Keys are opened at their first use.
+type Native struct {
+	dir  string
+	line *line
+
+	mu        sync.Mutex // guards the maps, held while a key is opened
+	provers   map[abi.RegisteredPoStProof]*post.Prover
+	verifiers map[abi.RegisteredPoStProof]*post.Verifier
+	done      []func() error // give the mapped keys up
+}
+
+// New uses the keys in the folder dir, and makes at most slots proofs at once:
+// each uses all cores, so more than one gains little.
+func New(dir string, slots int) *Native {
+	return &Native{
+		dir: dir, line: newLine(max(1, slots)),
+		provers:   map[abi.RegisteredPoStProof]*post.Prover{},
+		verifiers: map[abi.RegisteredPoStProof]*post.Verifier{},
+	}
+}
+
+// Close gives up the mapped keys. No proof may be in progress.
+func (n *Native) Close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var errs []error
+	for _, done := range n.done {
+		errs = append(errs, done())
+	}
+	n.done = nil
+	clear(n.provers)
+	return errors.Join(errs...)
+}
+
+// Prove implements vigil.Prover.
+func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
+	prover, err := n.prover(r.Statement.ProofType)
+	if err != nil {
+		return nil, err
+	}
+	statement, err := translate(r.Statement)
+	if err != nil {
+		return nil, err
+	}
+	vanilla := make([][]byte, len(r.Vanilla))
+	for i, v := range r.Vanilla {
+		vanilla[i] = v
+	}
+	if err := n.line.enter(ctx, r.Close); err != nil {
+		return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
+	}
+	defer n.line.leave()
+	return prover.Prove(ctx, statement, vanilla)
+}
+
+// Verify implements vigil.Verifier.
+func (n *Native) Verify(_ context.Context, s vigil.Statement, proof []byte) (bool, error) {
+	verifier, err := n.verifier(s.ProofType)
+	if err != nil {
+		return false, err
+	}
+	statement, err := translate(s)
+	if err != nil {
+		return false, err
+	}
+	return verifier.Verify(statement, proof)
+}
+
+// Check opens both keys of a proof type, so that what is missing is said at
+// start and not in the first deadline.
+func (n *Native) Check(t abi.RegisteredPoStProof) error {
+	if _, err := n.verifier(t); err != nil {
+		return err
+	}
+	_, err := n.prover(t)
+	return err
+}
+
+func (n *Native) prover(t abi.RegisteredPoStProof) (*post.Prover, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p, ok := n.provers[t]; ok {
+		return p, nil
+	}
+	form, err := formOf(t)
+	if err != nil {
+		return nil, err
+	}
+	p, done, err := post.OpenProver(form, n.dir, groth16.Prover{})
+	if err != nil {
+		return nil, n.advise(t, err)
+	}
+	n.done = append(n.done, done)
+	n.provers[t] = p
+	return p, nil
+}
+
+func (n *Native) verifier(t abi.RegisteredPoStProof) (*post.Verifier, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if v, ok := n.verifiers[t]; ok {
+		return v, nil
+	}
+	form, err := formOf(t)
+	if err != nil {
+		return nil, err
+	}
+	v, err := post.OpenVerifier(form, n.dir)
+	if err != nil {
+		return nil, n.advise(t, err)
+	}
+	n.verifiers[t] = v
+	return v, nil
+}
+
+// advise says what to do about a key that is not there.
+func (n *Native) advise(t abi.RegisteredPoStProof, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		size, _ := t.SectorSize() // the form was found by it
+		return fmt.Errorf("the Window PoSt parameters for sectors of %s are not in %s; set [proofs] parameters to the folder that has them: %w",
+			size.ShortString(), n.dir, err)
+	}
+	return err
+}
+
+// formOf is the form of the chain's proof type.
+func formOf(t abi.RegisteredPoStProof) (post.Config, error) {
+	size, err := t.SectorSize()
+	if err != nil {
+		return post.Config{}, fmt.Errorf("proof type %d: %w", t, err)
+	}
+	version := post.V1_1
+	if vigil.Positional(t) {
+		version = post.V1
+	}
+	return post.WindowConfig(uint64(size), version)
+}
+
+// translate puts a statement into the words of the maths library.
+func translate(s vigil.Statement) (post.Statement, error) {
+	t := post.Statement{ProverID: post.ProverID(uint64(s.Miner)), Randomness: post.MaskRandomness(s.Randomness)}
+	for _, sector := range s.Sectors {
+		commR, err := merkle.CommRFromCID(sector.SealedCID.Bytes())
+		if err != nil {
+			return t, fmt.Errorf("sector %d: sealed CID %s: %w", sector.Number, sector.SealedCID, err)
+		}
+		t.Sectors = append(t.Sectors, post.Sector{Number: uint64(sector.Number), CommR: commR})
+	}
+	return t, nil
+}

@@ -1,0 +1,387 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/network"
+	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/runner"
+	"github.com/vigil-post/vigil/schedule"
+)
+
+const (
+	minerID = abi.ActorID(1000)
+	epoch   = 30 * time.Second
+)
+
+// world is a chain with one miner, and all that the runner works with. It
+// knows the truth: what was posted when, which sectors are readable.
+type world struct {
+	mu sync.Mutex // guards everything below
+
+	epoch      abi.ChainEpoch
+	partitions map[uint64][]vigil.Partition // by deadline
+	posted     map[string]abi.ChainEpoch    // "open/partition" to the epoch it was executed
+	bad        map[abi.SectorNumber]string
+	unknown    map[abi.SectorNumber]bool
+	silent     bool           // no notifications
+	failing    map[string]int // method to the number of failures left
+	calls      map[string]int // method to the number of calls
+	inProof    map[vigil.DutyID]int
+	overlap    bool
+	prove      func(ctx context.Context) error
+
+	watchers []chan vigil.Head
+	duties   map[vigil.DutyID]vigil.Duty
+	proofs   map[vigil.DutyID]vigil.Proof
+	messages []vigil.Message
+}
+
+func newWorld() *world {
+	return &world{
+		epoch: 985, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
+		bad: map[abi.SectorNumber]string{}, unknown: map[abi.SectorNumber]bool{},
+		failing: map[string]int{}, calls: map[string]int{}, inProof: map[vigil.DutyID]int{},
+		duties: map[vigil.DutyID]vigil.Duty{}, proofs: map[vigil.DutyID]vigil.Proof{},
+		prove: func(ctx context.Context) error { return wait(ctx, 2*epoch) },
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// add gives a deadline one more partition with these sectors.
+func (w *world) add(deadline uint64, sectors ...uint64) {
+	set := bitfield.NewFromSet(sectors)
+	w.partitions[deadline] = append(w.partitions[deadline], vigil.Partition{
+		Index: uint64(len(w.partitions[deadline])), All: set, Live: set, Active: set,
+		Faulty: bitfield.New(), Recovering: bitfield.New(),
+	})
+}
+
+func (w *world) config(log *slog.Logger) runner.Config {
+	return runner.Config{
+		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w,
+		Miners: []abi.ActorID{minerID}, Policy: schedule.DefaultPolicy, Log: log,
+	}
+}
+
+// run lets the world and a runner live until the epoch.
+func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
+	t.Helper()
+	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(t.Output(), nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	for w.now() < until {
+		if err := wait(ctx, epoch); err != nil {
+			t.Fatal(err)
+		}
+		w.tick()
+		r.Nudge()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (w *world) now() abi.ChainEpoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.epoch
+}
+
+// tick mines an epoch: messages sent before it are executed in it.
+func (w *world) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.epoch++
+	for i, m := range w.messages {
+		if m.State == vigil.MessagePublished {
+			w.messages[i].State = vigil.MessageIncluded
+			duty := w.duties[m.Duty]
+			for _, p := range duty.Partitions {
+				w.posted[fmt.Sprintf("%d/%d", duty.ID.Open, p)] = w.epoch
+			}
+			for _, n := range duty.Sectors {
+				w.recovering(uint64(n))
+			}
+		}
+	}
+	if w.silent {
+		return
+	}
+	for _, c := range w.watchers {
+		select {
+		case c <- w.head():
+		default:
+		}
+	}
+}
+
+func (w *world) recovering(n uint64) {
+	for _, partitions := range w.partitions {
+		for i := range partitions {
+			if held, _ := partitions[i].Faulty.IsSet(n); held {
+				partitions[i].Recovering, _ = bitfield.MergeBitFields(partitions[i].Recovering, bitfield.NewFromSet([]uint64{n}))
+			}
+		}
+	}
+}
+
+func (w *world) head() vigil.Head {
+	return vigil.Head{Key: vigil.TipSetKey(strconv.Itoa(int(w.epoch))), Epoch: w.epoch, BaseFee: abi.NewTokenAmount(100)}
+}
+
+// called counts a call and fails it when it is to fail.
+func (w *world) called(method string) error {
+	w.calls[method]++
+	if w.failing[method] > 0 {
+		w.failing[method]--
+		return errors.New(method + ": connection refused")
+	}
+	return nil
+}
+
+func at(key vigil.TipSetKey) abi.ChainEpoch {
+	n, err := strconv.Atoi(string(key))
+	if err != nil {
+		panic(err)
+	}
+	return abi.ChainEpoch(n)
+}
+
+func (w *world) Network(context.Context) (vigil.Network, error) {
+	return vigil.Network{Name: "test", Version: network.Version28, BlockDelay: epoch}, nil
+}
+
+func (w *world) Head(context.Context) (vigil.Head, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.head(), w.called("Head")
+}
+
+func (w *world) Watch(context.Context) <-chan vigil.Head {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := make(chan vigil.Head, 1)
+	w.watchers = append(w.watchers, c)
+	if !w.silent {
+		c <- w.head()
+	}
+	return c
+}
+
+func (w *world) At(_ context.Context, epoch abi.ChainEpoch, key vigil.TipSetKey) (vigil.Head, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	epoch = min(epoch, at(key))
+	return vigil.Head{Key: vigil.TipSetKey(strconv.Itoa(int(epoch))), Epoch: epoch}, w.called("At")
+}
+
+func (w *world) Miner(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.MinerInfo, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	worker, _ := address.NewIDAddress(101)
+	return vigil.MinerInfo{Miner: minerID, Owner: worker, Worker: worker, ProofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1}, w.called("Miner")
+}
+
+func (w *world) Deadline(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) (vigil.Deadline, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := at(key) / 60
+	open := n * 60
+	return vigil.Deadline{
+		Index: uint64(n) % 48, Count: 48, FaultCutoff: open - 70, Challenge: open - 20, Open: open, Close: open + 60,
+	}, w.called("Deadline")
+}
+
+// Partitions shows the truth of the deadline that closed last: what was not
+// posted has no active sectors.
+func (w *world) Partitions(_ context.Context, _ abi.ActorID, deadline uint64, key vigil.TipSetKey) ([]vigil.Partition, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := slices.Clone(w.partitions[deadline])
+	n := at(key) / 60
+	for back := abi.ChainEpoch(1); back <= 2; back++ {
+		open := (n - back) * 60
+		if uint64(n-back)%48 != deadline || open+60 <= 1000 {
+			continue
+		}
+		for i := range list {
+			if _, ok := w.posted[fmt.Sprintf("%d/%d", open, i)]; !ok {
+				list[i].Active = bitfield.New()
+			}
+		}
+	}
+	return list, w.called("Partitions")
+}
+
+func (w *world) Posted(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) ([]bitfield.BitField, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sets := make([]bitfield.BitField, 48)
+	for i := range sets {
+		sets[i] = bitfield.New()
+	}
+	open := at(key) / 60 * 60
+	for i := range w.partitions[uint64(open/60)%48] {
+		when, ok := w.posted[fmt.Sprintf("%d/%d", open, i)]
+		if ok && when < at(key) {
+			sets[open/60%48].Set(uint64(i))
+		}
+	}
+	return sets, w.called("Posted")
+}
+
+func (w *world) Sectors(_ context.Context, _ abi.ActorID, set bitfield.BitField, _ vigil.TipSetKey) ([]vigil.Sector, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var sectors []vigil.Sector
+	err := set.ForEach(func(n uint64) error {
+		c, _ := cid.Decode("bagboea4b5abcbne3v3hh6bhgatc3dop72pnztj4xtvmppj4sq3jnieqoesx")
+		sectors = append(sectors, vigil.Sector{Number: abi.SectorNumber(n), SealedCID: c})
+		return nil
+	})
+	return sectors, errors.Join(err, w.called("Sectors"))
+}
+
+func (w *world) Faults(context.Context, abi.ActorID, vigil.TipSetKey) (faulty, recovering bitfield.BitField, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, partitions := range w.partitions {
+		for _, p := range partitions {
+			faulty, _ = bitfield.MergeBitFields(faulty, p.Faulty)
+			recovering, _ = bitfield.MergeBitFields(recovering, p.Recovering)
+		}
+	}
+	return faulty, recovering, w.called("Faults")
+}
+
+func (w *world) Challenge(_ context.Context, _ abi.ActorID, epoch abi.ChainEpoch, _ vigil.TipSetKey) ([32]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return [32]byte{byte(epoch)}, w.called("Challenge")
+}
+
+func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKey) ([32]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return [32]byte{1, byte(epoch)}, w.called("Commit")
+}
+
+func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if cause, bad := w.bad[r.Sector.Number]; bad {
+		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
+	}
+	if w.unknown[r.Sector.Number] {
+		return nil, errors.New("storage is not there")
+	}
+	return vigil.VanillaProof{1}, w.called("Read")
+}
+
+func (w *world) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
+	w.mu.Lock()
+	w.inProof[r.Duty]++
+	w.overlap = w.overlap || w.inProof[r.Duty] > 1
+	err, prove := w.called("Prove"), w.prove
+	w.mu.Unlock()
+	if err == nil {
+		err = prove(ctx)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inProof[r.Duty]--
+	return []byte("proof"), err
+}
+
+func (w *world) Verify(context.Context, vigil.Statement, []byte) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return true, w.called("Verify")
+}
+
+func (w *world) Push(_ context.Context, r vigil.MessageRequest) (vigil.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.called("Push"); err != nil {
+		return vigil.Message{}, err
+	}
+	for _, m := range w.messages {
+		if m.ID == r.ID {
+			return m, nil
+		}
+	}
+	w.messages = append(w.messages, vigil.Message{MessageRequest: r, State: vigil.MessagePublished})
+	return w.messages[len(w.messages)-1], nil
+}
+
+func (w *world) Messages(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.messages), w.called("Messages")
+}
+
+func (w *world) Duties(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.Duty, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.duties)), w.called("Duties")
+}
+
+func (w *world) SaveDuty(_ context.Context, d vigil.Duty) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.duties[d.ID] = d
+	return w.called("SaveDuty")
+}
+
+func (w *world) SaveProof(_ context.Context, p vigil.Proof, d vigil.Duty) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.duties[d.ID], w.proofs[d.ID] = d, p
+	return w.called("SaveProof")
+}
+
+func (w *world) Proof(_ context.Context, id vigil.DutyID) (vigil.Proof, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p, ok := w.proofs[id]; ok {
+		return p, w.called("Proof")
+	}
+	return vigil.Proof{}, vigil.ErrNotFound
+}
+
+func (w *world) DropProof(_ context.Context, d vigil.Duty) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.proofs, d.ID)
+	w.duties[d.ID] = d
+	return w.called("DropProof")
+}
