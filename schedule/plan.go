@@ -179,13 +179,14 @@ func (p planner) count(indices []uint64) (posted, settled, due int) {
 	return posted, settled, due
 }
 
-// messages says whether the messager still sees a message of the duty
-// through, and how many of them came to nothing.
+// messages says whether a message of the duty may still change what the view
+// shows, and how many of them came to nothing. The messager may be ahead of the
+// view: what was executed at or after its head is in no state it has read.
 func (p planner) messages(id vigil.DutyID) (alive bool, dead int) {
 	for _, m := range p.view.Messages {
 		switch {
 		case m.Duty != id:
-		case m.State.Done():
+		case m.State.Done() && (m.Receipt == nil || m.Receipt.Epoch < p.view.Epoch):
 			dead++
 		default:
 			alive = true

@@ -23,7 +23,7 @@ const miner = abi.ActorID(1000)
 //	deadline <index> open=<epoch> [commit=<word>]
 //	partition <index> [due=<sectors>] [posted] [settled] [proven] [recoverable=<n,n>]
 //	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [tried=<epoch>] [reason=<word>] [commit=<word>]
-//	message <kind> <batch> <state>
+//	message <kind> <batch> <state> [executed=<epoch>]
 //
 // Partitions, duties and messages belong to the deadline above them.
 func TestStories(t *testing.T) {
@@ -96,9 +96,11 @@ func parse(t *testing.T, input string) schedule.View {
 			view.Duties = append(view.Duties, duty)
 		case "message":
 			id := vigil.DutyID{Kind: vigil.DutyKind(words[1]), Miner: miner, Open: last(view, f).Open, Batch: f.at(2)}
-			view.Messages = append(view.Messages, vigil.Message{
-				MessageRequest: vigil.MessageRequest{Duty: id}, State: vigil.MessageState(words[3]),
-			})
+			m := vigil.Message{MessageRequest: vigil.MessageRequest{Duty: id}, State: vigil.MessageState(words[3])}
+			if f.word("executed") != "" {
+				m.Receipt = &vigil.Receipt{Epoch: abi.ChainEpoch(f.number("executed"))}
+			}
+			view.Messages = append(view.Messages, m)
 		default:
 			t.Fatalf("no fact begins with %q", words[0])
 		}
