@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -126,10 +127,39 @@ func (l *looker) addOpen() error {
 	return nil
 }
 
-// addPast adds the deadlines that have closed with duties not settled. The
-// state at a head is that of its parent: it tells how a deadline ended only
-// when the parent is behind Close.
+// addPast adds the deadlines that have closed with duties not settled, and
+// those that closed while nobody watched. The state at a head is that of its
+// parent: it tells how a deadline ended only when the parent is behind Close.
 func (l *looker) addPast() error {
+	unsettled, unwatched := l.unsettled(), l.unwatched()
+	if len(unsettled)+len(unwatched) == 0 {
+		return nil
+	}
+	parent, err := l.cfg.Heads.At(l.ctx, l.head.Epoch-1, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("find the parent tipset: %w", err)
+	}
+	for _, d := range unsettled {
+		if parent.Epoch < d.Close {
+			continue
+		}
+		if err := l.addClosed(d); err != nil {
+			return err
+		}
+	}
+	for _, d := range unwatched {
+		if parent.Epoch < d.Close+l.cfg.Policy.Confidence {
+			continue
+		}
+		if err := l.addUnwatched(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsettled gives the deadlines of the last period whose duties are not final.
+func (l *looker) unsettled() map[abi.ChainEpoch]vigil.Deadline {
 	past := map[abi.ChainEpoch]vigil.Deadline{}
 	period := l.current.Plus(int(l.current.Count)).Open - l.current.Open
 	for _, duty := range l.view.Duties {
@@ -138,24 +168,66 @@ func (l *looker) addPast() error {
 			past[d.Open] = d
 		}
 	}
-	if len(past) == 0 {
+	return past
+}
+
+// unwatched gives the deadlines of the last period that closed after the
+// newest with a row: what is older than the first row is not this daemon's.
+func (l *looker) unwatched() []vigil.Deadline {
+	newest := abi.ChainEpoch(-1)
+	for _, duty := range l.view.Duties {
+		if duty.ID.Kind == vigil.KindPost && duty.ID.Open < l.current.Open {
+			newest = max(newest, duty.ID.Open)
+		}
+	}
+	if newest < 0 {
 		return nil
 	}
-	parent, err := l.cfg.Heads.At(l.ctx, l.head.Epoch-1, l.head.Key)
-	if err != nil {
-		return fmt.Errorf("find the parent tipset: %w", err)
+	var past []vigil.Deadline
+	for n := 1; n < int(l.current.Count); n++ {
+		d := l.current.Plus(-n)
+		if d.Open <= newest {
+			break
+		}
+		if !l.idle[d.Open] {
+			past = append(past, d)
+		}
 	}
-	for _, d := range past {
-		if parent.Epoch < d.Close {
-			continue
-		}
-		partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, l.head.Key)
-		if err != nil {
-			return fmt.Errorf("read the partitions of deadline %d: %w", d.Index, err)
-		}
-		if err := l.add(d, partitions); err != nil {
+	maps.DeleteFunc(l.idle, func(open abi.ChainEpoch, _ bool) bool { return open <= newest })
+	return past
+}
+
+// addClosed adds a deadline that has closed as the chain has it now.
+func (l *looker) addClosed(d vigil.Deadline) error {
+	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("read the partitions of deadline %d: %w", d.Index, err)
+	}
+	return l.add(d, partitions)
+}
+
+// addUnwatched adds a deadline that closed while nobody watched, with what it
+// owed when it opened; most owed nothing, and are not looked at again.
+func (l *looker) addUnwatched(d vigil.Deadline) error {
+	opening, err := l.cfg.Heads.At(l.ctx, d.Open, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("find the tipset at which deadline %d opened: %w", d.Index, err)
+	}
+	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, opening.Key)
+	if err != nil {
+		return fmt.Errorf("read the partitions of deadline %d when it opened: %w", d.Index, err)
+	}
+	if err := l.addClosed(d); err != nil {
+		return err
+	}
+	added := &l.view.Deadlines[len(l.view.Deadlines)-1]
+	l.idle[d.Open] = true
+	for i := range min(len(partitions), len(added.Partitions)) {
+		entry := &added.Partitions[i]
+		if entry.Due, err = due(partitions[i]); err != nil {
 			return err
 		}
+		l.idle[d.Open] = l.idle[d.Open] && (entry.Due == 0 || entry.Proven)
 	}
 	return nil
 }
@@ -241,23 +313,34 @@ func (l *looker) add(d vigil.Deadline, partitions []vigil.Partition) error {
 
 func (l *looker) entry(d vigil.Deadline, p vigil.Partition) (e schedule.Partition, err error) {
 	e.Index = p.Index
-	due, err := partition.Due(p)
-	if err != nil {
+	if e.Recoverable, err = l.recoverable(p); err != nil {
 		return e, err
 	}
-	if e.Due, err = due.Count(); err != nil {
-		return e, fmt.Errorf("partition %d: count what is due: %w", p.Index, err)
+	if d.Close <= l.head.Epoch {
+		e.Proven, err = proven(p)
+		return e, err
 	}
-	if e.Recoverable, err = l.recoverable(p); err != nil {
+	if e.Due, err = due(p); err != nil {
 		return e, err
 	}
 	if d.IsOpen(l.head.Epoch) {
 		e.Posted = holds(l.posted, d.Index, p.Index)
 		e.Settled = holds(l.settled, d.Index, p.Index)
-		return e, nil
 	}
-	e.Proven, err = proven(p)
-	return e, err
+	return e, nil
+}
+
+// due counts the sectors that a partition's next proof covers.
+func due(p vigil.Partition) (uint64, error) {
+	set, err := partition.Due(p)
+	if err != nil {
+		return 0, err
+	}
+	n, err := set.Count()
+	if err != nil {
+		return 0, fmt.Errorf("partition %d: count what is due: %w", p.Index, err)
+	}
+	return n, nil
 }
 
 // proven says that a partition of a closed deadline was not missed: what is

@@ -32,7 +32,8 @@ type miner struct {
 	started map[vigil.DutyID]start
 	vanilla map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
 	layout  layout
-	problem string // of the latest look at the chain
+	idle    map[abi.ChainEpoch]bool // deadlines that closed unwatched, by Open, and missed nothing
+	problem string                  // of the latest look at the chain
 	jobs    sync.WaitGroup
 }
 
@@ -60,6 +61,7 @@ func newMiner(id abi.ActorID, cfg Config, b *board) *miner {
 		running: map[vigil.DutyID]*job{},
 		started: map[vigil.DutyID]start{},
 		vanilla: map[vigil.DutyID]*shelf{},
+		idle:    map[abi.ChainEpoch]bool{},
 	}
 }
 

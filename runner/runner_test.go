@@ -255,3 +255,25 @@ func TestAClosedDeadlineStopsItsProof(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatWasMissedWhileNobodyWatchedIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.add(deadline+2, 3, 4)
+		w.add(deadline+3, 5, 6)
+		w.run(t, after)
+		for w.now() < open+4*60 { // the daemon is off
+			w.tick()
+		}
+		w.run(t, open+4*60+10)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		for _, n := range []abi.ChainEpoch{2, 3} {
+			id := post(0)
+			id.Open += n * 60
+			if duty := w.expect(t, id, vigil.StateMissed); duty.Reason != vigil.ReasonNotStarted {
+				t.Errorf("%s was missed because of %q", id, duty.Reason)
+			}
+		}
+	})
+}

@@ -228,7 +228,7 @@ func (w *world) Partitions(_ context.Context, _ abi.ActorID, deadline uint64, ke
 	defer w.mu.Unlock()
 	list := slices.Clone(w.partitions[deadline])
 	n := at(key) / 60
-	for back := abi.ChainEpoch(1); back <= 2; back++ {
+	for back := abi.ChainEpoch(1); back <= 40; back++ {
 		open := (n - back) * 60
 		if uint64(n-back)%48 != deadline || open+60 <= 1000 {
 			continue

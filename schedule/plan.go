@@ -198,8 +198,9 @@ func (p planner) messages(id vigil.DutyID) (alive bool, dead int) {
 // judge settles the duties of a deadline that has closed by what the chain
 // shows: a partition that was not posted has no active sector left.
 func (p planner) judge() []Task {
-	var tasks []Task
-	for _, duty := range p.duties(vigil.KindPost) {
+	existing := p.duties(vigil.KindPost)
+	tasks := p.unseen(existing)
+	for _, duty := range existing {
 		if duty.State.Final() {
 			continue
 		}
@@ -212,6 +213,19 @@ func (p planner) judge() []Task {
 		tasks = append(tasks, task)
 	}
 	return tasks
+}
+
+// unseen gives the duties that nobody began: the daemon was not running, or
+// blind, for the whole of their deadline.
+func (p planner) unseen(existing []vigil.Duty) []Task {
+	duty := p.fresh(vigil.KindPost, existing)
+	duty.Partitions = slices.DeleteFunc(p.uncovered(existing), func(index uint64) bool {
+		return slices.ContainsFunc(p.deadline.Partitions, func(part Partition) bool { return part.Index == index && part.Proven })
+	})
+	if len(duty.Partitions) == 0 {
+		return nil
+	}
+	return []Task{{Verb: Miss, Duty: duty, Reason: vigil.ReasonNotStarted}}
 }
 
 // reason says why a duty was missed, from how far it had come.

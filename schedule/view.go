@@ -28,7 +28,9 @@ type Deadline struct {
 // Partition is what a plan needs to know of a partition.
 type Partition struct {
 	Index uint64
-	Due   uint64 // sectors that the next proof covers
+	// Due is how many sectors the next proof covers; of a deadline that has
+	// closed without a row, how many it should have covered.
+	Due uint64
 	// Posted says that the state at the head shows it posted, Settled that
 	// the state as many epochs ago as the confidence asks for does.
 	Posted, Settled bool
