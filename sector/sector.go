@@ -15,12 +15,11 @@
 package sector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -31,47 +30,20 @@ import (
 )
 
 // Reader reads sectors from storages. It is a vigil.SectorReader.
-type Reader struct {
-	storages []string
-	slots    chan struct{} // one for each read in progress, also one that hangs
-}
-
-// readsAtOnce bounds the reads in progress: a read from a mount that hangs
-// cannot be ended, and keeps its goroutine until the mount comes back.
-const readsAtOnce = 128
+type Reader struct{ storages []*storage }
 
 // NewReader reads from these folders; where several hold a sector's file, the
 // first does.
 func NewReader(storages ...string) *Reader {
-	return &Reader{storages: storages, slots: make(chan struct{}, readsAtOnce)}
+	r := &Reader{}
+	for _, path := range storages {
+		r.storages = append(r.storages, &storage{path: path})
+	}
+	return r
 }
 
 // Read implements vigil.SectorReader.
 func (r *Reader) Read(ctx context.Context, request vigil.ReadRequest) (vigil.VanillaProof, error) {
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other reads: %w", ctx.Err())
-	}
-	type answer struct {
-		proof vigil.VanillaProof
-		err   error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() { <-r.slots }()
-		proof, err := r.read(ctx, request)
-		answers <- answer{proof, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.proof, a.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the read did not return: %w", ctx.Err())
-	}
-}
-
-func (r *Reader) read(ctx context.Context, request vigil.ReadRequest) (vigil.VanillaProof, error) {
 	form, commR, err := formOf(request)
 	if err != nil {
 		return nil, err
@@ -81,11 +53,11 @@ func (r *Reader) read(ctx context.Context, request vigil.ReadRequest) (vigil.Van
 	if err != nil {
 		return nil, fmt.Errorf("sector %d: challenges: %w", number, err)
 	}
-	opened, err := r.open(request.Miner, number, form.Shape)
-	if err != nil {
-		return nil, err
-	}
+	opened, err := r.open(ctx, request.Miner, number, form.Shape)
 	defer opened.close()
+	if err != nil {
+		return nil, fmt.Errorf("sector %d: %w", number, err)
+	}
 	proof, err := form.Vanilla(ctx, post.Sector{Number: uint64(number), CommR: commR}, opened.files, leaves)
 	if err != nil {
 		return nil, opened.judge(number, err)
@@ -120,14 +92,15 @@ func formOf(r vigil.ReadRequest) (post.Config, [32]byte, error) {
 
 // opened is a sector's files while they are read.
 type opened struct {
-	files  post.Files
-	paths  map[string]string // by the names that defects use
-	closes []io.Closer
+	files post.Files
+	paths map[string]string // by the names that defects use
+	open  []*file
 }
 
+// close gives the files up; a read that hangs keeps its own open.
 func (o *opened) close() {
-	for _, c := range o.closes {
-		c.Close()
+	for _, f := range o.open {
+		f.opened.Close()
 	}
 }
 
@@ -145,27 +118,23 @@ func (o *opened) judge(number abi.SectorNumber, err error) error {
 	return &vigil.SectorError{Sector: number, Cause: cause}
 }
 
-// open finds and opens a sector's files. One that is on no storage is nil.
-func (r *Reader) open(miner abi.ActorID, number abi.SectorNumber, shape merkle.Shape) (*opened, error) {
+// open finds and opens a sector's files, and gives those that it opened with
+// an error too. One that is on no storage is nil.
+func (r *Reader) open(ctx context.Context, miner abi.ActorID, number abi.SectorNumber, shape merkle.Shape) (*opened, error) {
 	name := fmt.Sprintf("s-t0%d-%d", miner, number)
 	o := &opened{paths: map[string]string{}}
-	cache := func(file string) (merkle.File, error) {
-		return r.openFile(o, file, filepath.Join("cache", name, file))
-	}
 	var err error
-	if o.files.Replica, err = r.openFile(o, "replica", filepath.Join("sealed", name)); err != nil {
-		o.close()
-		return nil, fmt.Errorf("sector %d: %w", number, err)
+	if o.files.Replica, err = r.openFile(ctx, o, "replica", filepath.Join("sealed", name)); err != nil {
+		return o, err
 	}
-	if o.files.PAux, err = cache(merkle.PAuxFile); err != nil {
-		o.close()
-		return nil, fmt.Errorf("sector %d: %w", number, err)
+	cache := filepath.Join("cache", name)
+	if o.files.PAux, err = r.openFile(ctx, o, merkle.PAuxFile, filepath.Join(cache, merkle.PAuxFile)); err != nil {
+		return o, err
 	}
-	for _, file := range shape.TreeFiles() {
-		tree, err := cache(file)
+	for _, name := range shape.TreeFiles() {
+		tree, err := r.openFile(ctx, o, name, filepath.Join(cache, name))
 		if err != nil {
-			o.close()
-			return nil, fmt.Errorf("sector %d: %w", number, err)
+			return o, err
 		}
 		o.files.Trees = append(o.files.Trees, tree)
 	}
@@ -174,31 +143,22 @@ func (r *Reader) open(miner abi.ActorID, number abi.SectorNumber, shape merkle.S
 
 // openFile opens a file on the first storage that has it. It is nil, and so
 // missing, only when every storage was there to be asked.
-func (r *Reader) openFile(o *opened, called, path string) (merkle.File, error) {
-	var absent error
-	for _, storage := range r.storages {
-		full := filepath.Join(storage, path)
-		file, err := os.Open(full)
-		if errors.Is(err, fs.ErrNotExist) {
-			if _, err := os.Stat(storage); err != nil {
-				absent = fmt.Errorf("storage %s is not there: %w", storage, err)
-			}
-			continue
+func (r *Reader) openFile(ctx context.Context, o *opened, called, path string) (merkle.File, error) {
+	var unknown error // of the first storage that could not be asked
+	for _, s := range r.storages {
+		f, err := s.open(ctx, path)
+		if err == nil {
+			o.open = append(o.open, f)
+			o.paths[called] = f.path
+			return f.reader(ctx), nil
 		}
-		if err != nil {
-			return nil, err
+		if !errors.Is(err, fs.ErrNotExist) {
+			unknown = cmp.Or(unknown, err)
 		}
-		o.closes = append(o.closes, file)
-		o.paths[called] = full
-		info, err := file.Stat()
-		if err != nil {
-			return nil, err
-		}
-		return io.NewSectionReader(file, 0, info.Size()), nil
 	}
-	if absent != nil {
-		return nil, absent
+	if unknown != nil {
+		return nil, unknown
 	}
-	o.paths[called] = "on none of the storages: " + path
+	o.paths[called] = path + " is on none of the storages"
 	return nil, nil
 }
