@@ -39,6 +39,15 @@ func because(reason vigil.Reason, err error) error {
 	return &setback{reason, err}
 }
 
+// save writes a changed row down; only then is it the row of the action.
+func (a *action) save(d vigil.Duty, write func(vigil.Duty) error) error {
+	if err := write(d); err != nil {
+		return err
+	}
+	a.duty = d
+	return nil
+}
+
 // fail writes down what stopped the task. It will be tried again at the next
 // head for as long as it is planned.
 func (a *action) fail(ctx context.Context, verb schedule.Verb, err error) {

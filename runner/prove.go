@@ -101,8 +101,9 @@ func (a *action) keep(ctx context.Context, partitions []vigil.Partition, s vigil
 	if fits, err := a.fits(ctx, proof); err != nil || !fits {
 		return false, err
 	}
-	a.duty.State, a.duty.Reason, a.duty.Problem = vigil.StateProved, "", ""
-	return true, a.cfg.Store.SaveDuty(ctx, a.duty)
+	d := a.duty
+	d.State, d.Reason, d.Problem = vigil.StateProved, "", ""
+	return true, a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) })
 }
 
 // fits says whether a stored proof is still what the chain would ask for.
@@ -217,8 +218,9 @@ func (a *action) verify(ctx context.Context, s vigil.Statement, proof []byte) er
 
 // store writes the proof and the row down together.
 func (a *action) store(ctx context.Context, proof vigil.Proof) error {
-	a.duty.State, a.duty.Reason, a.duty.Problem = vigil.StateProved, "", ""
-	if err := a.cfg.Store.SaveProof(ctx, proof, a.duty); err != nil {
+	d := a.duty
+	d.State, d.Reason, d.Problem = vigil.StateProved, "", ""
+	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveProof(ctx, proof, d) }); err != nil {
 		return err
 	}
 	a.log.Info("proved", "deadline", a.duty.Deadline.Index, "partitions", a.duty.Partitions, "sectors", len(proof.Statement.Sectors),

@@ -92,9 +92,10 @@ func (a *action) declare(ctx context.Context, declarations []partition.Declarati
 	if err := a.push(ctx, request); err != nil {
 		return err
 	}
-	a.duty.State, a.duty.Sectors, a.duty.MessageID, a.duty.Tried = vigil.StateSubmitted, sectors, request.ID, a.head.Epoch
-	a.duty.Skipped, a.duty.Reason, a.duty.Problem = nil, "", ""
-	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
+	d := a.duty
+	d.State, d.Sectors, d.MessageID, d.Tried = vigil.StateSubmitted, sectors, request.ID, a.head.Epoch
+	d.Skipped, d.Reason, d.Problem = nil, "", ""
+	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}
 	a.log.Info("recovery declared", "deadline", a.duty.Deadline.Index, "sectors", sectors, "epoch", a.head.Epoch, "cutoff", a.duty.Deadline.FaultCutoff)

@@ -49,9 +49,10 @@ func (a *action) submit(ctx context.Context, generation int) error {
 	if err := a.push(ctx, request); err != nil {
 		return err
 	}
-	a.duty.State, a.duty.MessageID, a.duty.Commit = vigil.StateSubmitted, request.ID, commit
-	a.duty.Reason, a.duty.Problem = "", ""
-	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
+	d := a.duty
+	d.State, d.MessageID, d.Commit = vigil.StateSubmitted, request.ID, commit
+	d.Reason, d.Problem = "", ""
+	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}
 	a.log.Info("submitted", "deadline", a.duty.Deadline.Index, "partitions", a.duty.Partitions, "epoch", a.head.Epoch, "close", a.duty.Deadline.Close)
@@ -61,8 +62,9 @@ func (a *action) submit(ctx context.Context, generation int) error {
 // drop gives up a proof that no longer fits; the next plan makes another.
 func (a *action) drop(ctx context.Context, why string) error {
 	a.log.Warn("the proof is given up and made again", "why", why, "epoch", a.head.Epoch)
-	a.duty.State, a.duty.Problem = vigil.StateScheduled, why
-	return a.cfg.Store.DropProof(ctx, a.duty)
+	d := a.duty
+	d.State, d.Problem = vigil.StateScheduled, why
+	return a.save(d, func(d vigil.Duty) error { return a.cfg.Store.DropProof(ctx, d) })
 }
 
 // push hands a request over. A conflict means that a message for the very
