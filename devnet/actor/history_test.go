@@ -31,11 +31,11 @@ func (l *lab) invariants() {
 // TestNoHistoryContradictsItself plays random miners: they add sectors, post
 // some, skip some, miss some, declare, recover and are disputed.
 func TestNoHistoryContradictsItself(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			h := &history{lab: newLab(t, 1000, window2KiB, 0, -17), r: rand.New(rand.NewPCG(seed, 1)), did: map[string]int{}}
 			h.add(40, h.life())
-			for n := 0; h.rt.Epoch < 5*miner.WPoStProvingPeriod; n++ {
+			for n := 0; h.rt.Epoch < 4*miner.WPoStProvingPeriod; n++ {
 				h.step()
 				if n%20 == 0 {
 					h.invariants()
