@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"sync"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -14,6 +15,7 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/proofs/merkle"
+	"github.com/vigil-post/vigil/proofs/params"
 	"github.com/vigil-post/vigil/proofs/post"
 )
 
@@ -86,14 +88,53 @@ func (n *Native) Verify(_ context.Context, s vigil.Statement, proof []byte) (boo
 	return verifier.Verify(statement, proof)
 }
 
-// Check opens both keys of a proof type, so that what is missing is said at
-// start and not in the first deadline.
+// Check opens both keys of a proof type and sees that they belong together, so
+// that what is missing is said at start and not in the first deadline.
 func (n *Native) Check(t abi.RegisteredPoStProof) error {
 	if _, err := n.verifier(t); err != nil {
 		return err
 	}
-	_, err := n.prover(t)
-	return err
+	if _, err := n.prover(t); err != nil {
+		return err
+	}
+	proving, verifying, _, err := n.files(t)
+	if err != nil {
+		return err
+	}
+	if err := params.Match(verifying, proving); err != nil {
+		return n.advise(t, err)
+	}
+	return nil
+}
+
+// CheckPublished sees that a proof type's key is the one of Filecoin's
+// ceremony. With a key of another setup proofs are made and verify here, and
+// are worth nothing on the public networks.
+func (n *Native) CheckPublished(ctx context.Context, t abi.RegisteredPoStProof) error {
+	_, verifying, key, err := n.files(t)
+	if err != nil {
+		return err
+	}
+	if err := params.CheckDigest(ctx, verifying, params.Published[key].VK); err != nil {
+		return n.advise(t, err)
+	}
+	return nil
+}
+
+// files are where a proof type's keys lie.
+func (n *Native) files(t abi.RegisteredPoStProof) (proving, verifying string, key params.Proof, err error) {
+	form, err := formOf(t)
+	if err != nil {
+		return "", "", key, err
+	}
+	key = form.Key()
+	if proving, err = key.ParamsFile(); err != nil {
+		return "", "", key, err
+	}
+	if verifying, err = key.VKFile(); err != nil {
+		return "", "", key, err
+	}
+	return filepath.Join(n.dir, proving), filepath.Join(n.dir, verifying), key, nil
 }
 
 func (n *Native) prover(t abi.RegisteredPoStProof) (*post.Prover, error) {
@@ -133,14 +174,14 @@ func (n *Native) verifier(t abi.RegisteredPoStProof) (*post.Verifier, error) {
 	return v, nil
 }
 
-// advise says what to do about a key that is not there.
+// advise says what to do about a key that is not there or not what it should be.
 func (n *Native) advise(t abi.RegisteredPoStProof, err error) error {
+	size, _ := t.SectorSize() // the form was found by it
 	if errors.Is(err, fs.ErrNotExist) {
-		size, _ := t.SectorSize() // the form was found by it
 		return fmt.Errorf("the Window PoSt parameters for sectors of %s are not in %s; set [proofs] parameters to the folder that has them: %w",
 			size.ShortString(), n.dir, err)
 	}
-	return err
+	return fmt.Errorf("the Window PoSt parameters for sectors of %s cannot be used; if the file is damaged, fetch it again: %w", size.ShortString(), err)
 }
 
 // formOf is the form of the chain's proof type.

@@ -1,0 +1,32 @@
+package params
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Match sees that a `.vk` file and a `.params` file are halves of one key: a
+// proving key begins with its verifying key (bellperson, groth16/params.rs).
+// Halves of two setups have the same sizes, and no proof made with one verifies
+// under the other.
+func Match(vkPath, paramsPath string) error {
+	want, err := os.ReadFile(vkPath)
+	if err != nil {
+		return fmt.Errorf("match keys: %w", err)
+	}
+	f, err := os.Open(paramsPath)
+	if err != nil {
+		return fmt.Errorf("match keys: %w", err)
+	}
+	defer f.Close()
+	have := make([]byte, len(want))
+	if _, err := io.ReadFull(f, have); err != nil {
+		return fmt.Errorf("match keys: read %s: %w", paramsPath, err)
+	}
+	if !bytes.Equal(have, want) {
+		return fmt.Errorf("%s and %s are not of one key", vkPath, paramsPath)
+	}
+	return nil
+}
