@@ -37,7 +37,7 @@ func TestNoHistoryContradictsItself(t *testing.T) {
 			h.add(40, h.life())
 			for n := 0; h.rt.Epoch < 4*miner.WPoStProvingPeriod; n++ {
 				h.step()
-				if n%20 == 0 {
+				if n%60 == 0 {
 					h.invariants()
 				}
 			}
