@@ -226,9 +226,9 @@ func currentSentence(m vigil.MinerStatus, delay time.Duration) string {
 
 // summary is a miner in a few words, with the mark that is most worth seeing.
 func summary(m vigil.MinerStatus, sectors uint64) (mark, string) {
-	states := map[vigil.DutyState]int{}
-	for _, d := range m.Duties {
-		states[d.Row.State]++
+	states := map[vigil.DutyState]int{} // of the deadlines, each by its latest occurrence
+	for _, d := range m.Deadlines {
+		states[d.Last]++
 	}
 	open := states[vigil.StateScheduled] + states[vigil.StateProved] + states[vigil.StateSubmitted]
 	parts := []string{count(int(sectors), "sector")}
@@ -239,7 +239,7 @@ func summary(m vigil.MinerStatus, sectors uint64) (mark, string) {
 	}
 	if n := states[vigil.StateConfirmed]; n > 0 {
 		worst = worse(worst, markConfirmed)
-		parts = append(parts, fmt.Sprintf("%d confirmed", n))
+		parts = append(parts, count(n, "deadline")+" confirmed")
 	}
 	if open > 0 {
 		worst = worse(worst, markScheduled)
