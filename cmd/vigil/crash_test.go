@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/store"
+)
+
+// The daemon is killed again and again while it starts, reads, proves, and
+// sees its messages through, and started at once each time.
+func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	t.Parallel()
+	epoch := epochFor(t)
+	n := newNode(t, epoch)
+	seed := rand.Uint64()
+	t.Logf("seed %d, epoch %s", seed, epoch)
+	k := &killer{node: n, random: rand.New(rand.NewPCG(seed, 0)), proofs: map[vigil.DutyID][]byte{}, found: map[vigil.DutyState]int{}}
+
+	k.during(t, "it starts", func(*program) { pause(t, k.upTo(time.Second)) })
+	k.during(t, "it waits for the first challenge", func(d *program) { d.says(5*time.Second, "watching the chain") })
+	for _, open := range []abi.ChainEpoch{66, 126} {
+		duty := fmt.Sprintf("duty=t01000/%d/0", open)
+		by := func(words ...string) func(*program) {
+			return func(d *program) {
+				d.says(15*epoch, append(words, duty)...) // if it is over before, the kill comes in another moment
+				pause(t, k.upTo(epoch/4))
+			}
+		}
+		n.reach(t, open-18)
+		k.during(t, "it reads or proves", func(*program) { pause(t, k.upTo(3*epoch)) })
+		k.during(t, "it reads or proves again", func(d *program) { d.says(5*time.Second, "watching the chain"); pause(t, k.upTo(3*epoch)) })
+		k.during(t, "the proof is stored", func(d *program) { d.must(t, 40*epoch, "msg=proved", duty); pause(t, k.upTo(epoch/4)) })
+		n.reach(t, open+4)
+		k.during(t, "the message is handed over", by("msg=submitted"))
+		k.during(t, "it is pushed", by("state=published"))
+		k.during(t, "it is executed", by("state=included"))
+	}
+	d := launch(t, "run", "--config", n.config())
+	n.reach(t, 126+18)
+	k.stored(t, d)
+	n.provenOnce(t, 46, 106)
+	t.Logf("%d kills; unfinished duties found after them: %v", k.kills, k.found)
+	if k.kills < 14 || k.found[vigil.StateScheduled] == 0 || k.found[vigil.StateProved] == 0 {
+		t.Errorf("the kills missed what they were for: %v", k.found)
+	}
+}
+
+// killer kills the daemon of a node, and looks at what it leaves.
+type killer struct {
+	*node
+	random *rand.Rand
+	kills  int
+	proofs map[vigil.DutyID][]byte // as they were first seen in the store
+	found  map[vigil.DutyState]int // of duties that were not finished when it was killed
+}
+
+// upTo is a random time.
+func (k *killer) upTo(d time.Duration) time.Duration { return time.Duration(k.random.Int64N(int64(d))) }
+
+// during starts the daemon, waits for the moment, and kills it.
+func (k *killer) during(t *testing.T, what string, moment func(*program)) {
+	t.Helper()
+	d := launch(t, "run", "--config", k.config())
+	moment(d)
+	select {
+	case <-d.ended:
+		t.Fatalf("while %s, the daemon ended by itself:\n%s", what, d.tail())
+	default:
+	}
+	k.kills++
+	k.stored(t, d)
+}
+
+// stored ends the daemon and compares the store with what it was after the last kill.
+func (k *killer) stored(t *testing.T, d *program) {
+	t.Helper()
+	d.kill()
+	s, err := store.Open(t.Context(), k.database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	duties, err := s.Duties(t.Context(), 1000, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, duty := range duties {
+		if !duty.State.Final() {
+			k.found[duty.State]++
+		}
+		if duty.State == vigil.StateMissed || duty.State == vigil.StateReplaced {
+			t.Errorf("duty %s is %s: %s %s", duty.ID, duty.State, duty.Reason, duty.Problem)
+		}
+		proof, err := s.Proof(t.Context(), duty.ID)
+		if errors.Is(err, vigil.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known, ok := k.proofs[duty.ID]; ok && !bytes.Equal(known, proof.Bytes) {
+			t.Errorf("the proof of %s was made again", duty.ID) // proofs are random: a second one is another
+		}
+		k.proofs[duty.ID] = proof.Bytes
+	}
+	for id := range k.proofs {
+		if _, err := s.Proof(t.Context(), id); err != nil {
+			t.Errorf("the proof of %s is gone: %v", id, err)
+		}
+	}
+}
+
+// One daemon works on a store, and it ends when it is asked to, whatever it is at.
+func TestTheDaemonEndsInTheMiddleOfAProofAndGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a quarter of a minute")
+	}
+	t.Parallel()
+	n := newNode(t, epochFor(t))
+	first := launch(t, "run", "--config", n.config())
+	first.must(t, 10*time.Second, "watching the chain")
+
+	second := launch(t, "run", "--config", n.config())
+	if code := second.wait(t, 10*time.Second); code != 1 || !strings.Contains(second.tail(), "another vigil is using it") {
+		t.Errorf("a second daemon: exit code %d\n%s", code, second.tail())
+	}
+
+	n.reach(t, 46+3)
+	if code, took := first.interrupt(t); code != 0 || took > 2*time.Second {
+		t.Errorf("exit code %d after %s\n%s", code, took, first.tail())
+	}
+	if text, _ := first.log.read(); strings.Contains(text, "msg=proved") {
+		t.Log("the proof was ready before the daemon was asked to end")
+	}
+	again := launch(t, "run", "--config", n.config())
+	again.must(t, 80*n.epoch, `msg="confirmed on chain"`, "duty=t01000/66/0")
+	if code, took := again.interrupt(t); code != 0 || took > 2*time.Second {
+		t.Errorf("exit code %d after %s\n%s", code, took, again.tail())
+	}
+	n.provenOnce(t, 46)
+}
