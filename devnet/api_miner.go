@@ -270,9 +270,10 @@ func (a *api) StateMinerSectorCount(ctx context.Context, addr address.Address, k
 
 func (v *minerView) count() (SectorCount, error) {
 	var out SectorCount
-	return out, v.all(func(p *actor.Partition) error {
+	err := v.all(func(p *actor.Partition) error {
 		return addCounts(map[*uint64]bitfield.BitField{&out.Live: p.Live, &out.Active: p.Active, &out.Faulty: p.Faulty})
 	})
+	return out, err
 }
 
 // Claim is power, raw and with deals counted for more. Here there are no deals.
