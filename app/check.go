@@ -34,10 +34,13 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 }
 
 func (c *checker) config(f file) Config {
+	node, miners := c.node(f.Node), c.miners(f.Miners)
+	storages, absent := c.storages(f.Storages)
 	return Config{
-		Node:     c.node(f.Node),
-		Miners:   c.miners(f.Miners),
-		Storages: c.storages(f.Storages),
+		Node:     node,
+		Miners:   miners,
+		Storages: storages,
+		Absent:   absent,
 		Wallet:   c.wallet(f.Wallet),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
@@ -146,29 +149,6 @@ func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {
 		return 0, false
 	}
 	return abi.ActorID(id), true
-}
-
-func (c *checker) storages(list []fileStorage) []string {
-	const advice = "name the folder that has sealed/ and cache/; is its disk mounted?"
-	if len(list) == 0 {
-		c.wrong("storage", "add a [[storage]] with the path of a folder that has sealed/ and cache/", "no storage is given")
-	}
-	var paths []string
-	seen := map[string]int{}
-	for i, s := range list {
-		key := fmt.Sprintf("storage[%d].path", i)
-		path := c.folder(key, s.Path, advice)
-		if path == "" {
-			continue
-		}
-		if first, twice := seen[path]; twice {
-			c.wrong(key, "remove one of the two", "the folder is given twice: it is storage[%d] too", first)
-			continue
-		}
-		seen[path] = i
-		paths = append(paths, path)
-	}
-	return paths
 }
 
 func (c *checker) wallet(f fileWallet) Wallet {

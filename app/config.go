@@ -16,11 +16,14 @@ import (
 )
 
 // Config is a configuration that was checked: addresses parse, folders exist,
-// and numbers are in range. Load makes one of a file.
+// and numbers are in range. Of several storages some may be absent, as long as
+// one is there: a disk that is not mounted must not keep the others' sectors
+// from being proved. Load makes one of a file.
 type Config struct {
 	Node      Node
 	Miners    []abi.ActorID
 	Storages  []string // folders with sealed/ and cache/
+	Absent    []string // what is wrong with those of them that are not there now
 	Wallet    Wallet
 	Proofs    Proofs
 	Messager  Messager

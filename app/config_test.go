@@ -165,7 +165,7 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a miner that is the system's", `"f01000"`, `"f05"`, `address = "f05"`, "", []string{"system"}},
 		{"a miner twice", `"t02000"`, `"t01000"`, `address = "t01000"`, `"t01000"`, []string{"twice", "miner[0]"}},
 		{"a miner without an address", `address = "t02000"`, ``, "[[miner]]", "miner", []string{"no address"}},
-		{"a storage that is gone", `"sectors"`, `"elsewhere"`, `path = "elsewhere"`, `"elsewhere"`, []string{"mounted"}},
+		{"the only storage is gone", "\"sectors\"\n\n[[storage]]\npath = \"more/\"", `"elsewhere"`, `path = "elsewhere"`, `"elsewhere"`, []string{"mounted"}},
 		{"a storage that is a file", `"sectors"`, `"pass"`, `path = "pass"`, "", []string{"not a folder"}},
 		{"a storage twice", `"more/"`, `"./sectors"`, `path = "./sectors"`, "", []string{"twice"}},
 		{"a keystore that is gone", `keystore = "keystore"`, `keystore = "nokey"`, `keystore = "nokey"`, "", []string{"vigil wallet new"}},
@@ -211,6 +211,32 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnAbsentStorageOfSeveralIsAWarning(t *testing.T) {
+	dir := place(t)
+	c, err := parse("vigil.toml", dir, []byte(strings.Replace(good, `"sectors"`, `"unmounted"`, 1)), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Storages) != 2 || c.Storages[0] != filepath.Join(dir, "unmounted") {
+		t.Errorf("storages %v: one that comes back is to be read", c.Storages)
+	}
+	said := strings.Join(c.Absent, "\n")
+	for _, word := range []string{"unmounted: no such file", "more: it has neither sealed nor cache"} {
+		if !strings.Contains(said, word) {
+			t.Errorf("it does not say %q: %s", word, said)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "more", "sealed"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if c, err = parse("vigil.toml", dir, []byte(strings.Replace(good, `"sectors"`, `"more/../more"`, 1)), noEnv); err == nil {
+		t.Error("the same storage twice, written in two ways")
+	}
+	if c, err = parse("vigil.toml", dir, []byte(strings.Replace(good, `"sectors"`, `"params"`, 1)), noEnv); err != nil || len(c.Absent) != 1 {
+		t.Errorf("%v, %v", c.Absent, err)
 	}
 }
 

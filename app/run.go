@@ -85,11 +85,14 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 		return fmt.Errorf("node: %w", err)
 	}
 	d.onClose(d.node.Close)
+	for _, problem := range c.Absent {
+		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
+	}
 	network, err := meet(ctx, d.node, c.Node.Network, log)
 	if err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, d.node, keys, maths, log); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.node, keys, maths, log}); err != nil {
 		return err
 	}
 

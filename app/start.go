@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/chain"
 )
 
 // What is looked at before the start: mistakes that would otherwise show
@@ -22,13 +24,21 @@ type unfit struct{ error }
 
 func (u unfit) Unwrap() error { return u.error }
 
+// hopeless says that waiting cannot mend an error. That something answers which
+// is no node is one at the start only: later it is a node that will be back.
+func hopeless(err error) bool {
+	var no unfit
+	var refused *chain.RefusedError
+	var stranger *chain.StrangerError
+	return errors.As(err, &no) || errors.As(err, &refused) || errors.As(err, &stranger)
+}
+
 // patiently tries until it works, ctx ends, or the error is one that waiting cannot mend.
 func patiently(ctx context.Context, log *slog.Logger, what string, try func() error) error {
 	said := ""
 	for {
 		err := try()
-		var no unfit
-		if err == nil || errors.As(err, &no) {
+		if err == nil || hopeless(err) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -73,21 +83,25 @@ type nodeState interface {
 	KeyAddress(ctx context.Context, account address.Address, key vigil.TipSetKey) (address.Address, error)
 }
 
-// checker of proof parameters.
+// parameters are the keys that proofs are made with.
 type parameters interface {
 	Check(t abi.RegisteredPoStProof) error
+	CheckPublished(ctx context.Context, t abi.RegisteredPoStProof) error
 }
+
+// publicNetworks use the keys of Filecoin's ceremony and no others.
+var publicNetworks = []string{"mainnet", "calibrationnet"}
 
 // fit sees that every miner exists, that its proofs can be made, and that a
 // key is held that may send its messages.
-func fit(ctx context.Context, miners []abi.ActorID, node nodeState, keys vigil.Signer, maths parameters, log *slog.Logger) error {
+func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 	for _, id := range miners {
-		err := patiently(ctx, log, "the miner's state cannot be read", func() error {
-			head, err := node.Head(ctx)
+		err := patiently(ctx, s.log, "the miner's state cannot be read", func() error {
+			head, err := s.node.Head(ctx)
 			if err != nil {
 				return err
 			}
-			return fitMiner(ctx, id, head.Key, node, keys, maths)
+			return s.fit(ctx, id, head.Key)
 		})
 		if err != nil {
 			return fmt.Errorf("miner %s: %w", vigil.MinerAddress(id), err)
@@ -96,24 +110,43 @@ func fit(ctx context.Context, miners []abi.ActorID, node nodeState, keys vigil.S
 	return nil
 }
 
-func fitMiner(ctx context.Context, id abi.ActorID, key vigil.TipSetKey, node nodeState, keys vigil.Signer, maths parameters) error {
-	info, err := node.Miner(ctx, id, key)
+// stand is what a miner is looked at with.
+type stand struct {
+	network string
+	node    nodeState
+	keys    vigil.Signer
+	maths   parameters
+	log     *slog.Logger
+}
+
+func (s stand) fit(ctx context.Context, id abi.ActorID, key vigil.TipSetKey) error {
+	info, err := s.node.Miner(ctx, id, key)
 	if errors.Is(err, vigil.ErrNotFound) {
-		return unfit{fmt.Errorf("the network does not have it: is its address right, and the network? %w", err)}
+		return unfit{fmt.Errorf("the network has no miner of this address: is the address right, and the network? %w", err)}
 	}
 	if err != nil {
 		return err
 	}
-	if err := maths.Check(info.ProofType); err != nil {
+	if err := s.maths.Check(info.ProofType); err != nil {
 		return unfit{err}
 	}
+	if slices.Contains(publicNetworks, s.network) {
+		if err := s.maths.CheckPublished(ctx, info.ProofType); err != nil {
+			return unfit{err}
+		}
+	}
+	return s.fitKeys(ctx, info, key)
+}
+
+// fitKeys sees that a key is held which may send the miner's messages.
+func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipSetKey) error {
 	var tried []string
 	for _, account := range append([]address.Address{info.Worker}, info.Control...) {
-		sender, err := node.KeyAddress(ctx, account, key)
+		sender, err := s.node.KeyAddress(ctx, account, key)
 		if err != nil {
 			return err
 		}
-		held, err := keys.Has(ctx, sender)
+		held, err := s.keys.Has(ctx, sender)
 		if held || err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/filecoin-project/go-state-types/crypto"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/chain"
 )
 
 var silent = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -57,6 +59,10 @@ type haveParameters struct{ err error }
 
 func (h haveParameters) Check(abi.RegisteredPoStProof) error { return h.err }
 
+func (haveParameters) CheckPublished(context.Context, abi.RegisteredPoStProof) error {
+	return errors.New("another setup's")
+}
+
 func TestTheStartWaitsForANodeThatIsStillDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -78,6 +84,18 @@ func TestTheStartWaitsForANodeThatIsStillDown(t *testing.T) {
 			t.Errorf("on mainnet an address is %s", got)
 		}
 	})
+}
+
+func TestWhatWaitingCannotMendEndsTheStartAtOnce(t *testing.T) {
+	for _, trouble := range []error{
+		fmt.Errorf("network: %w", &chain.RefusedError{Why: "the token is refused"}),
+		fmt.Errorf("network: %w", &chain.StrangerError{Err: errors.New("this is a web page")}),
+	} {
+		_, err := meet(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, trouble }}, "", silent)
+		if !errors.Is(err, trouble) {
+			t.Errorf("%v, want %v", err, trouble)
+		}
+	}
 }
 
 func TestTheStartEndsWithItsContext(t *testing.T) {
@@ -118,17 +136,20 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 		miner    error
 		params   error
 		keys     heldKeys
+		network  string
 		says     string // nothing: the start goes on
 	}{
-		{"the worker's key is enough", nil, nil, heldKeys{account(101)}, ""},
-		{"a control address's key is enough", nil, nil, heldKeys{account(102)}, ""},
-		{"another key is not", nil, nil, heldKeys{account(103)}, "t0101, t0102"},
-		{"a miner that does not exist", vigil.ErrNotFound, nil, heldKeys{account(101)}, "is its address right"},
-		{"parameters that are missing", nil, errors.New("no parameters"), heldKeys{account(101)}, "no parameters"},
+		{"the worker's key is enough", nil, nil, heldKeys{account(101)}, "devnet", ""},
+		{"a control address's key is enough", nil, nil, heldKeys{account(102)}, "devnet", ""},
+		{"another key is not", nil, nil, heldKeys{account(103)}, "devnet", "t0101, t0102"},
+		{"a miner that does not exist", vigil.ErrNotFound, nil, heldKeys{account(101)}, "devnet", "is the address right"},
+		{"parameters that are missing", nil, errors.New("no parameters"), heldKeys{account(101)}, "devnet", "no parameters"},
+		{"parameters of a setup of one's own on a public network", nil, nil, heldKeys{account(101)}, "calibrationnet", "another setup's"},
+		{"an answer that is none", &chain.StrangerError{Err: errors.New("it is null")}, nil, nil, "devnet", "miner t01000"},
 	} {
 		node := fakeNode{miner: func() (vigil.MinerInfo, error) { return info, c.miner }}
 		address.CurrentNetwork = address.Testnet
-		err := fit(t.Context(), []abi.ActorID{1000}, node, c.keys, haveParameters{c.params}, silent)
+		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, haveParameters{c.params}, silent})
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.sentence, err)
 		}

@@ -110,7 +110,7 @@ func TestAServerThatIsNoNodeIsSaidToBeOne(t *testing.T) {
 		handler        http.HandlerFunc
 	}{
 		{"nothing at the path", "no API is served at this URL (HTTP 404)", http.NotFound},
-		{"a web page", "does not open a WebSocket (HTTP 200 OK)", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
+		{"a web page", "does not open a WebSocket (HTTP 200 OK): is this the API of a full node?", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }},
 		{"a proxy whose node is down", "HTTP 502", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
@@ -123,8 +123,13 @@ func TestAServerThatIsNoNodeIsSaidToBeOne(t *testing.T) {
 			defer client.Close()
 			ctx, cancel := timeout(t, 300*time.Millisecond)
 			defer cancel()
-			if _, err := client.Network(ctx); err == nil || !strings.Contains(err.Error(), c.want) {
+			_, err = client.Network(ctx)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
+			}
+			var stranger *chain.StrangerError
+			if isProxy := c.want == "HTTP 502"; errors.As(err, &stranger) == isProxy {
+				t.Errorf("it is taken for no node, or for one that is down: %v", err)
 			}
 		})
 	}

@@ -32,6 +32,15 @@ type RefusedError struct{ Why string }
 
 func (e *RefusedError) Error() string { return e.Why }
 
+// StrangerError says that something answers, but not as a full node does that
+// Vigil knows: no API at the path, another protocol, a method that it does not
+// have, an answer of another shape. It is an error of one call, and may pass.
+type StrangerError struct{ Err error }
+
+func (e *StrangerError) Error() string { return e.Err.Error() }
+
+func (e *StrangerError) Unwrap() error { return e.Err }
+
 var neededPermission = regexp.MustCompile(`\(need '(\w+)'\)`)
 
 // explain turns what went wrong with a call into what its reader needs to know.
@@ -47,8 +56,8 @@ func explain(method string, err error) error {
 		}
 		return fmt.Errorf("%s: the node's token lacks the permission %q: set one that has it (lotus auth create-token --perm %s): %w", method, need, need, err)
 	case said.Code == -32601:
-		return fmt.Errorf("%s: the node does not know this method: is it a full node, and is its API at %s meant: %w", method, defaultPath, err)
-	case strings.Contains(said.Message, "actor not found"):
+		return &StrangerError{fmt.Errorf("%s: the node does not know this method: is it a full node, and is its API at %s meant: %w", method, defaultPath, err)}
+	case strings.Contains(said.Message, "actor not found"), strings.Contains(said.Message, "actor code is not miner"):
 		return fmt.Errorf("%s: %w: %w", method, vigil.ErrNotFound, err)
 	}
 	return fmt.Errorf("%s: %w", method, err)
@@ -56,5 +65,5 @@ func explain(method string, err error) error {
 
 // unusable says that an answer came but is not what the method promises.
 func unusable(method, format string, args ...any) error {
-	return fmt.Errorf("%s: the node's answer is unusable: %w", method, fmt.Errorf(format, args...))
+	return &StrangerError{fmt.Errorf("%s: the node's answer is unusable: %w", method, fmt.Errorf(format, args...))}
 }

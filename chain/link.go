@@ -91,9 +91,13 @@ func dialError(ctx context.Context, resp *http.Response, err error) error {
 		case http.StatusUnauthorized, http.StatusForbidden:
 			return &RefusedError{fmt.Sprintf("the node refuses the token (HTTP %d): set the node's token to one that it issued, with the permission \"write\" (lotus auth create-token --perm write)", resp.StatusCode)}
 		case http.StatusNotFound:
-			return fmt.Errorf("no API is served at this URL (HTTP 404): the path is usually %s", defaultPath)
+			return &StrangerError{fmt.Errorf("no API is served at this URL (HTTP 404): the path is usually %s", defaultPath)}
 		}
-		return fmt.Errorf("the node does not open a WebSocket (HTTP %s)", resp.Status)
+		err := fmt.Errorf("the node does not open a WebSocket (HTTP %s): is this the API of a full node?", resp.Status)
+		if resp.StatusCode >= http.StatusInternalServerError { // of a proxy whose node is down
+			return err
+		}
+		return &StrangerError{err}
 	}
 	if cause := ctx.Err(); cause != nil {
 		return fmt.Errorf("connect: %w", cause)
@@ -170,7 +174,7 @@ func (l *link) read() {
 func (l *link) take(data []byte) error {
 	var f frame
 	if err := json.Unmarshal(data, &f); err != nil {
-		return fmt.Errorf("the node does not speak JSON-RPC: %w", err)
+		return &StrangerError{fmt.Errorf("the node does not speak JSON-RPC: %w", err)}
 	}
 	switch f.Method {
 	case "":

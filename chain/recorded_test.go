@@ -272,7 +272,7 @@ func TestTheRecordedErrorsAreUnderstood(t *testing.T) {
 	if _, err := c.Miner(ctx, 9999, recordedHead); !errors.Is(err, vigil.ErrNotFound) || !strings.HasPrefix(err.Error(), "StateMinerInfo: ") {
 		t.Errorf("a miner that does not exist: %v", err)
 	}
-	if _, err := c.Miner(ctx, 101, recordedHead); err == nil || errors.Is(err, vigil.ErrNotFound) {
+	if _, err := c.Miner(ctx, 101, recordedHead); !errors.Is(err, vigil.ErrNotFound) || !strings.Contains(err.Error(), "actor code is not miner: account") {
 		t.Errorf("a miner that is an account: %v", err)
 	}
 	if _, err := c.Challenge(ctx, 1001, 959, recordedHead); err == nil || !strings.Contains(err.Error(), "epoch 959 is after the tipset's") {
