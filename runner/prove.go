@@ -127,6 +127,7 @@ func (a *action) fits(ctx context.Context, proof vigil.Proof) (bool, error) {
 // vanillaProofs reads the statement's sectors. While some are bad the
 // statement is made anew without them, and read again; what was read is kept.
 func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition, s vigil.Statement) ([]vigil.Partition, vigil.Statement, []vigil.VanillaProof, error) {
+	known := a.duty.Skipped // by the last try, which has named them
 	a.duty.Skipped = nil
 	for {
 		r, err := a.read(ctx, s)
@@ -141,7 +142,7 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 		if len(without) == 0 {
 			return partitions, s, r.proofs, nil
 		}
-		a.skip(without)
+		a.skip(without, known)
 		if err := a.narrow(partitions); err != nil {
 			return nil, s, nil, err
 		}
@@ -151,9 +152,12 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 	}
 }
 
-// skip leaves sectors out of the proof, by name.
-func (a *action) skip(bad []vigil.BadSector) {
+// skip leaves sectors out of the proof, and names those that are not known yet.
+func (a *action) skip(bad, known []vigil.BadSector) {
 	for _, b := range bad {
+		if slices.Contains(known, b) {
+			continue
+		}
 		a.log.Warn("sector is skipped", "sector", b.Number, "cause", b.Cause, "epoch", a.head.Epoch)
 	}
 	a.duty.Skipped = append(a.duty.Skipped, bad...)

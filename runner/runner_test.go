@@ -165,6 +165,22 @@ func TestAPartitionWithoutAnyGoodSectorDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
+// It is read again at every head, for it may be back; but the log of a day is to be read.
+func TestABadSectorIsNamedInTheLogOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.bad[1], w.bad[2] = "gone", "gone"
+		w.run(t, after)
+		if n := strings.Count(w.log.String(), "sector is skipped"); n != 2 {
+			t.Errorf("two bad sectors are named in %d lines", n)
+		}
+		if n := w.calls["tried to read"]; n < 40 {
+			t.Errorf("they were read %d times", n)
+		}
+	})
+}
+
 func TestASectorThatCannotBeCheckedIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -1,9 +1,11 @@
 package runner_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -44,6 +46,8 @@ type world struct {
 	inProof    map[vigil.DutyID]int
 	overlap    bool
 	prove      func(ctx context.Context) error
+
+	log bytes.Buffer // guarded by the handler; to be read when no runner runs
 
 	watchers []chan vigil.Head
 	duties   map[vigil.DutyID]vigil.Duty
@@ -89,7 +93,7 @@ func (w *world) config(log *slog.Logger) runner.Config {
 // run lets the world and a runner live until the epoch.
 func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
 	t.Helper()
-	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(t.Output(), nil))))
+	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -298,6 +302,7 @@ func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKe
 func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.calls["tried to read"]++
 	if cause, bad := w.bad[r.Sector.Number]; bad {
 		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
 	}
