@@ -16,10 +16,11 @@ import (
 )
 
 // The daemon is killed again and again while it starts, reads, proves, and
-// sees its messages through, and started at once each time.
+// sees its messages through, and started at once each time. Now and then it is
+// asked to end.
 func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
+	if testing.Short() || underRace() {
+		t.Skip("it takes half a minute, and epochs are too short for the race detector")
 	}
 	t.Parallel()
 	epoch := epochFor(t)
@@ -28,8 +29,10 @@ func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
 	t.Logf("seed %d, epoch %s", seed, epoch)
 	k := &killer{node: n, random: rand.New(rand.NewPCG(seed, 0)), proofs: map[vigil.DutyID][]byte{}, found: map[vigil.DutyState]int{}}
 
-	k.during(t, "it starts", func(*program) { pause(t, k.upTo(time.Second)) })
-	k.during(t, "it waits for the first challenge", func(d *program) { d.says(5*time.Second, "watching the chain") })
+	for range 3 {
+		k.during(t, "it starts", func(*program) { pause(t, k.upTo(time.Second)) })
+	}
+	k.during(t, "it waits for the first challenge", k.refusesAnother(t))
 	for _, open := range []abi.ChainEpoch{66, 126} {
 		duty := fmt.Sprintf("duty=t01000/%d/0", open)
 		by := func(words ...string) func(*program) {
@@ -39,6 +42,7 @@ func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
 			}
 		}
 		n.reach(t, open-18)
+		k.endsWhenAsked(t, k.upTo(3*epoch))
 		k.during(t, "it reads or proves", func(*program) { pause(t, k.upTo(3*epoch)) })
 		k.during(t, "it reads or proves again", func(d *program) { d.says(5*time.Second, "watching the chain"); pause(t, k.upTo(3*epoch)) })
 		k.during(t, "the proof is stored", func(d *program) { d.must(t, 40*epoch, "msg=proved", duty); pause(t, k.upTo(epoch/4)) })
@@ -52,7 +56,7 @@ func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
 	k.stored(t, d)
 	n.provenOnce(t, 46, 106)
 	t.Logf("%d kills; unfinished duties found after them: %v", k.kills, k.found)
-	if k.kills < 14 || k.found[vigil.StateScheduled] == 0 || k.found[vigil.StateProved] == 0 {
+	if k.kills < 16 || k.found[vigil.StateScheduled] == 0 || k.found[vigil.StateProved] == 0 {
 		t.Errorf("the kills missed what they were for: %v", k.found)
 	}
 }
@@ -80,6 +84,29 @@ func (k *killer) during(t *testing.T, what string, moment func(*program)) {
 	default:
 	}
 	k.kills++
+	k.stored(t, d)
+}
+
+// refusesAnother starts a second daemon on the same store: there must be one only.
+func (k *killer) refusesAnother(t *testing.T) func(*program) {
+	return func(d *program) {
+		d.must(t, 10*time.Second, "watching the chain")
+		another := launch(t, "run", "--config", k.config())
+		if code := another.wait(t, 10*time.Second); code != 1 || !strings.Contains(another.tail(), "another vigil is using it") {
+			t.Errorf("a second daemon: exit code %d\n%s", code, another.tail())
+		}
+	}
+}
+
+// endsWhenAsked interrupts the daemon some time after it began to work.
+func (k *killer) endsWhenAsked(t *testing.T, after time.Duration) {
+	t.Helper()
+	d := launch(t, "run", "--config", k.config())
+	d.must(t, 10*time.Second, "watching the chain")
+	pause(t, after)
+	if code, took := d.interrupt(t); code != 0 || took > 2*time.Second {
+		t.Errorf("asked to end: exit code %d after %s\n%s", code, took, d.tail())
+	}
 	k.stored(t, d)
 }
 
@@ -120,34 +147,4 @@ func (k *killer) stored(t *testing.T, d *program) {
 			t.Errorf("the proof of %s is gone: %v", id, err)
 		}
 	}
-}
-
-// One daemon works on a store, and it ends when it is asked to, whatever it is at.
-func TestTheDaemonEndsInTheMiddleOfAProofAndGoesOn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a quarter of a minute")
-	}
-	t.Parallel()
-	n := newNode(t, epochFor(t))
-	first := launch(t, "run", "--config", n.config())
-	first.must(t, 10*time.Second, "watching the chain")
-
-	second := launch(t, "run", "--config", n.config())
-	if code := second.wait(t, 10*time.Second); code != 1 || !strings.Contains(second.tail(), "another vigil is using it") {
-		t.Errorf("a second daemon: exit code %d\n%s", code, second.tail())
-	}
-
-	n.reach(t, 46+3)
-	if code, took := first.interrupt(t); code != 0 || took > 2*time.Second {
-		t.Errorf("exit code %d after %s\n%s", code, took, first.tail())
-	}
-	if text, _ := first.log.read(); strings.Contains(text, "msg=proved") {
-		t.Log("the proof was ready before the daemon was asked to end")
-	}
-	again := launch(t, "run", "--config", n.config())
-	again.must(t, 80*n.epoch, `msg="confirmed on chain"`, "duty=t01000/66/0")
-	if code, took := again.interrupt(t); code != 0 || took > 2*time.Second {
-		t.Errorf("exit code %d after %s\n%s", code, took, again.tail())
-	}
-	n.provenOnce(t, 46)
 }

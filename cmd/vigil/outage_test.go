@@ -16,8 +16,8 @@ import (
 // The line to the node is cut, hangs, and the node itself is killed, with
 // deadlines open and proofs under way; the daemon goes on by itself each time.
 func TestTheDaemonGoesOnByItselfAfterEveryOutage(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
+	if testing.Short() || underRace() {
+		t.Skip("it takes half a minute, and epochs are too short for the race detector")
 	}
 	t.Parallel()
 	epoch := epochFor(t)

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,14 +56,20 @@ var devnetKey = sync.OnceValues(func() (took time.Duration, err error) {
 })
 
 // epochFor is an epoch in which this machine can do what a test asks of it:
-// 150 ms where the key takes seven seconds.
+// 200 ms where the key takes eight seconds.
 func epochFor(t *testing.T) time.Duration {
 	t.Helper()
 	took, err := devnetKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return max(150*time.Millisecond, took/50).Round(time.Millisecond)
+	return max(200*time.Millisecond, took/40).Round(time.Millisecond)
+}
+
+// underRace says whether this is a build for the race detector.
+func underRace() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // journal keeps what a program writes.
