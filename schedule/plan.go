@@ -241,12 +241,12 @@ func reason(view View, duty vigil.Duty) vigil.Reason {
 		if m.Duty != duty.ID {
 			continue
 		}
-		switch m.State {
-		case vigil.MessageFailed:
+		switch {
+		case m.State == vigil.MessageFailed:
 			verdict = vigil.ReasonMessageFailed
-		case vigil.MessageConfirmed, vigil.MessageIncluded:
+		case m.State == vigil.MessageConfirmed, m.State == vigil.MessageIncluded:
 			return vigil.ReasonTakenBack
-		case vigil.MessageQueued:
+		case !slices.ContainsFunc(m.Attempts, func(a vigil.Attempt) bool { return a.Published }):
 			verdict = vigil.ReasonNotSent
 		}
 	}

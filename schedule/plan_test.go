@@ -23,7 +23,7 @@ const miner = abi.ActorID(1000)
 //	deadline <index> open=<epoch> [commit=<word>]
 //	partition <index> [due=<sectors>] [posted] [settled] [proven] [recoverable=<n,n>]
 //	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [tried=<epoch>] [reason=<word>] [commit=<word>]
-//	message <kind> <batch> <state> [executed=<epoch>]
+//	message <kind> <batch> <state> [executed=<epoch>] [unsent]
 //
 // Partitions, duties and messages belong to the deadline above them.
 func TestStories(t *testing.T) {
@@ -99,6 +99,9 @@ func parse(t *testing.T, input string) schedule.View {
 			m := vigil.Message{MessageRequest: vigil.MessageRequest{Duty: id}, State: vigil.MessageState(words[3])}
 			if f.word("executed") != "" {
 				m.Receipt = &vigil.Receipt{Epoch: abi.ChainEpoch(f.number("executed"))}
+			}
+			if !f.has("unsent") {
+				m.Attempts = []vigil.Attempt{{Number: 1, Published: true}}
 			}
 			view.Messages = append(view.Messages, m)
 		default:
