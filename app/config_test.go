@@ -148,7 +148,7 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a key that does not exist", `network = "mainnet"`, `netwrok = "mainnet"`, `netwrok = "mainnet"`, "netwrok", []string{"no such setting", "node.network"}},
 		{"a key in the wrong table", "[log]\n", "[log]\nmax_fee = \"1 FIL\"\n", `max_fee = "1 FIL"`, "max_fee", []string{"messager.max_fee"}},
 		{"a table that does not exist", "[log]\n", "[logging]\n", "[logging]", "", []string{"no such setting", "log"}},
-		{"a number where text must be", `timeout = "10s"`, `timeout = 10`, `timeout = 10`, "10", []string{"quotes"}},
+		{"a number where text must be", `timeout = "10s"`, `timeout = 10`, `timeout = 10`, "10", []string{"of type integer, and must be of type string", "quotes"}},
 		{"text where a number must be", `confidence = 7`, `confidence = "7"`, `confidence = "7"`, `"7"`, []string{"numbers do not"}},
 		{"no TOML", `[wallet]`, `[wallet`, `[wallet`, "", []string{"TOML"}},
 		{"a key twice", `level = "debug"`, "level = \"debug\"\nlevel = \"info\"", `level = "info"`, "", nil},
@@ -237,6 +237,14 @@ func TestAnAbsentStorageOfSeveralIsAWarning(t *testing.T) {
 	}
 	if c, err = parse("vigil.toml", dir, []byte(strings.Replace(good, `"sectors"`, `"params"`, 1)), noEnv); err != nil || len(c.Absent) != 1 {
 		t.Errorf("%v, %v", c.Absent, err)
+	}
+}
+
+func TestAFileThatIsNoTextDoesNothingToTheTerminal(t *testing.T) {
+	junk := "\x9c\x1b[2J\x07" + strings.Repeat("\x00x", 5000)
+	_, err := parse("vigil.toml", place(t), []byte(junk), noEnv)
+	if err == nil || strings.ContainsAny(err.Error(), "\x1b\x07\x00") || len(err.Error()) > 2000 {
+		t.Errorf("%.300q", err)
 	}
 }
 

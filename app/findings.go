@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -52,19 +54,37 @@ func (f Finding) write(b *strings.Builder, file string) {
 	fmt.Fprintf(b, ": %s\n", f.Problem)
 	if f.Line > 0 {
 		number := strconv.Itoa(f.Line)
-		fmt.Fprintf(b, "  %s | %s\n", number, f.text)
-		fmt.Fprintf(b, "  %s | %s%s\n", strings.Repeat(" ", len(number)), f.indent(), strings.Repeat("^", max(1, f.width)))
+		fmt.Fprintf(b, "  %s | %s\n", number, printable(f.text))
+		fmt.Fprintf(b, "  %s | %s%s\n", strings.Repeat(" ", len(number)), f.indent(), strings.Repeat("^", min(max(1, f.width), widest)))
 	}
 	if f.Advice != "" {
 		fmt.Fprintf(b, "  → %s\n", f.Advice)
 	}
 }
 
+// widest is how much of a line is shown and marked.
+const widest = 160
+
+// printable is a line as it can be shown: what a file has that is no text could
+// do anything to a terminal.
+func printable(line string) string {
+	shown := []rune(strings.Map(func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, line))
+	if len(shown) > widest {
+		return string(shown[:widest]) + "…"
+	}
+	return string(shown)
+}
+
 // indent is the line up to the column with everything but its tabs blank, so
 // that the mark below stands in the right place.
 func (f Finding) indent() string {
 	before := []rune(f.text)
-	before = before[:min(len(before), max(0, f.column-1))]
+	before = before[:min(len(before), max(0, f.column-1), widest)]
 	for i, r := range before {
 		if r != '\t' {
 			before[i] = ' '
@@ -133,13 +153,16 @@ func (f *findings) decode(v any) bool {
 		}
 		return true
 	case errors.As(err, &wrong):
-		problem := strings.TrimPrefix(wrong.Error(), "toml: ")
+		problem := mistyped.ReplaceAllString(strings.TrimPrefix(wrong.Error(), "toml: "), "it is of type $1, and must be of type $2")
 		f.list = append(f.list, f.decodeFinding(wrong, strings.Join(wrong.Key(), "."), problem, "the file must be TOML; text stands in quotes, numbers do not"))
 	default:
 		f.list = append(f.list, Finding{Problem: err.Error(), Advice: "the file must be TOML"})
 	}
 	return false
 }
+
+// mistyped is the decoder's word on a value of the wrong type, with a name of our code.
+var mistyped = regexp.MustCompile(`^cannot decode TOML (\w+) into (?:a )?(?:struct field \S+ of type |Go value of type )(\w+)$`)
 
 func (f *findings) decodeFinding(err *toml.DecodeError, key, problem, advice string) Finding {
 	row, column := err.Position()

@@ -62,17 +62,17 @@ func New(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error) {
 
 func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return fmt.Errorf("make the data folder: %w", err)
+		return fmt.Errorf("make the data folder (set dir in [data]): %w", err)
 	}
 	var err error
 	if d.store, err = store.Open(ctx, filepath.Join(c.Data, "vigil.db")); err != nil {
-		return fmt.Errorf("open the store in %s: %w", c.Data, err)
+		return err
 	}
 	d.onClose(d.store.Close)
 
 	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
 	if err != nil {
-		return fmt.Errorf("open the keystore %s: %w", c.Wallet.Keystore, err)
+		return err
 	}
 
 	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce)

@@ -165,13 +165,27 @@ func (l *loop) report(ctx context.Context, before, after []vigil.Message) {
 			continue
 		}
 		any = true
-		l.c.Log.LogAttrs(ctx, levelOf(m.State), "message changed state",
-			slog.String("duty", m.Duty.String()), slog.String("message", m.ID), slog.String("state", string(m.State)),
-			slog.String("before", string(before[i].State)), slog.Int64("epoch", int64(l.head.Epoch)), slog.String("problem", m.Problem))
+		l.c.Log.LogAttrs(ctx, levelOf(m.State), "message changed state", l.says(m)...)
 	}
 	if any && l.c.Changed != nil {
 		l.c.Changed()
 	}
+}
+
+// says is what a line of the log tells of a message: whose it is, how far it
+// is, and from when on it has one, how it is found on chain.
+func (l *loop) says(m vigil.Message) []slog.Attr {
+	attrs := []slog.Attr{slog.String("duty", m.Duty.String()), slog.String("state", string(m.State))}
+	if len(m.Attempts) > 0 {
+		attrs = append(attrs, slog.Uint64("nonce", m.Nonce), slog.String("cid", lastAttempt(m).CID.String()))
+	}
+	if m.Receipt != nil {
+		attrs = append(attrs, slog.Int64("included", int64(m.Receipt.Epoch)))
+	}
+	if m.Problem != "" {
+		attrs = append(attrs, slog.String("problem", m.Problem))
+	}
+	return append(attrs, slog.Int64("epoch", int64(l.head.Epoch)))
 }
 
 func levelOf(s vigil.MessageState) slog.Level {
@@ -189,7 +203,7 @@ func (l *loop) problem(ctx context.Context, m vigil.Message, err error) vigil.Me
 	}
 	before := m
 	m.Problem = err.Error()
-	l.c.Log.WarnContext(ctx, "message not sent, it will be tried again", "duty", m.Duty.String(), "message", m.ID, "error", err)
+	l.c.Log.WarnContext(ctx, "message not sent, it will be tried again", "duty", m.Duty.String(), "epoch", int64(l.head.Epoch), "error", err)
 	if err := l.save(ctx, []vigil.Message{before}, []vigil.Message{m}); err != nil {
 		l.fail(ctx, "message cannot be saved", err)
 	}
