@@ -2,15 +2,11 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/vigil-post/vigil"
 )
 
 // The line to the node is cut, hangs, and the node itself is killed, with
@@ -85,22 +81,6 @@ func (o *outage) proxied(t *testing.T) string {
 	return path
 }
 
-// status is what the page shows; it answers whatever the node does.
-func (o *outage) status(t *testing.T) vigil.Status {
-	t.Helper()
-	client := http.Client{Timeout: 2 * time.Second}
-	r, err := client.Get(o.page + "/api/status")
-	if err != nil {
-		t.Fatalf("the page does not answer: %v\n%s", err, o.daemon.tail())
-	}
-	defer r.Body.Close()
-	var s vigil.Status
-	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // goesOn waits until the daemon has planned at a head that the chain did not
 // have before, and says how long that took: two epochs, or on a chain as fast
 // as this the second in which a line counts as dead.
@@ -109,7 +89,7 @@ func (o *outage) goesOn(t *testing.T, after string) {
 	began := time.Now()
 	now := o.head().Height
 	for {
-		s := o.status(t)
+		s := statusOf(t, o.page)
 		took := time.Since(began)
 		if len(s.Miners) > 0 && s.Miners[0].Epoch > now && s.Problem == "" && s.Miners[0].Problem == "" {
 			t.Logf("%s: it went on after %s, %.1f epochs", after, took.Round(time.Millisecond), float64(took)/float64(o.epoch))
@@ -125,7 +105,7 @@ func (o *outage) goesOn(t *testing.T, after string) {
 // knowsOfIt checks that the page says that the node is away.
 func (o *outage) knowsOfIt(t *testing.T) {
 	t.Helper()
-	s := o.status(t)
+	s := statusOf(t, o.page)
 	problem := s.Problem
 	for _, m := range s.Miners {
 		problem += m.Problem

@@ -24,6 +24,8 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin"
 	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil"
 )
 
 // asProgram in the environment makes this test binary the program itself:
@@ -192,6 +194,22 @@ func containsAll(line string, words []string) bool {
 		}
 	}
 	return true
+}
+
+// statusOf is what a daemon's page shows; it answers whatever the node does.
+func statusOf(t *testing.T, page string) vigil.Status {
+	t.Helper()
+	client := http.Client{Timeout: 2 * time.Second}
+	r, err := client.Get(page + "/api/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var s vigil.Status
+	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // pause lets a time pass.
