@@ -51,7 +51,7 @@ func devnetCommand() *cli.Command {
 			&cli.StringFlag{Name: "listen", Usage: "serve the chain's JSON-RPC on `ADDRESS`", Value: "127.0.0.1:0", DefaultText: "a free port on loopback"},
 			&cli.StringFlag{Name: "dashboard", Usage: "serve the dashboard on `ADDRESS`", DefaultText: "127.0.0.1:8748, or a free port"},
 		},
-		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
 			o, err := readDevnetOptions(c)
 			if err != nil {

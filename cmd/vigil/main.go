@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		ExitErrHandler:  func(context.Context, *cli.Command, error) {},
-		OnUsageError:    func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
 			devnetCommand(), runCommand(), walletCommand(), proofCommand(), versionCommand(),
@@ -115,6 +115,10 @@ func needsCommand(_ context.Context, c *cli.Command) error {
 	}
 	return &usageError{c.FullName() + " needs a command"}
 }
+
+// onUsageError leaves it to run to say what is wrong with a command line: the
+// library's own answer buries it under a page of help.
+func onUsageError(_ context.Context, _ *cli.Command, err error, _ bool) error { return err }
 
 // noArguments refuses what a command would not look at.
 func noArguments(c *cli.Command) error {

@@ -26,7 +26,7 @@ func proofCommand() *cli.Command {
 		Name:         "proof",
 		Usage:        "judge proofs of spacetime",
 		Action:       needsCommand,
-		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		OnUsageError: onUsageError,
 		Commands: []*cli.Command{{
 			Name:      "verify",
 			Usage:     "judge the cases in files as the network would",
@@ -39,7 +39,7 @@ func proofCommand() *cli.Command {
 				Name: "params", Usage: "the `DIR` with the verifying keys, under the names filecoin-proofs gives them",
 				Sources: cli.EnvVars(parametersVariable), Value: usualParameters,
 			}},
-			OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+			OnUsageError: onUsageError,
 			Action: does(func(ctx context.Context, c *cli.Command) error {
 				if !c.Args().Present() {
 					return &usageError{"proof verify needs a file"}

@@ -11,12 +11,16 @@ import (
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "run",
-		Usage: "keep the miners of a configuration proven, against a Filecoin node",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true}},
+		Name:         "run",
+		Usage:        "keep the miners of a configuration proven, against a Filecoin node",
+		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true}},
+		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {
 				return err
+			}
+			if c.String("config") == "" {
+				return &usageError{"--config needs a file"}
 			}
 			config, err := app.Load(c.String("config"))
 			if err != nil {

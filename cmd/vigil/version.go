@@ -11,8 +11,9 @@ import (
 
 func versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "version",
-		Usage: "say which version this is",
+		Name:         "version",
+		Usage:        "say which version this is",
+		OnUsageError: onUsageError,
 		Action: does(func(_ context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {
 				return err

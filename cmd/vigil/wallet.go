@@ -26,7 +26,7 @@ func walletCommand() *cli.Command {
 	command := func(name, usage, args string, action func(*cli.Command) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{
 			Name: name, Usage: usage, ArgsUsage: args, Flags: append([]cli.Flag{keystore, passphrase, testnet}, flags...),
-			OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+			OnUsageError: onUsageError,
 			Action: does(func(_ context.Context, c *cli.Command) error {
 				address.CurrentNetwork = address.Mainnet
 				if c.Bool("testnet") {
@@ -40,7 +40,7 @@ func walletCommand() *cli.Command {
 		Name:         "wallet",
 		Usage:        "keep the keys that send messages",
 		Action:       needsCommand,
-		OnUsageError: func(_ context.Context, _ *cli.Command, err error, _ bool) error { return err },
+		OnUsageError: onUsageError,
 		Commands: []*cli.Command{
 			command("new", "make a key, and the keystore if there is none", "", walletNew, kind),
 			command("import", "take over a key as lotus wallet export prints it", "[FILE]", walletImport),

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// A command line that is wrong is told so in a sentence, not under a page of help.
+func TestWhatIsWrongWithACommandLineIsSaidInASentence(t *testing.T) {
+	for _, args := range [][]string{
+		{"run"}, {"run", "--config"}, {"run", "--config="}, {"version", "--loud"}, {"devnet", "--loud"}, {"proof", "verify", "--loud"},
+		{"wallet", "new"}, {"wallet", "list", "--keystore"}, {"devnet", "--sectors", "-1"}, {"devnet", "--onboard", "-1"},
+		{"devnet", "--block-time", "0s"}, {"devnet", "--block-time", "5"}, {"devnet", "--miners", "x"}, {"devnet", "--periods", "1.5"},
+		{"devnet", "--sectors", "99999999999999999999"},
+	} {
+		code, stdout, stderr := invoke(t, args...)
+		if code != 2 || stdout != "" || !strings.HasPrefix(stderr, "vigil: ") || strings.Count(stderr, "\n") != 2 {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, stdout, stderr)
+		}
+	}
+}
