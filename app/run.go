@@ -113,11 +113,15 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	return d.listen(ctx, c.Dashboard.Listen)
+}
 
-	if c.Dashboard.Listen == "" {
+// listen takes the dashboard's port, so that one that is taken ends the start.
+func (d *Daemon) listen(ctx context.Context, address string) (err error) {
+	if address == "" {
 		return nil
 	}
-	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Dashboard.Listen); err != nil {
+	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("listen for the dashboard (set listen in [dashboard]): %w", err)
 	}
 	return nil
