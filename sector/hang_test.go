@@ -52,11 +52,11 @@ func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.
 	request, want := sector3(t)
 	dir, release := hanging(t)
 	reader := sector.NewReader(dir, storage)
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	var wait sync.WaitGroup
-	for range 16 {
+	for range 32 { // more than enough: one whose time is over before it begins tells nothing
 		wait.Go(func() {
+			short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
 			if _, err := reader.Read(short, request); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("while it hangs: %v", err)
 			}
@@ -66,7 +66,16 @@ func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.
 	// One goes to see whether it is back; meanwhile all others pass it by.
 	probe, stop := context.WithCancel(t.Context())
 	defer stop()
-	outcomes := make(chan error)
+	outcomes := make(chan error, 5)
+	next := func() error {
+		select {
+		case err := <-outcomes:
+			return err
+		case <-time.After(30 * time.Second):
+			t.Fatal("a read waits for the storage that hangs")
+			return nil
+		}
+	}
 	for range 5 {
 		go func() {
 			_, err := reader.Read(probe, request)
@@ -74,12 +83,12 @@ func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.
 		}()
 	}
 	for range 4 {
-		if err := <-outcomes; err != nil {
+		if err := next(); err != nil {
 			t.Errorf("past the storage that hangs: %v", err)
 		}
 	}
 	stop()
-	if err := <-outcomes; !errors.Is(err, context.Canceled) {
+	if err := next(); !errors.Is(err, context.Canceled) {
 		t.Errorf("the one that asks it: %v", err)
 	}
 	release()
