@@ -77,8 +77,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("devnet: no verifier")
 	case c.BlockTime < time.Millisecond:
 		return c, fmt.Errorf("devnet: block time of %s is under a millisecond", c.BlockTime)
-	case c.Miners < 0 || c.Miners > maxMiners:
-		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, maxMiners)
+	case c.Miners < 0 || c.Miners > MaxMiners:
+		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, MaxMiners)
 	case c.Onboard < 0:
 		return c, fmt.Errorf("devnet: %d sectors to add per proving period", c.Onboard)
 	case c.NullRounds < 0 || c.NullRounds > 0.9:
@@ -87,8 +87,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// maxMiners keeps the IDs of accounts below those of miners.
-const maxMiners = 256
+// MaxMiners is the most that a devnet has: it keeps the IDs of accounts below those of miners.
+const MaxMiners = 256
 
 // keepEpochs is how far back tipsets can be read: more than the dispute window
 // and a proving period.

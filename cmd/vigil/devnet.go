@@ -72,8 +72,8 @@ func readDevnetOptions(c *cli.Command) (devnetOptions, error) {
 		return o, err
 	}
 	switch {
-	case o.miners < 1:
-		return o, &usageError{"--miners must be at least 1"}
+	case o.miners < 1 || o.miners > devnet.MaxMiners:
+		return o, &usageError{fmt.Sprintf("--miners must be between 1 and %d", devnet.MaxMiners)}
 	case o.sectors < 0 || o.onboard < 0 || o.periods < 0:
 		return o, &usageError{"--sectors, --onboard and --periods cannot be negative"}
 	case c.IsSet("periods") && o.periods == 0:
