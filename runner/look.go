@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"maps"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -127,111 +126,6 @@ func (l *looker) addOpen() error {
 	return nil
 }
 
-// addPast adds the deadlines that have closed with duties not settled, and
-// those that closed while nobody watched. The state at a head is that of its
-// parent: it tells how a deadline ended only when the parent is behind Close.
-func (l *looker) addPast() error {
-	unsettled, unwatched := l.unsettled(), l.unwatched()
-	if len(unsettled)+len(unwatched) == 0 {
-		return nil
-	}
-	parent, err := l.cfg.Heads.At(l.ctx, l.head.Epoch-1, l.head.Key)
-	if err != nil {
-		return fmt.Errorf("find the parent tipset: %w", err)
-	}
-	for _, d := range unsettled {
-		if parent.Epoch < d.Close {
-			continue
-		}
-		if err := l.addClosed(d); err != nil {
-			return err
-		}
-	}
-	for _, d := range unwatched {
-		if parent.Epoch < d.Close+l.cfg.Policy.Confidence {
-			continue
-		}
-		if err := l.addUnwatched(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unsettled gives the deadlines of the last period whose duties are not final.
-func (l *looker) unsettled() map[abi.ChainEpoch]vigil.Deadline {
-	past := map[abi.ChainEpoch]vigil.Deadline{}
-	period := l.current.Plus(int(l.current.Count)).Open - l.current.Open
-	for _, duty := range l.view.Duties {
-		d := duty.Deadline
-		if !duty.State.Final() && d.Close <= l.head.Epoch && l.head.Epoch < d.Open+period {
-			past[d.Open] = d
-		}
-	}
-	return past
-}
-
-// unwatched gives the deadlines of the last period that closed after the
-// newest with a row: what is older than the first row is not this daemon's.
-func (l *looker) unwatched() []vigil.Deadline {
-	newest := abi.ChainEpoch(-1)
-	for _, duty := range l.view.Duties {
-		if duty.ID.Kind == vigil.KindPost && duty.ID.Open < l.current.Open {
-			newest = max(newest, duty.ID.Open)
-		}
-	}
-	if newest < 0 {
-		return nil
-	}
-	var past []vigil.Deadline
-	for n := 1; n < int(l.current.Count); n++ {
-		d := l.current.Plus(-n)
-		if d.Open <= newest {
-			break
-		}
-		if !l.idle[d.Open] {
-			past = append(past, d)
-		}
-	}
-	maps.DeleteFunc(l.idle, func(open abi.ChainEpoch, _ bool) bool { return open <= newest })
-	return past
-}
-
-// addClosed adds a deadline that has closed as the chain has it now.
-func (l *looker) addClosed(d vigil.Deadline) error {
-	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, l.head.Key)
-	if err != nil {
-		return fmt.Errorf("read the partitions of deadline %d: %w", d.Index, err)
-	}
-	return l.add(d, partitions)
-}
-
-// addUnwatched adds a deadline that closed while nobody watched, with what it
-// owed when it opened; most owed nothing, and are not looked at again.
-func (l *looker) addUnwatched(d vigil.Deadline) error {
-	opening, err := l.cfg.Heads.At(l.ctx, d.Open, l.head.Key)
-	if err != nil {
-		return fmt.Errorf("find the tipset at which deadline %d opened: %w", d.Index, err)
-	}
-	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, opening.Key)
-	if err != nil {
-		return fmt.Errorf("read the partitions of deadline %d when it opened: %w", d.Index, err)
-	}
-	if err := l.addClosed(d); err != nil {
-		return err
-	}
-	added := &l.view.Deadlines[len(l.view.Deadlines)-1]
-	l.idle[d.Open] = true
-	for i := range min(len(partitions), len(added.Partitions)) {
-		entry := &added.Partitions[i]
-		if entry.Due, err = due(partitions[i]); err != nil {
-			return err
-		}
-		l.idle[d.Open] = l.idle[d.Open] && (entry.Due == 0 || entry.Proven)
-	}
-	return nil
-}
-
 // addRecoveries adds the deadlines ahead that have faulty sectors, or
 // declarations under way.
 func (l *looker) addRecoveries() error {
@@ -341,20 +235,6 @@ func due(p vigil.Partition) (uint64, error) {
 		return 0, fmt.Errorf("partition %d: count what is due: %w", p.Index, err)
 	}
 	return n, nil
-}
-
-// proven says that a partition of a closed deadline was not missed: what is
-// missed loses every active sector.
-func proven(p vigil.Partition) (bool, error) {
-	idle, err := p.Active.IsEmpty()
-	if err != nil {
-		return false, fmt.Errorf("partition %d: active sectors: %w", p.Index, err)
-	}
-	gone, err := p.Live.IsEmpty()
-	if err != nil {
-		return false, fmt.Errorf("partition %d: live sectors: %w", p.Index, err)
-	}
-	return !idle || gone, nil
 }
 
 func holds(sets []bitfield.BitField, deadline, partition uint64) bool {
