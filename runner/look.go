@@ -38,7 +38,7 @@ type looker struct {
 func (m *miner) look(ctx context.Context) (*looker, error) {
 	l := &looker{miner: m, ctx: ctx}
 	l.view.Miner, l.view.Epoch = m.id, m.head.Epoch
-	for _, step := range []func() error{l.readChain, l.readRows, l.readLayout, l.addOpen, l.addPast, l.addRecoveries} {
+	for _, step := range []func() error{l.readChain, l.readRows, l.readLayout, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -1,20 +1,22 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
 )
 
-// addPast adds the deadlines that have closed with duties not settled, and
-// those that closed while nobody watched. The state at a head is that of its
-// parent: it tells how a deadline ended only when the parent is behind Close.
+// addPast adds the deadlines that have closed with duties not settled. The
+// state at a head is that of its parent: it tells how a deadline ended only
+// when the parent is behind Close.
 func (l *looker) addPast() error {
-	unsettled, unwatched := l.unsettled(), l.unwatched()
-	if len(unsettled)+len(unwatched) == 0 {
+	unsettled := l.unsettled()
+	if len(unsettled) == 0 {
 		return nil
 	}
 	parent, err := l.cfg.Heads.At(l.ctx, l.head.Epoch-1, l.head.Key)
@@ -29,12 +31,37 @@ func (l *looker) addPast() error {
 			return err
 		}
 	}
+	return nil
+}
+
+// historyPatience bounds what a look at old state may cost the present.
+const historyPatience = 2 * time.Second
+
+// addHistory adds the deadlines that closed while nobody watched. It never
+// fails a look: a node made anew from a snapshot has no state of them, and the
+// deadlines that can still be met do not depend on it.
+func (l *looker) addHistory() error {
+	present := l.ctx
+	defer func() { l.ctx = present }()
+	var cancel context.CancelFunc
+	l.ctx, cancel = context.WithTimeout(present, historyPatience)
+	defer cancel()
+	unwatched := l.unwatched()
+	if len(unwatched) == 0 {
+		return nil
+	}
+	parent, err := l.cfg.Heads.At(l.ctx, l.head.Epoch-1, l.head.Key)
+	if err != nil {
+		l.log.Debug("cannot find the parent tipset", "error", err)
+		return nil
+	}
 	for _, d := range unwatched {
 		if parent.Epoch < d.Close+l.cfg.Policy.Confidence {
 			continue
 		}
 		if err := l.addUnwatched(d); err != nil {
-			return err
+			l.log.Debug("cannot tell how a deadline ended that nobody watched", "deadline", d.Index, "open", d.Open, "error", err)
+			return nil
 		}
 	}
 	return nil
@@ -93,23 +120,26 @@ func (l *looker) addClosed(d vigil.Deadline) error {
 func (l *looker) addUnwatched(d vigil.Deadline) error {
 	opening, err := l.cfg.Heads.At(l.ctx, d.Open, l.head.Key)
 	if err != nil {
-		return fmt.Errorf("find the tipset at which deadline %d opened: %w", d.Index, err)
+		return fmt.Errorf("find the tipset at which it opened: %w", err)
 	}
-	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, opening.Key)
+	then, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, opening.Key)
 	if err != nil {
-		return fmt.Errorf("read the partitions of deadline %d when it opened: %w", d.Index, err)
+		return fmt.Errorf("read its partitions when it opened: %w", err)
+	}
+	owed := make([]uint64, len(then))
+	for i, p := range then {
+		if owed[i], err = due(p); err != nil {
+			return err
+		}
 	}
 	if err := l.addClosed(d); err != nil {
 		return err
 	}
-	added := &l.view.Deadlines[len(l.view.Deadlines)-1]
+	added := l.view.Deadlines[len(l.view.Deadlines)-1].Partitions
 	l.idle[d.Open] = true
-	for i := range min(len(partitions), len(added.Partitions)) {
-		entry := &added.Partitions[i]
-		if entry.Due, err = due(partitions[i]); err != nil {
-			return err
-		}
-		l.idle[d.Open] = l.idle[d.Open] && (entry.Due == 0 || entry.Proven)
+	for i := range min(len(owed), len(added)) {
+		added[i].Due = owed[i]
+		l.idle[d.Open] = l.idle[d.Open] && (owed[i] == 0 || added[i].Proven)
 	}
 	return nil
 }

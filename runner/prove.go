@@ -30,7 +30,7 @@ func (a *action) prove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if kept, err := a.keep(ctx, partitions, statement); kept || err != nil {
+	if kept, err := a.keep(ctx); kept || err != nil {
 		return err
 	}
 	began := time.Now()
@@ -90,7 +90,7 @@ func (a *action) statement(ctx context.Context, skipped []abi.SectorNumber) ([]v
 }
 
 // keep goes on from a stored proof that still fits: no proof is made twice.
-func (a *action) keep(ctx context.Context, partitions []vigil.Partition, s vigil.Statement) (bool, error) {
+func (a *action) keep(ctx context.Context) (bool, error) {
 	proof, err := a.cfg.Store.Proof(ctx, a.duty.ID)
 	if errors.Is(err, vigil.ErrNotFound) {
 		return false, nil

@@ -293,3 +293,21 @@ func TestWhatWasMissedWhileNobodyWatchedIsSaid(t *testing.T) {
 		}
 	})
 }
+
+func TestANodeWithoutOldStateCostsOnlyTheHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.add(deadline+2, 3, 4)
+		w.add(deadline+5, 5, 6)
+		w.run(t, after)
+		for w.now() < open+4*60 { // the daemon is off; its node is made anew from a snapshot
+			w.tick()
+		}
+		w.pruned = true
+		w.run(t, open+6*60+10)
+		id := post(0)
+		id.Open += 5 * 60
+		w.expect(t, id, vigil.StateConfirmed)
+	})
+}

@@ -40,6 +40,7 @@ type world struct {
 	posted     map[string]abi.ChainEpoch    // "open/partition" to the epoch it was executed
 	bad        map[abi.SectorNumber]string
 	unknown    map[abi.SectorNumber]bool
+	pruned     bool           // the node has no state of more than 10 epochs ago
 	silent     bool           // no notifications
 	failing    map[string]int // method to the number of failures left
 	calls      map[string]int // method to the number of calls
@@ -230,6 +231,9 @@ func (w *world) Deadline(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) 
 func (w *world) Partitions(_ context.Context, _ abi.ActorID, deadline uint64, key vigil.TipSetKey) ([]vigil.Partition, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.pruned && at(key) < w.epoch-10 {
+		return nil, errors.New("the state is not here")
+	}
 	list := slices.Clone(w.partitions[deadline])
 	n := at(key) / 60
 	for back := abi.ChainEpoch(1); back <= 40; back++ {
