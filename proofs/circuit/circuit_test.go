@@ -1,7 +1,6 @@
 package circuit
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -171,7 +170,7 @@ func TestRowsComputedDirectlyAreThoseOfTheSymbols(t *testing.T) {
 	}
 }
 
-func compareRows(t *testing.T, c *Circuit, w *groth16.Assignment) {
+func compareRows(t *testing.T, c *Circuit, w *whole) {
 	t.Helper()
 	row := 0
 	c.Each(func(la, lb, lc lc) {
@@ -236,7 +235,7 @@ func TestASectorThatCannotBeProvenIsNamed(t *testing.T) {
 	} {
 		sectors := randomSectors(t, small, 2)
 		spoil(&sectors[1])
-		_, err := c.Assign(t.Context(), 2, from(sectors))
+		_, err := fillAll(c, statements(sectors), from(sectors))
 		if !errors.Is(err, groth16.ErrUnsatisfied) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -249,22 +248,47 @@ func TestASectorThatCannotBeProvenIsNamed(t *testing.T) {
 	} {
 		sectors := randomSectors(t, small, 2)
 		spoil(&sectors[0])
-		if _, err := c.Assign(t.Context(), 2, from(sectors)); err == nil || errors.Is(err, groth16.ErrUnsatisfied) {
+		says := statements(randomSectors(t, small, 2))
+		if _, err := fillAll(c, says, from(sectors)); err == nil || errors.Is(err, groth16.ErrUnsatisfied) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestAssignStopsWhenItIsCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	c := mustNew(t, Shape{50, 1, []int{2}})
-	sectors := randomSectors(t, c.shape, 1)
-	_, err := c.Assign(ctx, 50, func(i int) (*Sector, error) {
-		cancel()
-		return &sectors[0], nil
-	})
-	if !errors.Is(err, context.Canceled) {
+func TestASectorThatIsNotTheStatedOneIsRefused(t *testing.T) {
+	c := mustNew(t, small)
+	sectors, others := randomSectors(t, small, 2), randomSectors(t, small, 2)
+	if _, err := fillAll(c, statements(others), from(sectors)); !errors.Is(err, groth16.ErrUnsatisfied) {
 		t.Error(err)
+	}
+}
+
+func TestWhatIsNotWantedDoesNotChangeTheRest(t *testing.T) {
+	c := mustNew(t, small)
+	sectors := randomSectors(t, small, 1)
+	w, err := c.Witness(statements(sectors), from(sectors))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := assign(t, c, sectors)
+	rows, aux := w.Layout().Rows, w.Layout().Aux
+	for name, want := range map[string]struct {
+		into groth16.Part
+		all  []fr.Element
+	}{
+		"A":     {groth16.Part{A: make([]fr.Element, rows)}, all.A},
+		"B":     {groth16.Part{B: make([]fr.Element, rows)}, all.B},
+		"C":     {groth16.Part{C: make([]fr.Element, rows)}, all.C},
+		"wires": {groth16.Part{Aux: make([]fr.Element, aux)}, all.Aux},
+	} {
+		if err := w.Fill(0, want.into); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range [][]fr.Element{want.into.A, want.into.B, want.into.C, want.into.Aux} {
+			if v != nil && !slices.Equal(v, want.all[:len(v)]) {
+				t.Errorf("%s alone differs from %s with the others", name, name)
+			}
+		}
 	}
 }
 
@@ -299,12 +323,17 @@ func BenchmarkNew32GiB(b *testing.B) {
 	}
 }
 
-func BenchmarkAssign32GiBSector(b *testing.B) {
+func BenchmarkFill32GiBSector(b *testing.B) {
 	c := mustNew(b, Shape{1, 10, eights(9, 8)})
 	sectors := randomSectors(b, c.shape, 1)
-	w := c.newAssignment()
+	w, err := c.Witness(statements(sectors), from(sectors))
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := w.Layout()
+	into := groth16.Part{A: make([]fr.Element, l.Rows), B: make([]fr.Element, l.Rows), C: make([]fr.Element, l.Rows), Aux: make([]fr.Element, l.Aux)}
 	for b.Loop() {
-		if err := c.values(w, 0).sector(c, &sectors[0]); err != nil {
+		if err := w.Fill(0, into); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -392,9 +421,38 @@ func statements(sectors []Sector) []Statement {
 	return out
 }
 
-func assign(t testing.TB, c *Circuit, sectors []Sector) *groth16.Assignment {
+// whole is a witness with all its parts.
+type whole struct {
+	Inputs, Aux, A, B, C []fr.Element
+}
+
+func fillAll(c *Circuit, says []Statement, sector func(i int) (*Sector, error)) (*whole, error) {
+	w, err := c.Witness(says, sector)
+	if err != nil {
+		return nil, err
+	}
+	l := w.Layout()
+	all := &whole{Inputs: w.Inputs(), Aux: make([]fr.Element, c.Aux())}
+	for _, side := range []*[]fr.Element{&all.A, &all.B, &all.C} {
+		*side = make([]fr.Element, c.Rows())
+	}
+	copy(all.A[c.Constraints():], all.Inputs)
+	for i := range l.Parts {
+		rows, aux := i*l.Rows, i*l.Aux
+		err := w.Fill(i, groth16.Part{
+			A: all.A[rows : rows+l.Rows], B: all.B[rows : rows+l.Rows], C: all.C[rows : rows+l.Rows],
+			Aux: all.Aux[aux : aux+l.Aux],
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func assign(t testing.TB, c *Circuit, sectors []Sector) *whole {
 	t.Helper()
-	w, err := c.Assign(t.Context(), len(sectors), from(sectors))
+	w, err := fillAll(c, statements(sectors), from(sectors))
 	if err != nil {
 		t.Fatal(err)
 	}

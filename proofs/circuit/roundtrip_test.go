@@ -24,9 +24,12 @@ func TestProvenSectorsVerifyUnderAKeyOfOurOwn(t *testing.T) {
 	}
 	for n := 1; n <= shape.Sectors; n++ {
 		sectors := randomSectors(t, shape, n)
-		w := assign(t, c, sectors)
+		w, err := c.Witness(statements(sectors), from(sectors))
+		if err != nil {
+			t.Fatal(err)
+		}
 		var p groth16.Prover
-		proof, err := p.Prove(t.Context(), key, w)
+		proofs, err := p.Prove(t.Context(), key, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,12 +37,12 @@ func TestProvenSectorsVerifyUnderAKeyOfOurOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := groth16.Verify(vk, in, &proof); !ok || err != nil {
+		if ok, err := groth16.Verify(vk, in, &proofs[0]); !ok || err != nil {
 			t.Errorf("%d sectors: %v, %v", n, ok, err)
 		}
 		in = slices.Clone(in)
 		in[1].SetUint64(in[1].Uint64() ^ 1)
-		if ok, err := groth16.Verify(vk, in, &proof); ok || err != nil {
+		if ok, err := groth16.Verify(vk, in, &proofs[0]); ok || err != nil {
 			t.Errorf("%d sectors, another leaf: %v, %v", n, ok, err)
 		}
 	}
@@ -56,11 +59,28 @@ func TestAChangedWireIsNotProven(t *testing.T) {
 		if row%50 != 0 {
 			continue
 		}
-		w := assign(t, c, randomSectors(t, shape, 1))
-		w.C[row].SetUint64(7)
+		sectors := randomSectors(t, shape, 1)
+		w, err := c.Witness(statements(sectors), from(sectors))
+		if err != nil {
+			t.Fatal(err)
+		}
 		var p groth16.Prover
-		if _, err := p.Prove(t.Context(), key, w); !errors.Is(err, groth16.ErrUnsatisfied) {
+		if _, err := p.Prove(t.Context(), key, spoiled{w, row}); !errors.Is(err, groth16.ErrUnsatisfied) {
 			t.Errorf("row %d: %v", row, err)
 		}
 	}
+}
+
+// spoiled is a witness with one row that does not hold.
+type spoiled struct {
+	*Witness
+	row int
+}
+
+func (s spoiled) Fill(i int, into groth16.Part) error {
+	err := s.Witness.Fill(i, into)
+	if into.C != nil {
+		into.C[s.row].SetUint64(7)
+	}
+	return err
 }

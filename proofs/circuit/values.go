@@ -1,12 +1,7 @@
 package circuit
 
 import (
-	"context"
 	"fmt"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
@@ -50,130 +45,97 @@ func (s *Sector) Statement() Statement {
 	return st
 }
 
-// Assign computes all the values of a proof of n sectors. It asks for each
-// sector once, from several goroutines at a time, and keeps none: a partition
-// of 2349 sectors need not be in memory at once. Copies of the last sector fill
-// the rest of the circuit. A sector that cannot be proven, because a path does
-// not lead to CommRLast or CommR is not the hash of the two, is named in the
-// error, which is then a groth16.ErrUnsatisfied.
-func (c *Circuit) Assign(ctx context.Context, n int, sector func(i int) (*Sector, error)) (*groth16.Assignment, error) {
-	if n < 1 || n > c.shape.Sectors {
-		return nil, fmt.Errorf("%d sectors in a proof of %d", n, c.shape.Sectors)
-	}
-	w := c.newAssignment()
-	err := inParallel(ctx, n, func(i int) error {
-		s, err := sector(i)
-		if err != nil {
-			return fmt.Errorf("sector %d of the proof: %w", i, err)
-		}
-		if err := c.values(w, i).sector(c, s); err != nil {
-			return fmt.Errorf("sector %d of the proof: %w", i, err)
-		}
-		return nil
-	})
+// Witness is the values of a proof of some sectors. It is a groth16.Witness, with
+// a part for each sector of the shape.
+type Witness struct {
+	circuit *Circuit
+	inputs  []fr.Element
+	sectors int
+	sector  func(i int) (*Sector, error)
+}
+
+// Witness makes the witness of a proof of the given statements. It asks for each
+// sector when its values are asked for, from several goroutines at a time and
+// more than once, and keeps none: a partition of 2349 sectors need not be in
+// memory at once. Copies of the last sector fill the rest of the circuit.
+func (c *Circuit) Witness(says []Statement, sector func(i int) (*Sector, error)) (*Witness, error) {
+	inputs, err := c.shape.PublicInputs(says)
 	if err != nil {
 		return nil, err
 	}
-	last := c.values(w, n-1)
-	err = inParallel(ctx, c.shape.Sectors-n, func(i int) error {
-		c.values(w, n+i).copyFrom(last)
-		return nil
-	})
+	return &Witness{
+		circuit: c, sectors: len(says), sector: sector,
+		inputs: append([]fr.Element{fr.One()}, inputs...),
+	}, nil
+}
+
+// Inputs implements groth16.Witness.
+func (w *Witness) Inputs() []fr.Element { return w.inputs }
+
+// Density implements groth16.Witness.
+func (w *Witness) Density() groth16.Density { return w.circuit.Density() }
+
+// Layout implements groth16.Witness.
+func (w *Witness) Layout() groth16.Layout {
+	c := w.circuit
+	return groth16.Layout{Parts: c.shape.Sectors, Rows: c.part.rows, Aux: c.part.aux}
+}
+
+// Fill implements groth16.Witness. A sector that cannot be proven, because a path
+// does not lead to CommRLast, CommR is not the hash of the two or they are not
+// what is stated, is named in the error, which is then a groth16.ErrUnsatisfied.
+func (w *Witness) Fill(i int, into groth16.Part) error {
+	i, at := min(i, w.sectors-1), i
+	s, err := w.sector(i)
+	if err == nil {
+		err = w.values(at, into).sector(w.circuit, s)
+	}
 	if err != nil {
-		return nil, err
-	}
-	copy(w.A[c.Constraints():], w.Inputs)
-	return w, nil
-}
-
-func (c *Circuit) newAssignment() *groth16.Assignment {
-	rows := func() []fr.Element {
-		return make([]fr.Element, c.Rows(), groth16.DomainSize(c.Rows()))
-	}
-	w := &groth16.Assignment{
-		Inputs: make([]fr.Element, c.Inputs()),
-		Aux:    make([]fr.Element, c.Aux()),
-		A:      rows(), B: rows(), C: rows(),
-		Density: c.Density(),
-	}
-	w.Inputs[0].SetOne()
-	return w
-}
-
-// inParallel does 0..n on all CPUs until one fails or ctx ends.
-func inParallel(ctx context.Context, n int, work func(i int) error) error {
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for failed.Load() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				err := ctx.Err()
-				if err == nil {
-					err = work(i)
-				}
-				if err != nil {
-					failed.CompareAndSwap(nil, &err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
+		return fmt.Errorf("sector %d of the proof: %w", i, err)
 	}
 	return nil
 }
 
-// values are one sector's part of an assignment. The slices are filled from
-// the front and end up full.
+// values are one sector's part of a witness. The slices that are wanted are
+// filled from the front and end up full; the inputs are compared with those
+// stated.
 type values struct {
-	a, b, c     []fr.Element // rows
-	aux, inputs []fr.Element
-	row         int
-	nAux, nIn   int
-	one         fr.Element
+	groth16.Part
+	inputs    []fr.Element
+	row       int
+	nAux, nIn int
+	one       fr.Element
+	misstated bool
 }
 
-func (c *Circuit) values(w *groth16.Assignment, sector int) *values {
-	rows := func(v []fr.Element) []fr.Element { return part(v, sector, c.part.rows) }
-	return &values{
-		a: rows(w.A), b: rows(w.B), c: rows(w.C),
-		aux:    part(w.Aux, sector, c.part.aux),
-		inputs: part(w.Inputs[1:], sector, c.part.inputs),
-		one:    fr.One(),
-	}
-}
-
-func part(v []fr.Element, i, size int) []fr.Element {
-	return slices.Clip(v[i*size : (i+1)*size])
-}
-
-func (v *values) copyFrom(o *values) {
-	copy(v.a, o.a)
-	copy(v.b, o.b)
-	copy(v.c, o.c)
-	copy(v.aux, o.aux)
-	copy(v.inputs, o.inputs)
+func (w *Witness) values(sector int, into groth16.Part) *values {
+	n := w.circuit.part.inputs
+	return &values{Part: into, inputs: w.inputs[1+sector*n : 1+(sector+1)*n], one: fr.One()}
 }
 
 func (v *values) newAux(x *fr.Element) {
-	v.aux[v.nAux] = *x
-	v.nAux++
+	if v.Aux != nil {
+		v.Aux[v.nAux] = *x
+		v.nAux++
+	}
 }
 
 func (v *values) newInput(x *fr.Element) {
-	v.inputs[v.nIn] = *x
+	v.misstated = v.misstated || v.inputs[v.nIn] != *x
 	v.nIn++
 }
 
 // emit writes a row.
 func (v *values) emit(a, b, c *fr.Element) {
-	v.a[v.row], v.b[v.row], v.c[v.row] = *a, *b, *c
+	if v.A != nil {
+		v.A[v.row] = *a
+	}
+	if v.B != nil {
+		v.B[v.row] = *b
+	}
+	if v.C != nil {
+		v.C[v.row] = *c
+	}
 	v.row++
 }
 
@@ -201,6 +163,9 @@ func (v *values) sector(c *Circuit, s *Sector) error {
 		if !root.Equal(&s.CommRLast) {
 			return fmt.Errorf("challenge %d: path does not lead to comm_r_last: %w", i, groth16.ErrUnsatisfied)
 		}
+	}
+	if v.misstated {
+		return fmt.Errorf("comm_r or challenges are not those stated: %w", groth16.ErrUnsatisfied)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"math/big"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -20,18 +19,18 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-func prove(t testing.TB, p Prover, k *ProvingKey, w *Assignment) Proof {
+func prove(t testing.TB, p Prover, k *ProvingKey, w Witness) Proof {
 	t.Helper()
-	proof, err := p.Prove(t.Context(), k, w)
+	proofs, err := p.Prove(t.Context(), k, w)
 	check(t, err)
-	return proof
+	return proofs[0]
 }
 
 func TestWhatIsProvenVerifiesAndNothingElse(t *testing.T) {
 	for _, n := range []toy{1, 2, 7, 40} {
 		k, vk := n.key(t)
 		w := n.assign(3)
-		in := slices.Clone(w.Inputs[1:])
+		in := slices.Clone(w.inputs[1:])
 		proof := prove(t, Prover{}, k, w)
 		if ok, err := vk.Verify(in, &proof); !ok || err != nil {
 			t.Fatal(n, ok, err)
@@ -60,7 +59,7 @@ func TestEqualBlindingMakesEqualProofs(t *testing.T) {
 	if a != b {
 		t.Error("they differ")
 	}
-	if ok, err := vk.Verify(n.assign(2).Inputs[1:], &a); !ok || err != nil {
+	if ok, err := vk.Verify(n.assign(2).inputs[1:], &a); !ok || err != nil {
 		t.Error(ok, err)
 	}
 }
@@ -70,22 +69,108 @@ func TestPiecesMakeTheSameProofAsTheWhole(t *testing.T) {
 	k, _ := n.key(t)
 	want := prove(t, Prover{Rand: zeros{}}, k, n.assign(2))
 	for _, size := range []int{1, 2, 3, 7, 10, 11, 19, 1000} {
-		p := Prover{Rand: zeros{}, Chunk: size, Multiexp: &Portable{Piece: 1 + size/2}, FFT: &PortableFFT{Tables: 1}, Workers: 3}
+		p := Prover{Rand: zeros{}, Chunk: size, Multiexp: &Portable{Piece: (1 + size/2) * g2Size}, FFT: &PortableFFT{Block: 4}, Workers: 3}
 		if have := prove(t, p, k, n.assign(2)); have != want {
 			t.Errorf("chunks of %d: another proof", size)
 		}
 	}
 }
 
+func TestProofsMadeInOnePassAreThoseMadeAlone(t *testing.T) {
+	n := toy(9)
+	k, vk := n.key(t)
+	ws := []Witness{n.assign(2), n.assign(30), n.assign(500)}
+	var want []Proof
+	for _, w := range ws {
+		want = append(want, prove(t, Prover{Rand: zeros{}}, k, w))
+	}
+	for name, p := range map[string]Prover{
+		"at once":          {Rand: zeros{}},
+		"in small chunks":  {Rand: zeros{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
+		"with little room": {Rand: zeros{}, Memory: new(Prover).need(ws[0], 2)},
+	} {
+		have, err := p.Prove(t.Context(), k, ws...)
+		check(t, err)
+		if !slices.Equal(have, want) {
+			t.Errorf("%s: other proofs", name)
+		}
+	}
+	proofs, err := new(Prover).Prove(t.Context(), k, ws...)
+	check(t, err)
+	for j := range proofs {
+		if ok, err := vk.Verify(ws[j].Inputs()[1:], &proofs[j]); !ok || err != nil {
+			t.Error(j, ok, err)
+		}
+	}
+	if proofs, err := new(Prover).Prove(t.Context(), k); len(proofs) != 0 || err != nil {
+		t.Error("no witness: ", proofs, err)
+	}
+}
+
+func TestTooLittleMemoryIsSaidBeforeWork(t *testing.T) {
+	n := toy(9)
+	k, _ := n.key(t)
+	var tooLittle *MemoryError
+	p := Prover{Memory: 1 << 20}
+	if _, err := p.Prove(t.Context(), k, n.assign(2)); !errors.As(err, &tooLittle) || tooLittle.Have != 1<<20 || tooLittle.Need <= tooLittle.Have {
+		t.Error(err)
+	}
+}
+
+func TestProgressRunsToItsEnd(t *testing.T) {
+	n := toy(9)
+	k, _ := n.key(t)
+	var seen []Progress
+	p := Prover{Chunk: 4, Progress: func(s Progress) { seen = append(seen, s) }}
+	_, err := p.Prove(t.Context(), k, n.assign(2), n.assign(3))
+	check(t, err)
+	last := Progress{Phase: Transforms}
+	for _, s := range seen {
+		if s.Phase != last.Phase {
+			if last.Done != last.Total || s.Done != 0 {
+				t.Errorf("%+v follows %+v", s, last)
+			}
+		} else if s.Done < last.Done || s.Done > s.Total {
+			t.Errorf("%+v follows %+v", s, last)
+		}
+		last = s
+	}
+	if last.Phase != Sums || last.Done != last.Total || last.Total == 0 {
+		t.Errorf("ends with %+v", last)
+	}
+}
+
 func TestABrokenConstraintIsNotProven(t *testing.T) {
 	n := toy(5)
 	k, _ := n.key(t)
-	for row := range n.Rows() {
+	for row := range toyRows * int(n) {
 		w := n.assign(1)
-		w.C[row].SetUint64(12345)
+		w.rows.C[row].SetUint64(12345)
 		if _, err := new(Prover).Prove(t.Context(), k, w); !errors.Is(err, ErrUnsatisfied) {
 			t.Errorf("row %d: %v", row, err)
 		}
+	}
+}
+
+// failing is a witness whose third part cannot be made.
+type failing struct {
+	*toyWitness
+	err error
+}
+
+func (f failing) Fill(i int, into Part) error {
+	if i == 2 {
+		return f.err
+	}
+	return f.toyWitness.Fill(i, into)
+}
+
+func TestAPartThatCannotBeMadeEndsTheProof(t *testing.T) {
+	n := toy(5)
+	k, _ := n.key(t)
+	broken := errors.New("broken")
+	if _, err := new(Prover).Prove(t.Context(), k, n.assign(1), failing{n.assign(1), broken}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "proof 1") {
+		t.Error(err)
 	}
 }
 
@@ -118,9 +203,9 @@ type cancelling struct {
 	cancel func()
 }
 
-func (c *cancelling) G1(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G1Jac, error) {
+func (c *cancelling) G1(ctx context.Context, sums []bls12381.G1Jac, terms ...Terms) error {
 	c.cancel()
-	return c.Portable.G1(ctx, points, scalars)
+	return c.Portable.G1(ctx, sums, terms...)
 }
 
 func TestABatchHoldsIfAndOnlyIfEachProofDoes(t *testing.T) {
@@ -130,7 +215,7 @@ func TestABatchHoldsIfAndOnlyIfEachProofDoes(t *testing.T) {
 	var proofs []Proof
 	for i := range 4 {
 		w := n.assign(uint64(10 * i))
-		inputs = append(inputs, slices.Clone(w.Inputs[1:]))
+		inputs = append(inputs, slices.Clone(w.inputs[1:]))
 		proofs = append(proofs, prove(t, Prover{}, k, w))
 	}
 	for size := 1; size <= 4; size++ {
@@ -171,7 +256,7 @@ func TestErrorsOfTwoProofsDoNotCancelOut(t *testing.T) {
 	var proofs []Proof
 	for i := range 2 {
 		w := n.assign(uint64(10 * i))
-		inputs = append(inputs, slices.Clone(w.Inputs[1:]))
+		inputs = append(inputs, slices.Clone(w.inputs[1:]))
 		proofs = append(proofs, prove(t, Prover{}, k, w))
 	}
 	_, _, d, _ := bls12381.Generators()
@@ -321,9 +406,13 @@ func TestQuotientIsTheTextbooks(t *testing.T) {
 			b[i].MustSetRandom()
 			c[i].Mul(&a[i], &b[i])
 		}
+		// The last row is that of the input one.
+		a[m-1], b[m-1], c[m-1] = fr.One(), fr.Element{}, fr.Element{}
 		pa, pb, pc := interpolate(t, a), interpolate(t, b), interpolate(t, c)
-		h, err := quotient(t.Context(), new(PortableFFT), a, b, c, 0)
+		w := &toyWitness{inputs: a[m-1:], rows: Part{A: a[:m-1], B: b[:m-1], C: c[:m-1]}}
+		h, free, err := new(Prover).start(nil, nil, nil).quotient(t.Context(), onePart{w})
 		check(t, err)
+		defer free()
 		// A(x) B(x) - C(x) = H(x) (x^m - 1) at a random x.
 		var x, left, right, v fr.Element
 		x.MustSetRandom()
@@ -338,6 +427,32 @@ func TestQuotientIsTheTextbooks(t *testing.T) {
 		right.Mul(&right, &v)
 		if left != right {
 			t.Errorf("size %d: they differ", m)
+		}
+	}
+}
+
+// onePart is a witness whose rows are of one part.
+type onePart struct{ *toyWitness }
+
+func (w onePart) Layout() Layout { return Layout{Parts: 1, Rows: len(w.rows.A)} }
+
+func TestABlockwiseTransformIsTheWholeOne(t *testing.T) {
+	for _, n := range []int{1 << 4, 1 << 11, 1 << 13} {
+		v := make([]fr.Element, n)
+		for i := range v {
+			v[i].MustSetRandom()
+		}
+		want, have := slices.Clone(v), slices.Clone(v)
+		whole, blocks := &PortableFFT{Block: n}, &PortableFFT{Block: 4, Workers: 3}
+		check(t, whole.Inverse(t.Context(), want))
+		check(t, blocks.Inverse(t.Context(), have))
+		if !slices.Equal(have, want) {
+			t.Errorf("inverse of %d: they differ", n)
+		}
+		check(t, whole.Forward(t.Context(), want))
+		check(t, blocks.Forward(t.Context(), have))
+		if !slices.Equal(have, want) || !slices.Equal(have, v) {
+			t.Errorf("forward of %d: they differ", n)
 		}
 	}
 }
@@ -393,17 +508,44 @@ func TestSumsAreGnarkCryptos(t *testing.T) {
 	check(t, err)
 	_, err = want2.MultiExp(points2, scalars, ecc.MultiExpConfig{})
 	check(t, err)
-	m := Portable{Workers: 3}
-	have1, err := m.G1(t.Context(), raw1, scalars)
-	check(t, err)
-	have2, err := m.G2(t.Context(), raw2, scalars)
-	check(t, err)
-	if !have1.Equal(&want1) || !have2.Equal(&want2) {
-		t.Error("they differ")
+	// In terms and pieces of all sizes, on top of what the sums are already.
+	for _, cut := range []int{0, 1, 150, n} {
+		for _, piece := range []int{0, 7 * g2Size, g1Size} {
+			m := Portable{Workers: 3, Piece: piece}
+			terms := func(raw []byte, size int) []Terms {
+				return []Terms{{raw[:cut*size], [][]fr.Element{scalars[:cut], scalars[:cut]}}, {raw[cut*size:], [][]fr.Element{scalars[cut:], scalars[cut:]}}}
+			}
+			have1, have2 := make([]bls12381.G1Jac, 2), make([]bls12381.G2Jac, 2)
+			have1[1].FromAffine(&points1[0])
+			check(t, m.G1(t.Context(), have1, terms(raw1, g1Size)...))
+			check(t, m.G2(t.Context(), have2, terms(raw2, g2Size)...))
+			have1[1].SubAssign(new(bls12381.G1Jac).FromAffine(&points1[0]))
+			for j := range have1 {
+				if !have1[j].Equal(&want1) || !have2[j].Equal(&want2) {
+					t.Errorf("cut at %d, pieces of %d bytes, proof %d: they differ", cut, piece, j)
+				}
+			}
+		}
 	}
 }
 
-func TestPatternsGatherTheirMembersFromAnywhere(t *testing.T) {
+func TestASumThatCannotBeInterruptedIsLeftBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &Portable{scalars: make([]fr.Element, 1), points: make([]uint64, 1)}
+	ended := make(chan struct{})
+	go cancel()
+	err := m.abandonable(ctx, func() error {
+		defer close(ended)
+		<-t.Context().Done() // until the test is over
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || m.scalars != nil || m.points != nil {
+		t.Error(err, m.scalars, m.points)
+	}
+	t.Cleanup(func() { <-ended })
+}
+
+func TestPatternsGatherTheirMembers(t *testing.T) {
 	p := Pattern{Period: 5, Repeats: 4, Members: []uint32{0, 2, 3}}
 	values := make([]fr.Element, p.Period*p.Repeats)
 	var want []fr.Element
@@ -413,11 +555,10 @@ func TestPatternsGatherTheirMembersFromAnywhere(t *testing.T) {
 			want = append(want, values[i])
 		}
 	}
-	for range 100 {
-		from := rand.IntN(p.Len())
-		dst := make([]fr.Element, rand.IntN(p.Len()-from+1))
-		if p.gather(dst, values, from); !slices.Equal(dst, want[from:from+len(dst)]) {
-			t.Fatalf("from %d, %d members: %v", from, len(dst), dst)
+	for parts := range p.Repeats + 1 {
+		dst := make([]fr.Element, parts*len(p.Members))
+		if p.gather(dst, values); !slices.Equal(dst, want[:len(dst)]) {
+			t.Fatalf("%d parts: %v", parts, dst)
 		}
 	}
 }

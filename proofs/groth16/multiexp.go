@@ -3,88 +3,172 @@ package groth16
 import (
 	"context"
 	"fmt"
+	"iter"
+	"unsafe"
 
 	"github.com/consensys/gnark-crypto/ecc"
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
 
+// Terms are points of a key and what they are multiplied by in each of the proofs
+// that are made together: in proof j, the i-th point by Scalars[j][i].
+//
+// Points come as they lie in the key file, 96 bytes each in G1 and 192 in G2, so
+// that a kernel can decode them on its way.
+type Terms struct {
+	Points  []byte
+	Scalars [][]fr.Element
+}
+
 // Multiexp sums multiples of points, nine tenths of the work of a proof.
 //
-// Points come as they lie in the key file, 96 bytes each in G1 and 192 in G2,
-// so that a kernel can decode them on its way. They are points of the subgroup
-// and not infinity; a kernel need not check more than that each coordinate is
-// below the modulus, and must not write to them. There are as many scalars as
-// points, at most a few million in a call. One call runs at a time; it may use
-// as many goroutines as it likes and returns when all of them have ended.
+// Points are of the subgroup and not infinity; a kernel need not check more than
+// that each coordinate is below the modulus, and must not write to points or
+// scalars. A call has at most a few million points. One call runs at a time; it
+// may use as many goroutines as it likes. When ctx ends, a call returns ctx's
+// error within a second and does not look at the terms any more.
 type Multiexp interface {
-	G1(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G1Jac, error)
-	G2(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G2Jac, error)
+	// G1 adds the terms' sum for proof j to sums[j].
+	G1(ctx context.Context, sums []bls12381.G1Jac, terms ...Terms) error
+	// G2 is the same in G2.
+	G2(ctx context.Context, sums []bls12381.G2Jac, terms ...Terms) error
 }
 
-// defaultPiece is enough points to fill the largest buckets that gnark-crypto
-// uses; larger pieces are hardly faster and take more memory.
-const defaultPiece = 1 << 19
+// defaultPiece fills the largest buckets that gnark-crypto uses; larger pieces
+// are hardly faster and take more memory.
+const defaultPiece = 192 << 20
 
 // Portable is gnark-crypto's multi-exponentiation, for any CPU. It keeps its
-// buffers from call to call, so each proof should have its own.
+// buffers from call to call, so each run of a prover should have its own.
+//
+// gnark-crypto's sum cannot be interrupted. When ctx ends, the one under way is
+// left behind with its buffers and ends by itself within seconds.
 type Portable struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
-	Piece   int // points decoded and summed at a time; 0 means 2^19
+	Piece   int // bytes of points summed at a time, 0 means 192 MiB: 2^21 points in G1, 2^20 in G2
 
-	g1 []bls12381.G1Affine
-	g2 []bls12381.G2Affine
-}
-
-func (m *Portable) piece() int {
-	if m.Piece > 0 {
-		return m.Piece
-	}
-	return defaultPiece
+	points  []uint64
+	scalars []fr.Element
 }
 
 // G1 implements Multiexp.
-func (m *Portable) G1(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G1Jac, error) {
-	var sum, part bls12381.G1Jac
-	for len(scalars) > 0 {
-		if err := ctx.Err(); err != nil {
-			return sum, err
-		}
-		n := min(len(scalars), m.piece())
-		if cap(m.g1) < n {
-			m.g1 = make([]bls12381.G1Affine, n)
-		}
-		if err := decodeAllG1(m.g1[:n], points, m.Workers); err != nil {
-			return sum, fmt.Errorf("decode: %w", err)
-		}
-		if _, err := part.MultiExp(m.g1[:n], scalars[:n], ecc.MultiExpConfig{NbTasks: workersOr(m.Workers)}); err != nil {
-			return sum, err
-		}
-		sum.AddAssign(&part)
-		points, scalars = points[n*g1Size:], scalars[n:]
-	}
-	return sum, nil
+func (m *Portable) G1(ctx context.Context, sums []bls12381.G1Jac, terms ...Terms) error {
+	return sum(ctx, m, sums, terms, decodeAllG1, (*bls12381.G1Jac).MultiExp, (*bls12381.G1Jac).AddAssign)
 }
 
 // G2 implements Multiexp.
-func (m *Portable) G2(ctx context.Context, points []byte, scalars []fr.Element) (bls12381.G2Jac, error) {
-	var sum, part bls12381.G2Jac
-	for len(scalars) > 0 {
-		if err := ctx.Err(); err != nil {
-			return sum, err
+func (m *Portable) G2(ctx context.Context, sums []bls12381.G2Jac, terms ...Terms) error {
+	return sum(ctx, m, sums, terms, decodeAllG2, (*bls12381.G2Jac).MultiExp, (*bls12381.G2Jac).AddAssign)
+}
+
+// sum decodes each piece of the terms once and sums it for each proof.
+func sum[P, J any](
+	ctx context.Context, m *Portable, sums []J, terms []Terms,
+	decode func(points []P, raw []byte, workers int) error,
+	multiply func(to *J, points []P, scalars []fr.Element, c ecc.MultiExpConfig) (*J, error),
+	add func(to, part *J) *J,
+) error {
+	var p P
+	size := int(unsafe.Sizeof(p)) // as many bytes as in the file
+	for n, piece := range pieces(terms, size, m.Piece) {
+		points, scalars := roomFor[P](m, n)
+		at := 0
+		for _, t := range piece {
+			here := points[at : at+len(t.Points)/size]
+			if err := decode(here, t.Points, m.Workers); err != nil {
+				return fmt.Errorf("decode: %w", err)
+			}
+			at += len(here)
 		}
-		n := min(len(scalars), m.piece())
-		if cap(m.g2) < n {
-			m.g2 = make([]bls12381.G2Affine, n)
+		for j := range sums {
+			at := 0
+			for _, t := range piece {
+				at += copy(scalars[at:], t.Scalars[j])
+			}
+			part := new(J)
+			err := m.abandonable(ctx, func() error {
+				_, err := multiply(part, points, scalars, ecc.MultiExpConfig{NbTasks: workersOr(m.Workers)})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			add(&sums[j], part)
 		}
-		if err := decodeAllG2(m.g2[:n], points, m.Workers); err != nil {
-			return sum, fmt.Errorf("decode: %w", err)
-		}
-		if _, err := part.MultiExp(m.g2[:n], scalars[:n], ecc.MultiExpConfig{NbTasks: workersOr(m.Workers)}); err != nil {
-			return sum, err
-		}
-		sum.AddAssign(&part)
-		points, scalars = points[n*g2Size:], scalars[n:]
 	}
-	return sum, nil
+	return nil
+}
+
+// roomFor returns the buffers for n points.
+func roomFor[P any](m *Portable, n int) ([]P, []fr.Element) {
+	var p P
+	if words := n * int(unsafe.Sizeof(p)) / 8; len(m.points) < words {
+		m.points = make([]uint64, words)
+	}
+	if len(m.scalars) < n {
+		m.scalars = make([]fr.Element, n)
+	}
+	return unsafe.Slice((*P)(unsafe.Pointer(&m.points[0])), n), m.scalars[:n]
+}
+
+// pieces cuts terms into pieces of about equal numbers of points, at most limit
+// bytes of them. It gives the number of points of each.
+func pieces(terms []Terms, size, limit int) iter.Seq2[int, []Terms] {
+	total := 0
+	for _, t := range terms {
+		total += len(t.Points) / size
+	}
+	if limit <= 0 {
+		limit = defaultPiece
+	}
+	most := max(1, limit/size)
+	return func(yield func(int, []Terms) bool) {
+		for count := (total + most - 1) / most; count > 0; count-- {
+			n := total / count
+			var piece []Terms
+			for left := n; left > 0; {
+				var head Terms
+				head, terms = split(terms, size, left)
+				left -= len(head.Points) / size
+				piece = append(piece, head)
+			}
+			if !yield(n, piece) {
+				return
+			}
+			total -= n
+		}
+	}
+}
+
+// split takes up to n points off the front of the first terms.
+func split(terms []Terms, size, n int) (head Terms, rest []Terms) {
+	t := terms[0]
+	if have := len(t.Points) / size; have <= n {
+		return t, terms[1:]
+	}
+	head = Terms{Points: t.Points[:n*size]}
+	tail := Terms{Points: t.Points[n*size:]}
+	for _, s := range t.Scalars {
+		head.Scalars = append(head.Scalars, s[:n])
+		tail.Scalars = append(tail.Scalars, s[n:])
+	}
+	return head, append([]Terms{tail}, terms[1:]...)
+}
+
+// abandonable waits for work, or for the end of ctx: then the buffers stay with
+// the work.
+func (m *Portable) abandonable(ctx context.Context, work func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		m.points, m.scalars = nil, nil
+		return ctx.Err()
+	}
 }

@@ -11,45 +11,77 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
 
-// defaultChunk is few enough that a cancelled proof ends within seconds and the
-// copies stay small, and enough for the sums to be near their best speed.
+// defaultChunk is few enough that the copies stay small, and enough for the sums
+// to be near their best speed.
 const defaultChunk = 1 << 20
 
-// Prover makes proofs. The zero value works, with all CPUs; one Prover may make
-// several proofs at a time as long as its kernels are nil.
+// Prover makes proofs. The zero value works, with all CPUs; one Prover may be
+// used concurrently as long as its kernels are nil.
 type Prover struct {
-	Multiexp Multiexp  // nil: a Portable for each proof
-	FFT      FFT       // nil: a PortableFFT for each proof
-	Workers  int       // goroutines that compute; 0 means GOMAXPROCS
-	Chunk    int       // scalars gathered and summed at a time; 0 means 2^20
-	Rand     io.Reader // blinds the proof; nil: crypto/rand. A fixed one makes equal proofs, for tests only
+	Multiexp Multiexp       // nil: a Portable for each run
+	FFT      FFT            // nil: a PortableFFT for each run
+	Workers  int            // goroutines that compute; 0 means GOMAXPROCS
+	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20
+	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
+	Progress func(Progress) // nil, or told of each step, from one goroutine
+	Rand     io.Reader      // blinds proofs; nil: crypto/rand. A fixed one makes equal proofs, for tests only
 }
 
-// Prove makes a proof of the assignment under the key. It overwrites the rows
-// of w and lets go of them as soon as it can, and ends early when ctx does.
-// ErrUnsatisfied means that the assignment breaks a constraint, a
-// WrongKeyError that the key is for another circuit.
-func (p *Prover) Prove(ctx context.Context, k *ProvingKey, w *Assignment) (Proof, error) {
-	if err := w.check(k); err != nil {
-		return Proof{}, err
-	}
-	r, s, err := p.blinding()
-	if err != nil {
-		return Proof{}, err
-	}
-	run := p.start(k, w)
-	h, err := run.quotient(ctx)
-	if err != nil {
-		return Proof{}, fmt.Errorf("quotient polynomial: %w", err)
-	}
-	sums, err := run.sums(ctx, h)
-	if err != nil {
-		return Proof{}, err
-	}
-	return assemble(&k.head, sums, r, s), nil
+// Phase is a part of a proof's work.
+type Phase string
+
+// The phases, in order.
+const (
+	Transforms Phase = "transforms" // of the rows to the quotient's coefficients; counted one by one
+	Sums       Phase = "sums"       // of multiples of the key's points; counted in points, a G2 point as three
+)
+
+// Progress says how far a phase is. Where memory does not allow all proofs to be
+// made in one run, the phases come again in each run.
+type Progress struct {
+	Phase       Phase
+	Done, Total int64
 }
 
-func (p *Prover) blinding() (r, s fr.Element, err error) {
+// Prove makes a proof of each witness under the key, reading the key once for
+// as many of them as Memory allows. Of large circuits it needs one vector of the
+// domain's size for each proof and one more, and little else. It ends early, within
+// a second, when ctx does.
+//
+// ErrUnsatisfied means that a witness breaks a constraint, a WrongKeyError that
+// the key is for another circuit, a MemoryError that Memory is too little for even
+// one proof. No proof is returned with an error.
+func (p *Prover) Prove(ctx context.Context, k *ProvingKey, ws ...Witness) ([]Proof, error) {
+	blinds := make([]blinding, len(ws))
+	for j, w := range ws {
+		if err := checkWitness(k, w); err != nil {
+			return nil, err
+		}
+		var err error
+		if blinds[j], err = p.blinding(); err != nil {
+			return nil, err
+		}
+	}
+	var proofs []Proof
+	for len(ws) > 0 {
+		n, err := p.atOnce(ws)
+		if err != nil {
+			return nil, err
+		}
+		made, err := p.start(k, ws[:n], blinds[:n]).prove(ctx)
+		if err != nil {
+			return nil, err
+		}
+		proofs = append(proofs, made...)
+		ws, blinds = ws[n:], blinds[n:]
+	}
+	return proofs, nil
+}
+
+// blinding makes a proof tell nothing but its truth.
+type blinding struct{ r, s fr.Element }
+
+func (p *Prover) blinding() (blinding, error) {
 	from := p.Rand
 	if from == nil {
 		from = rand.Reader
@@ -57,30 +89,74 @@ func (p *Prover) blinding() (r, s fr.Element, err error) {
 	var b [2][64]byte // twice the field's size: reduction leaves no bias
 	for i := range b {
 		if _, err := io.ReadFull(from, b[i][:]); err != nil {
-			return r, s, fmt.Errorf("draw blinding factors: %w", err)
+			return blinding{}, fmt.Errorf("draw blinding factors: %w", err)
 		}
 	}
-	r.SetBytes(b[0][:])
-	s.SetBytes(b[1][:])
-	return r, s, nil
+	var v blinding
+	v.r.SetBytes(b[0][:])
+	v.s.SetBytes(b[1][:])
+	return v, nil
 }
 
-// run is one proof in the making.
+// MemoryError says that a proof does not fit the memory that it may use.
+type MemoryError struct {
+	Need, Have int64 // bytes
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("the proof needs %d MiB of memory and may use %d MiB", e.Need>>20, e.Have>>20)
+}
+
+// atOnce is how many of the first proofs, all of one circuit, fit the memory.
+func (p *Prover) atOnce(ws []Witness) (int, error) {
+	n := len(ws)
+	if p.Memory <= 0 {
+		return n, nil
+	}
+	for ; n > 0; n-- {
+		if p.need(ws[0], n) <= p.Memory {
+			return n, nil
+		}
+	}
+	return 0, &MemoryError{Need: p.need(ws[0], 1), Have: p.Memory}
+}
+
+// need is the memory that n proofs of the witness's circuit take together: the
+// quotients and one vector more, or the quotients and what the sums work in.
+func (p *Prover) need(w Witness, n int) int64 {
+	m, l := int64(DomainSize(rows(w))), w.Layout()
+	parts := int64(l.partsIn(p.chunk()))
+	group := parts*int64(l.Aux) + int64(len(w.Inputs()))
+	points := min(4*group, defaultPiece/g1Size)
+	const kernel = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
+	return fr.Bytes*(int64(n)*(m+4*group)+m) + points*kernel + 64<<20
+}
+
+func (p *Prover) chunk() int {
+	if p.Chunk > 0 {
+		return p.Chunk
+	}
+	return defaultChunk
+}
+
+// partsIn is how many parts have about so many wires.
+func (l Layout) partsIn(wires int) int { return min(max(1, wires/max(1, l.Aux)), l.Parts) }
+
+// run makes a few proofs in one pass over the key.
 type run struct {
 	key      *ProvingKey
-	w        *Assignment
+	ws       []Witness
+	blinds   []blinding
 	multiexp Multiexp
 	fft      FFT
 	workers  int
 	chunk    int
-	scalars  []fr.Element // gathered ones
+	progress func(Progress)
+	state    Progress
 }
 
-func (p *Prover) start(k *ProvingKey, w *Assignment) *run {
-	r := &run{key: k, w: w, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.Chunk}
-	if r.chunk <= 0 {
-		r.chunk = defaultChunk
-	}
+func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
+	r := &run{key: k, ws: ws, blinds: blinds, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress}
 	if r.multiexp == nil {
 		r.multiexp = &Portable{Workers: p.Workers}
 	}
@@ -90,144 +166,83 @@ func (p *Prover) start(k *ProvingKey, w *Assignment) *run {
 	return r
 }
 
-// quotient takes the rows out of the assignment, so that two of three are
-// garbage when it returns.
-func (r *run) quotient(ctx context.Context) ([]fr.Element, error) {
-	m := DomainSize(len(r.w.A))
-	a, b, c := padded(r.w.A, m), padded(r.w.B, m), padded(r.w.C, m)
-	r.w.A, r.w.B, r.w.C = nil, nil, nil
-	return quotient(ctx, r.fft, a, b, c, r.workers)
+func (r *run) begin(phase Phase, total int) {
+	r.state = Progress{Phase: phase, Total: int64(total)}
+	r.did(0)
 }
 
-func padded(v []fr.Element, m int) []fr.Element {
-	if cap(v) < m {
-		return append(make([]fr.Element, 0, m), v...)[:m]
+func (r *run) did(n int) {
+	r.state.Done += int64(n)
+	if r.progress != nil {
+		r.progress(r.state)
 	}
-	clear(v[len(v):m])
-	return v[:m]
 }
 
-// sums are the proof's parts before blinding.
-type sums struct {
-	a, b1, c bls12381.G1Jac // c is H and L together
-	b2       bls12381.G2Jac
-}
+// transformsEach is the number of transforms for a proof.
+const transformsEach = 6
 
-func (r *run) sums(ctx context.Context, h []fr.Element) (s sums, err error) {
-	if err = r.direct(ctx, &s.c, r.key.H, h[:len(h)-1]); err != nil {
-		return s, fmt.Errorf("sum H: %w", err)
-	}
-	if err = r.direct(ctx, &s.c, r.key.L, r.w.Aux); err != nil {
-		return s, fmt.Errorf("sum L: %w", err)
-	}
-	d := &r.w.Density
-	err = r.gathered(r.w.Inputs, &d.AAux, func(at int, scalars []fr.Element) error {
-		return r.addG1(ctx, &s.a, r.key.A[at*g1Size:], scalars)
-	})
-	if err != nil {
-		return s, fmt.Errorf("sum A: %w", err)
-	}
-	inputs := make([]fr.Element, len(d.BInputs))
-	for i, n := range d.BInputs {
-		inputs[i] = r.w.Inputs[n]
-	}
-	err = r.gathered(inputs, &d.BAux, func(at int, scalars []fr.Element) error {
-		if err := r.addG1(ctx, &s.b1, r.key.B1[at*g1Size:], scalars); err != nil {
-			return err
+func (r *run) prove(ctx context.Context) ([]Proof, error) {
+	hs := make([][]fr.Element, len(r.ws))
+	var frees []func()
+	free := func() {
+		for _, f := range frees {
+			f()
 		}
-		return r.addG2(ctx, &s.b2, r.key.B2[at*g2Size:], scalars)
-	})
-	if err != nil {
-		return s, fmt.Errorf("sum B: %w", err)
+		frees = nil
 	}
-	return s, nil
-}
-
-func (r *run) direct(ctx context.Context, sum *bls12381.G1Jac, points []byte, scalars []fr.Element) error {
-	for at := 0; at < len(scalars); at += r.chunk {
-		n := min(r.chunk, len(scalars)-at)
-		if err := r.addG1(ctx, sum, points[at*g1Size:], scalars[at:at+n]); err != nil {
-			return err
+	defer func() { free() }()
+	r.begin(Transforms, transformsEach*len(r.ws))
+	for j, w := range r.ws {
+		h, f, err := r.quotient(ctx, w)
+		if err != nil {
+			return nil, fmt.Errorf("proof %d: %w", j, err)
 		}
+		hs[j] = h
+		frees = append(frees, f)
 	}
-	return nil
+	s := newSums(r)
+	l := r.key.Lengths()
+	r.begin(Sums, len(r.ws)*(l.H+l.L+l.A+l.B+weightG2*l.B))
+	if err := s.add(ctx, hs, free); err != nil {
+		return nil, err
+	}
+	proofs := make([]Proof, len(r.ws))
+	for j := range proofs {
+		proofs[j] = s.assemble(j)
+	}
+	return proofs, nil
 }
 
-// gathered hands out the inputs and then the members of the pattern in chunks;
-// at is the number of the chunk's first scalar.
-func (r *run) gathered(inputs []fr.Element, p *Pattern, sum func(at int, scalars []fr.Element) error) error {
-	total := len(inputs) + p.Len()
-	if r.scalars == nil {
-		r.scalars = make([]fr.Element, min(r.chunk, total))
-	}
-	for at := 0; at < total; {
-		buf := r.scalars[:min(len(r.scalars), total-at)]
-		n := copy(buf, inputs[min(at, len(inputs)):])
-		if n < len(buf) {
-			p.gather(buf[n:], r.w.Aux, at+n-len(inputs))
-		}
-		if err := sum(at, buf); err != nil {
-			return err
-		}
-		at += len(buf)
-	}
-	return nil
-}
-
-func (r *run) addG1(ctx context.Context, sum *bls12381.G1Jac, points []byte, scalars []fr.Element) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	part, err := r.multiexp.G1(ctx, points[:len(scalars)*g1Size], scalars)
-	if err != nil {
-		return err
-	}
-	sum.AddAssign(&part)
-	return nil
-}
-
-func (r *run) addG2(ctx context.Context, sum *bls12381.G2Jac, points []byte, scalars []fr.Element) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	part, err := r.multiexp.G2(ctx, points[:len(scalars)*g2Size], scalars)
-	if err != nil {
-		return err
-	}
-	sum.AddAssign(&part)
-	return nil
-}
-
-// assemble blinds the sums with r and s:
+// assemble blinds the sums of a proof:
 //
 //	A = alpha + a + r delta
 //	B = beta + b + s delta
-//	C = h + l + s a + r b + rs delta + s alpha + r beta
-func assemble(k *head, sum sums, r, s fr.Element) Proof {
+//	C = c + s a + rs delta + s alpha + r beta
+//
+// where c has H, L and r times the sum of B in G1.
+func (s *sums) assemble(j int) Proof {
+	k, blind := &s.run.key.head, s.run.blinds[j]
 	var rs fr.Element
-	rs.Mul(&r, &s)
-	var a, b1, c bls12381.G1Jac
+	rs.Mul(&blind.r, &blind.s)
+	var a, beta, delta, c bls12381.G1Jac
 	a.FromAffine(&k.AlphaG1)
-	a.AddAssign(&sum.a)
-	b1.FromAffine(&k.BetaG1)
-	b1.AddAssign(&sum.b1)
-	c.Set(&sum.c)
-	c.AddAssign(times(&a, s)).AddAssign(times(&b1, r))
-	var delta bls12381.G1Jac
+	a.AddAssign(&s.a[j])
+	beta.FromAffine(&k.BetaG1)
 	delta.FromAffine(&k.DeltaG1)
-	c.AddAssign(times(&delta, rs))
-	a.AddAssign(times(&delta, r))
+	c.Set(&s.c[j])
+	c.AddAssign(times(&a, blind.s)).AddAssign(times(&beta, blind.r)).AddAssign(times(&delta, rs))
+	a.AddAssign(times(&delta, blind.r))
 
-	var b2, delta2 bls12381.G2Jac
-	b2.FromAffine(&k.BetaG2)
-	b2.AddAssign(&sum.b2)
+	var b, delta2 bls12381.G2Jac
+	b.FromAffine(&k.BetaG2)
+	b.AddAssign(&s.b[j])
 	delta2.FromAffine(&k.DeltaG2)
-	delta2.ScalarMultiplication(&delta2, s.BigInt(new(big.Int)))
-	b2.AddAssign(&delta2)
+	delta2.ScalarMultiplication(&delta2, blind.s.BigInt(new(big.Int)))
+	b.AddAssign(&delta2)
 
 	var p Proof
 	p.A.FromJacobian(&a)
-	p.B.FromJacobian(&b2)
+	p.B.FromJacobian(&b)
 	p.C.FromJacobian(&c)
 	return p
 }

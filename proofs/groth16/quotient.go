@@ -13,48 +13,108 @@ import (
 var ErrUnsatisfied = errors.New("assignment does not satisfy the circuit")
 
 // quotient returns the coefficients of H = (AB - C)/(X^m - 1), where A, B and C
-// are the polynomials with the given values on the domain of size m. It works
-// in the three vectors and returns one of them.
+// are the polynomials with the witness's rows as their values on the domain of
+// size m. Its memory is the vector that it returns and another one of m elements
+// while it works.
 //
 // AB has a lower and an upper half, lo + hi X^m. Modulo X^m - 1 it is
 // C = lo + hi; modulo X^m + 1, that is on the coset of a root of X^m = -1, it is
 // D = lo - hi. Hence H = hi = (C - D)/2, and C needs one transform, not two.
 // The result does not depend on the coset, so it is the one of bellperson.
-func quotient(ctx context.Context, f FFT, a, b, c []fr.Element, workers int) ([]fr.Element, error) {
+func (r *run) quotient(ctx context.Context, w Witness) (h []fr.Element, free func(), err error) {
+	m := DomainSize(rows(w))
+	a, freeA, err := newVector(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, freeB, err := newVector(m)
+	if err != nil {
+		freeA()
+		return nil, nil, err
+	}
+	defer freeB()
+	if err := r.quotientIn(ctx, w, a, b); err != nil {
+		freeA()
+		return nil, nil, err
+	}
+	return a, freeA, nil
+}
+
+// quotientIn computes the quotient in a; both vectors are zero.
+func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) error {
 	m := len(a)
 	shift, err := fr.Generator(2 * uint64(m))
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if err := r.fillRows(ctx, w, Part{A: a, B: b}); err != nil {
+		return err
 	}
 	to := newPowers(m, shift, fr.One())
 	for _, v := range [][]fr.Element{a, b} {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if err := r.toCoset(ctx, v, to); err != nil {
+			return err
 		}
-		f.Inverse(v)
-		to.scale(v, workers)
-		f.Forward(v)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	each(a, b, workers, func(a, b fr.Vector) { a.Mul(a, b) })
-	f.Inverse(a)
+	each(a, b, r.workers, func(a, b fr.Vector) { a.Mul(a, b) })
 	half := fr.One()
 	half.Halve()
-	newPowers(m, *shift.Inverse(&shift), half).scale(a, workers)
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if err := r.transform(ctx, r.fft.Inverse, a); err != nil {
+		return err
 	}
-	f.Inverse(c)
-	each(a, c, workers, func(a, c fr.Vector) {
+	if err := newPowers(m, *shift.Inverse(&shift), half).scale(ctx, a, r.workers); err != nil {
+		return err
+	}
+	clear(b)
+	if err := r.fillRows(ctx, w, Part{C: b}); err != nil {
+		return err
+	}
+	if err := r.transform(ctx, r.fft.Inverse, b); err != nil {
+		return err
+	}
+	each(a, b, r.workers, func(a, c fr.Vector) {
 		for i := range a {
 			c[i].Halve()
 		}
 		a.Sub(c, a)
 	})
 	utils.BitReverse(a)
-	return a, checkDegree(a)
+	return checkDegree(a)
+}
+
+// toCoset turns values on the domain into values on the coset.
+func (r *run) toCoset(ctx context.Context, v []fr.Element, to powers) error {
+	if err := r.transform(ctx, r.fft.Inverse, v); err != nil {
+		return err
+	}
+	if err := to.scale(ctx, v, r.workers); err != nil {
+		return err
+	}
+	return r.transform(ctx, r.fft.Forward, v)
+}
+
+func (r *run) transform(ctx context.Context, f func(context.Context, []fr.Element) error, v []fr.Element) error {
+	err := f(ctx, v)
+	r.did(1)
+	return err
+}
+
+// fillRows asks the witness for the rows of all parts and adds those of the
+// inputs.
+func (r *run) fillRows(ctx context.Context, w Witness, into Part) error {
+	n := w.Layout().Rows
+	copy(into.A[min(len(into.A), w.Layout().Parts*n):], w.Inputs())
+	return r.parts(ctx, 0, w.Layout().Parts, func(i int) error {
+		return w.Fill(i, Part{A: stretch(into.A, i, n), B: stretch(into.B, i, n), C: stretch(into.C, i, n)})
+	})
+}
+
+// stretch is the i-th part of n elements; nil stays nil.
+func stretch(v []fr.Element, i, n int) []fr.Element {
+	if v == nil {
+		return nil
+	}
+	return v[i*n : (i+1)*n : (i+1)*n]
 }
 
 // checkDegree looks at the top coefficient of H. AB has degree 2m-2 at most, so

@@ -189,7 +189,7 @@ func (q *qap) powersOfTau(t *toxic) []fr.Element {
 func dense(inputs, aux []fr.Element, p *Pattern) []fr.Element {
 	v := make([]fr.Element, len(inputs)+p.Len())
 	n := copy(v, inputs)
-	p.gather(v[n:], aux, 0)
+	p.gather(v[n:], aux)
 	return v
 }
 

@@ -1,6 +1,7 @@
 package groth16
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
@@ -80,16 +81,14 @@ type Pattern struct {
 // Len is the number of wires in the set.
 func (p *Pattern) Len() int { return p.Repeats * len(p.Members) }
 
-// gather copies the values of the members from, from+1, ... of the set, in
-// ascending order, until dst is full.
-func (p *Pattern) gather(dst, values []fr.Element, from int) {
-	part, i := from/len(p.Members), from%len(p.Members)
-	for n := 0; n < len(dst); {
-		base := values[part*p.Period:]
-		for ; i < len(p.Members) && n < len(dst); i, n = i+1, n+1 {
-			dst[n] = base[p.Members[i]]
+// gather copies the values of the members, in ascending order, out of the wires
+// of whole parts.
+func (p *Pattern) gather(dst, wires []fr.Element) {
+	for len(dst) > 0 && len(p.Members) > 0 {
+		for i, n := range p.Members {
+			dst[i] = wires[n]
 		}
-		part, i = part+1, 0
+		dst, wires = dst[len(p.Members):], wires[p.Period:]
 	}
 }
 
@@ -134,30 +133,61 @@ func DomainSize(rows int) int {
 	return m
 }
 
-// Assignment is a circuit with all its values. Rows hold what the sides of
-// each constraint come to, in the order of System.Each.
-type Assignment struct {
-	Inputs []fr.Element // Inputs[0] is one
-	Aux    []fr.Element
-	// A, B and C are overwritten by Prove. Room for the whole domain
-	// (DomainSize) spares Prove a copy.
-	A, B, C []fr.Element
-	Density Density
+// Layout is how a witness is cut: into equal parts, each with so many rows and
+// auxiliary wires, in order. The circuit's last rows, one for each public input,
+// belong to no part.
+type Layout struct {
+	Parts     int
+	Rows, Aux int // of a part
 }
 
-func (w *Assignment) check(k *ProvingKey) error {
-	if len(w.A) != len(w.B) || len(w.A) != len(w.C) {
-		return fmt.Errorf("sides have %d, %d and %d rows", len(w.A), len(w.B), len(w.C))
+// Part is what a part of the circuit comes to: the sides of its rows, in the
+// order of System.Each, and its auxiliary wires. A nil slice is not wanted.
+type Part struct {
+	A, B, C, Aux []fr.Element
+}
+
+// Witness is a circuit's values, computed when they are asked for. A proof asks
+// for every part three times (for the sides A and B, for C, and for the wires):
+// that costs little and spares it two thirds of the memory, for of 500 million
+// values only those of some parts need be there at a time.
+type Witness interface {
+	Layout() Layout
+	Density() Density
+	// Inputs are the public inputs; the first is one. The prover does not
+	// change them.
+	Inputs() []fr.Element
+	// Fill computes the i-th part. It is called concurrently, and for equal i
+	// gives equal values.
+	Fill(i int, into Part) error
+}
+
+// rows is the number of all rows, those of the inputs included.
+func rows(w Witness) int {
+	l := w.Layout()
+	return l.Parts*l.Rows + len(w.Inputs())
+}
+
+// checkWitness sees that the key is one for the witness's circuit.
+func checkWitness(k *ProvingKey, w Witness) error {
+	in, l, d := w.Inputs(), w.Layout(), w.Density()
+	if len(in) == 0 || !in[0].IsOne() {
+		return errors.New("first public input is not one")
 	}
-	if len(w.Inputs) == 0 || !w.Inputs[0].IsOne() {
-		return fmt.Errorf("first public input is not one")
+	if l.Parts < 1 {
+		return errors.New("witness has no parts")
+	}
+	for _, p := range []*Pattern{&d.AAux, &d.BAux} {
+		if p.Period != l.Aux || p.Repeats != l.Parts {
+			return fmt.Errorf("density repeats %d times over %d wires, the witness has %d parts of %d", p.Repeats, p.Period, l.Parts, l.Aux)
+		}
 	}
 	want := Lengths{
-		IC: len(w.Inputs),
-		H:  DomainSize(len(w.A)) - 1,
-		L:  len(w.Aux),
-		A:  len(w.Inputs) + w.Density.AAux.Len(),
-		B:  len(w.Density.BInputs) + w.Density.BAux.Len(),
+		IC: len(in),
+		H:  DomainSize(rows(w)) - 1,
+		L:  l.Parts * l.Aux,
+		A:  len(in) + d.AAux.Len(),
+		B:  len(d.BInputs) + d.BAux.Len(),
 	}
 	if have := k.Lengths(); have != want {
 		return &WrongKeyError{Want: want, Have: have}

@@ -51,9 +51,28 @@ func neg(n uint64) fr.Element {
 	return *x.Neg(&x)
 }
 
+// toyWitness is a witness of a toy.
+type toyWitness struct {
+	toy
+	inputs, aux []fr.Element
+	rows        Part
+}
+
+func (w *toyWitness) Inputs() []fr.Element { return w.inputs }
+
+func (w *toyWitness) Layout() Layout { return Layout{Parts: int(w.toy), Rows: toyRows, Aux: toyAux} }
+
+func (w *toyWitness) Fill(i int, into Part) error {
+	copy(into.A, w.rows.A[i*toyRows:])
+	copy(into.B, w.rows.B[i*toyRows:])
+	copy(into.C, w.rows.C[i*toyRows:])
+	copy(into.Aux, w.aux[i*toyAux:])
+	return nil
+}
+
 // assign sets the i-th x to first+i.
-func (n toy) assign(first uint64) *Assignment {
-	w := &Assignment{Inputs: []fr.Element{fr.One()}, Density: n.Density()}
+func (n toy) assign(first uint64) *toyWitness {
+	w := &toyWitness{toy: n, inputs: []fr.Element{fr.One()}}
 	for i := range uint64(n) {
 		x := fr.NewElement(first + i)
 		var xx, xxx, y, z fr.Element
@@ -62,13 +81,13 @@ func (n toy) assign(first uint64) *Assignment {
 		five := fr.NewElement(5)
 		y.Add(&xxx, &x).Add(&y, &five)
 		z.Mul(&x, &y)
-		w.Inputs = append(w.Inputs, y)
-		w.Aux = append(w.Aux, x, xx, xxx, z)
+		w.inputs = append(w.inputs, y)
+		w.aux = append(w.aux, x, xx, xxx, z)
 	}
 	n.Each(func(a, b, c LC) {
-		w.A = append(w.A, a.Eval(w.Inputs, w.Aux))
-		w.B = append(w.B, b.Eval(w.Inputs, w.Aux))
-		w.C = append(w.C, c.Eval(w.Inputs, w.Aux))
+		w.rows.A = append(w.rows.A, a.Eval(w.inputs, w.aux))
+		w.rows.B = append(w.rows.B, b.Eval(w.inputs, w.aux))
+		w.rows.C = append(w.rows.C, c.Eval(w.inputs, w.aux))
 	})
 	return w
 }

@@ -33,21 +33,15 @@ func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover
 }
 
 // Prove makes the proof of a statement from an encoded vanilla proof of each of
-// its sectors, in any order.
+// its sectors, in any order. All partitions are proved in one pass over the key,
+// as far as the memory that groth16.Prover has been given allows. When ctx ends,
+// Prove does within a second.
 func (p *Prover) Prove(ctx context.Context, s Statement, vanilla [][]byte) ([]byte, error) {
 	partitions, err := p.config.partitions(s)
 	if err != nil {
 		return nil, err
 	}
-	var proof []byte
-	for k, part := range partitions {
-		b, err := p.prove(ctx, part, vanilla)
-		if err != nil {
-			return nil, fmt.Errorf("partition %d: %w", k, err)
-		}
-		proof = append(proof, b...)
-	}
-	return proof, nil
+	return p.prove(ctx, partitions, vanilla)
 }
 
 // ProvePartition makes the k-th 192 bytes of the proof of a statement. It needs
@@ -60,52 +54,56 @@ func (p *Prover) ProvePartition(ctx context.Context, s Statement, vanilla [][]by
 	if k < 0 || k >= len(partitions) {
 		return nil, fmt.Errorf("partition %d of %d", k, len(partitions))
 	}
-	b, err := p.prove(ctx, partitions[k], vanilla)
-	if err != nil {
-		return nil, fmt.Errorf("partition %d: %w", k, err)
-	}
-	return b, nil
+	return p.prove(ctx, partitions[k:k+1], vanilla)
 }
 
-func (p *Prover) prove(ctx context.Context, part partition, vanilla [][]byte) ([]byte, error) {
-	witness, err := p.config.witness(part, vanilla)
+func (p *Prover) prove(ctx context.Context, partitions []partition, vanilla [][]byte) ([]byte, error) {
+	witnesses := make([]groth16.Witness, len(partitions))
+	for i, part := range partitions {
+		w, err := p.config.witness(p.circuit, part, vanilla)
+		if err != nil {
+			return nil, err
+		}
+		witnesses[i] = w
+	}
+	proofs, err := p.groth.Prove(ctx, p.key, witnesses...)
 	if err != nil {
 		return nil, err
 	}
-	assignment, err := p.circuit.Assign(ctx, len(part.says), witness)
-	if err != nil {
-		return nil, err
+	var out []byte
+	for i := range proofs {
+		b := proofs[i].Bytes()
+		out = append(out, b[:]...)
 	}
-	proof, err := p.groth.Prove(ctx, p.key, assignment)
-	if err != nil {
-		return nil, err
-	}
-	b := proof.Bytes()
-	return b[:], nil
+	return out, nil
 }
 
-// witness gives the i-th sector of a partition's circuit. The circuit checks
-// its hashes.
-func (c Config) witness(part partition, vanilla [][]byte) (func(i int) (*circuit.Sector, error), error) {
+// witness gives a partition's circuit its values. Whether they are what the
+// statement says is checked when the circuit asks for them.
+func (c Config) witness(built *circuit.Circuit, part partition, vanilla [][]byte) (*circuit.Witness, error) {
 	encoded, err := pick(part.sectors, vanilla)
 	if err != nil {
 		return nil, err
 	}
 	if c.Kind == Winning {
-		return c.winningWitness(part, encoded[0])
+		sector, err := c.winningSector(part, encoded[0])
+		if err != nil {
+			return nil, err
+		}
+		return built.Witness(part.says, sector)
 	}
 	// Decoded when asked for: thousands of a large partition would fill memory.
-	return func(i int) (*circuit.Sector, error) {
+	return built.Witness(part.says, func(i int) (*circuit.Sector, error) {
 		v, err := c.decodeFor(part.sectors[i], encoded[i], part.says[i].Leaves)
 		if err != nil {
 			return nil, err
 		}
 		return circuitSector(v, v.Paths), nil
-	}, nil
+	})
 }
 
-// winningWitness makes a sector of each of the one sector's challenges.
-func (c Config) winningWitness(part partition, encoded []byte) (func(i int) (*circuit.Sector, error), error) {
+// winningSector makes a sector of each of the one sector's challenges.
+func (c Config) winningSector(part partition, encoded []byte) (func(i int) (*circuit.Sector, error), error) {
 	var leaves []uint64
 	for _, s := range part.says {
 		leaves = append(leaves, s.Leaves...)

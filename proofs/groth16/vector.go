@@ -1,0 +1,25 @@
+package groth16
+
+import (
+	"unsafe"
+
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+)
+
+// fewElements is a vector small enough for the garbage collector.
+const fewElements = 1 << 16
+
+// newVector makes a vector of zeros. Large ones lie outside the garbage
+// collector's heap, which would otherwise let as much garbage again pile up
+// before it collects. The caller calls free, once, when nothing reads the vector
+// any more.
+func newVector(n int) (v []fr.Element, free func(), err error) {
+	if n <= fewElements {
+		return make([]fr.Element, n), func() {}, nil
+	}
+	b, free, err := mapMemory(n * fr.Bytes)
+	if err != nil {
+		return nil, nil, err
+	}
+	return unsafe.Slice((*fr.Element)(unsafe.Pointer(&b[0])), n), free, nil
+}
