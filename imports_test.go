@@ -40,6 +40,7 @@ var house = map[string]room{
 	"proofs/groth16":  {job: "Keys, proofs and verification on BLS12-381.", uses: []string{"proofs/..."}},
 	"proofs/params":   {job: "Proving and verifying keys in files, under Filecoin's names.", uses: []string{"proofs/..."}},
 	"proofs/post":     {job: "Proof of Spacetime: challenges, vanilla proofs, proofs, verification.", uses: []string{"proofs/..."}},
+	"proofs/bench":    {job: "Measures what proofs cost, beside bellperson.", uses: []string{"proofs/..."}},
 
 	"sector": {job: "Finds a sector's files on the storages and makes its verified vanilla proof.", uses: []string{".", "proofs/post", "proofs/merkle"}, tests: []string{"proofs/..."}},
 

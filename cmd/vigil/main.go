@@ -6,6 +6,7 @@
 //	vigil run                the daemon, against any Filecoin node
 //	vigil wallet …           the keys that send its messages
 //	vigil proof verify …     judges proofs as the network does
+//	vigil bench …            what proofs cost on this machine, beside bellperson
 //
 // It exits with 0 when all is well, 1 when something failed and 2 when the
 // command line was wrong. The first SIGINT or SIGTERM ends it cleanly, the
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), proofCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), proofCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)

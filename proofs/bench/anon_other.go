@@ -1,0 +1,6 @@
+//go:build !linux
+
+package bench
+
+// anon is not known here.
+func anon(int) mib { return nil }
