@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/big"
 	"net"
 	"net/netip"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/dustin/go-humanize"
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	stbig "github.com/filecoin-project/go-state-types/big"
@@ -45,6 +48,7 @@ func (c *checker) config(f file) Config {
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
+			Memory:     c.memory(f.Proofs.Memory),
 		},
 		Messager: Messager{
 			MaxFee:     c.amount("messager.max_fee", f.Messager.MaxFee),
@@ -279,6 +283,23 @@ func (c *checker) within(key string, n, least, most int64) int64 {
 
 func (c *checker) epochs(key string, n, least, most int64) abi.ChainEpoch {
 	return abi.ChainEpoch(c.within(key, n, least, most))
+}
+
+// memory reads "18GiB". Nothing means three quarters of what the process may have.
+func (c *checker) memory(text string) int64 {
+	const least = 64 << 20 // enough for a 2 KiB sector
+	if text == "" {
+		all, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+		if err != nil {
+			return 0 // a system that does not tell
+		}
+		return int64(min(all, math.MaxInt64/4) / 4 * 3)
+	}
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n < least || n > math.MaxInt64 {
+		c.wrong("proofs.memory", `write it as "18GiB"; a 32 GiB partition needs 9 GiB`, "%q is no amount of memory for a proof", text)
+	}
+	return int64(n)
 }
 
 // amount reads "5 FIL" or "0.25 FIL".

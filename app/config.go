@@ -54,6 +54,7 @@ type Wallet struct {
 type Proofs struct {
 	Parameters string // the folder with Filecoin's proof parameters
 	AtOnce     int    // proofs in progress at the same time
+	Memory     int64  // bytes for all of them, parameters not counted; 0: no limit
 }
 
 // Messager says what messages may cost and when they are done.

@@ -171,6 +171,8 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a keystore that is gone", `keystore = "keystore"`, `keystore = "nokey"`, `keystore = "nokey"`, "", []string{"vigil wallet new"}},
 		{"no passphrase", `passphrase_file = "pass"`, ``, "[wallet]", "", []string{"VIGIL_PASSPHRASE"}},
 		{"parameters that are gone", `"params"`, `"none"`, `parameters = "none"`, "", []string{"parameters"}},
+		{"a memory that is none", `parameters = "params"`, "parameters = \"params\"\nmemory = \"lots\"", `memory = "lots"`, "", []string{"18GiB"}},
+		{"a memory too small for any proof", `parameters = "params"`, "parameters = \"params\"\nmemory = \"1MiB\"", `memory = "1MiB"`, "", []string{"18GiB"}},
 		{"a fee that is none", `"0.25 FIL"`, `"a lot"`, `max_fee = "a lot"`, "", []string{"5 FIL"}},
 		{"a fee of nothing", `"0.25 FIL"`, `"0 FIL"`, `max_fee = "0 FIL"`, "", []string{"paid"}},
 		{"a fee that is too fine", `"0.25 FIL"`, `"0.0000000000000000001 FIL"`, `max_fee = "0.0000000000000000001 FIL"`, "", []string{"decimals"}},

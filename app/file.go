@@ -45,6 +45,7 @@ type fileWallet struct {
 type fileProofs struct {
 	Parameters string `toml:"parameters"`
 	AtOnce     int64  `toml:"at_once"`
+	Memory     string `toml:"memory"`
 }
 
 type fileMessager struct {

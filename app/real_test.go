@@ -34,7 +34,7 @@ func TestTwoReallySealedSectorsProveAndVerify(t *testing.T) {
 		}
 		vanilla = append(vanilla, proof)
 	}
-	maths := native.New(filepath.Join(dir, "oracle", "params"), 1)
+	maths := native.New(filepath.Join(dir, "oracle", "params"), 1, 0)
 	defer maths.Close()
 	proof, err := maths.Prove(t.Context(), vigil.ProveRequest{Statement: statement, Vanilla: vanilla})
 	if err != nil {

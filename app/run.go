@@ -75,7 +75,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 
-	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce)
+	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
 	d.onClose(maths.Close)
 	d.prover = &counted{Prover: maths}
 

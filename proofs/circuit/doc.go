@@ -5,7 +5,7 @@
 //
 // The circuit is written twice. In symbols (Circuit.Each), constraints are
 // linear combinations of wires: what a key is made of, and what tests ask. In
-// values (Circuit.Assign), the rows of a proof are computed directly while the
+// values (Witness.Fill), the rows of a proof are computed directly while the
 // hashes are: no linear combination is needed, since of every constraint it is
 // known what its sides come to. The two are compared row by row in tests.
 //

@@ -156,5 +156,10 @@ func (c *Circuit) Density() groth16.Density {
 	}
 }
 
+// Layout is that of the circuit's witnesses: a part for each sector.
+func (c *Circuit) Layout() groth16.Layout {
+	return groth16.Layout{Parts: c.shape.Sectors, Rows: c.part.rows, Aux: c.part.aux, Inputs: c.Inputs()}
+}
+
 // Lengths are the numbers of points that a key for the circuit has.
 func (c *Circuit) Lengths() groth16.Lengths { return groth16.LengthsOf(c) }

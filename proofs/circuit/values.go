@@ -76,10 +76,7 @@ func (w *Witness) Inputs() []fr.Element { return w.inputs }
 func (w *Witness) Density() groth16.Density { return w.circuit.Density() }
 
 // Layout implements groth16.Witness.
-func (w *Witness) Layout() groth16.Layout {
-	c := w.circuit
-	return groth16.Layout{Parts: c.shape.Sectors, Rows: c.part.rows, Aux: c.part.aux}
-}
+func (w *Witness) Layout() groth16.Layout { return w.circuit.Layout() }
 
 // Fill implements groth16.Witness. A sector that cannot be proven, because a path
 // does not lead to CommRLast, CommR is not the hash of the two or they are not

@@ -3,8 +3,8 @@
 // filecoin-proofs byte for byte.
 //
 // It knows nothing of Filecoin's circuits. A circuit comes in as a System (its
-// constraints, walked once, to make keys) and as an Assignment (the values of
-// its rows, to prove). Keys are kept in the form of their files, 96 bytes for a
+// constraints, walked once, to make keys) and as a Witness (the values of its
+// rows and wires, part by part, to prove). Keys are kept in the form of their files, 96 bytes for a
 // G1 point and 192 for a G2 point, because a key of 60 GB is mapped into
 // memory and must not be copied: points are decoded when the sums need them.
 //

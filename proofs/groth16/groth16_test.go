@@ -87,7 +87,7 @@ func TestProofsMadeInOnePassAreThoseMadeAlone(t *testing.T) {
 	for name, p := range map[string]Prover{
 		"at once":          {Rand: zeros{}},
 		"in small chunks":  {Rand: zeros{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
-		"with little room": {Rand: zeros{}, Memory: new(Prover).need(ws[0], 2)},
+		"with little room": {Rand: zeros{}, Memory: new(Prover).need(ws[0].Layout(), 2)},
 	} {
 		have, err := p.Prove(t.Context(), k, ws...)
 		check(t, err)
@@ -113,6 +113,9 @@ func TestTooLittleMemoryIsSaidBeforeWork(t *testing.T) {
 	var tooLittle *MemoryError
 	p := Prover{Memory: 1 << 20}
 	if _, err := p.Prove(t.Context(), k, n.assign(2)); !errors.As(err, &tooLittle) || tooLittle.Have != 1<<20 || tooLittle.Need <= tooLittle.Have {
+		t.Error(err)
+	}
+	if err := p.Fits(n.assign(2).Layout()); !errors.As(err, &tooLittle) {
 		t.Error(err)
 	}
 }
@@ -434,7 +437,7 @@ func TestQuotientIsTheTextbooks(t *testing.T) {
 // onePart is a witness whose rows are of one part.
 type onePart struct{ *toyWitness }
 
-func (w onePart) Layout() Layout { return Layout{Parts: 1, Rows: len(w.rows.A)} }
+func (w onePart) Layout() Layout { return Layout{Parts: 1, Rows: len(w.rows.A), Inputs: 1} }
 
 func TestABlockwiseTransformIsTheWholeOne(t *testing.T) {
 	for _, n := range []int{1 << 4, 1 << 11, 1 << 13} {

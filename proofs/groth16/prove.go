@@ -64,7 +64,7 @@ func (p *Prover) Prove(ctx context.Context, k *ProvingKey, ws ...Witness) ([]Pro
 	}
 	var proofs []Proof
 	for len(ws) > 0 {
-		n, err := p.atOnce(ws)
+		n, err := p.atOnce(ws[0].Layout(), len(ws))
 		if err != nil {
 			return nil, err
 		}
@@ -107,26 +107,31 @@ func (e *MemoryError) Error() string {
 	return fmt.Sprintf("the proof needs %d MiB of memory and may use %d MiB", e.Need>>20, e.Have>>20)
 }
 
-// atOnce is how many of the first proofs, all of one circuit, fit the memory.
-func (p *Prover) atOnce(ws []Witness) (int, error) {
-	n := len(ws)
+// Fits says whether a proof of such a witness fits the prover's memory; if not,
+// the error is a MemoryError.
+func (p *Prover) Fits(l Layout) error {
+	_, err := p.atOnce(l, 1)
+	return err
+}
+
+// atOnce is how many of n proofs fit the memory together.
+func (p *Prover) atOnce(l Layout, n int) (int, error) {
 	if p.Memory <= 0 {
 		return n, nil
 	}
 	for ; n > 0; n-- {
-		if p.need(ws[0], n) <= p.Memory {
+		if p.need(l, n) <= p.Memory {
 			return n, nil
 		}
 	}
-	return 0, &MemoryError{Need: p.need(ws[0], 1), Have: p.Memory}
+	return 0, &MemoryError{Need: p.need(l, 1), Have: p.Memory}
 }
 
-// need is the memory that n proofs of the witness's circuit take together: the
-// quotients and one vector more, or the quotients and what the sums work in.
-func (p *Prover) need(w Witness, n int) int64 {
-	m, l := int64(DomainSize(rows(w))), w.Layout()
-	parts := int64(l.partsIn(p.chunk()))
-	group := parts*int64(l.Aux) + int64(len(w.Inputs()))
+// need is the memory that n proofs take together: the quotients and one vector
+// more, and what the sums work in.
+func (p *Prover) need(l Layout, n int) int64 {
+	m := int64(DomainSize(l.rows()))
+	group := int64(l.partsIn(p.chunk())*l.Aux + l.Inputs)
 	points := min(4*group, defaultPiece/g1Size)
 	const kernel = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
 	return fr.Bytes*(int64(n)*(m+4*group)+m) + points*kernel + 64<<20

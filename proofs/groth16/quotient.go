@@ -22,7 +22,7 @@ var ErrUnsatisfied = errors.New("assignment does not satisfy the circuit")
 // D = lo - hi. Hence H = hi = (C - D)/2, and C needs one transform, not two.
 // The result does not depend on the coset, so it is the one of bellperson.
 func (r *run) quotient(ctx context.Context, w Witness) (h []fr.Element, free func(), err error) {
-	m := DomainSize(rows(w))
+	m := DomainSize(w.Layout().rows())
 	a, freeA, err := newVector(m)
 	if err != nil {
 		return nil, nil, err

@@ -139,7 +139,11 @@ func DomainSize(rows int) int {
 type Layout struct {
 	Parts     int
 	Rows, Aux int // of a part
+	Inputs    int // of all, One included
 }
+
+// rows is the number of all rows, those of the inputs included.
+func (l Layout) rows() int { return l.Parts*l.Rows + l.Inputs }
 
 // Part is what a part of the circuit comes to: the sides of its rows, in the
 // order of System.Each, and its auxiliary wires. A nil slice is not wanted.
@@ -162,20 +166,14 @@ type Witness interface {
 	Fill(i int, into Part) error
 }
 
-// rows is the number of all rows, those of the inputs included.
-func rows(w Witness) int {
-	l := w.Layout()
-	return l.Parts*l.Rows + len(w.Inputs())
-}
-
 // checkWitness sees that the key is one for the witness's circuit.
 func checkWitness(k *ProvingKey, w Witness) error {
 	in, l, d := w.Inputs(), w.Layout(), w.Density()
 	if len(in) == 0 || !in[0].IsOne() {
 		return errors.New("first public input is not one")
 	}
-	if l.Parts < 1 {
-		return errors.New("witness has no parts")
+	if l.Parts < 1 || l.Inputs != len(in) {
+		return fmt.Errorf("witness of %d parts and %d inputs has %d inputs", l.Parts, l.Inputs, len(in))
 	}
 	for _, p := range []*Pattern{&d.AAux, &d.BAux} {
 		if p.Period != l.Aux || p.Repeats != l.Parts {
@@ -184,7 +182,7 @@ func checkWitness(k *ProvingKey, w Witness) error {
 	}
 	want := Lengths{
 		IC: len(in),
-		H:  DomainSize(rows(w)) - 1,
+		H:  DomainSize(l.rows()) - 1,
 		L:  l.Parts * l.Aux,
 		A:  len(in) + d.AAux.Len(),
 		B:  len(d.BInputs) + d.BAux.Len(),

@@ -60,7 +60,9 @@ type toyWitness struct {
 
 func (w *toyWitness) Inputs() []fr.Element { return w.inputs }
 
-func (w *toyWitness) Layout() Layout { return Layout{Parts: int(w.toy), Rows: toyRows, Aux: toyAux} }
+func (w *toyWitness) Layout() Layout {
+	return Layout{Parts: int(w.toy), Rows: toyRows, Aux: toyAux, Inputs: len(w.inputs)}
+}
 
 func (w *toyWitness) Fill(i int, into Part) error {
 	copy(into.A, w.rows.A[i*toyRows:])

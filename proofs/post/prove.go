@@ -32,6 +32,10 @@ func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover
 	return &Prover{config: c, circuit: built, key: key, groth: groth}, nil
 }
 
+// Fits says whether one partition's proof fits the memory that the prover may
+// use; if not, the error is a groth16.MemoryError.
+func (p *Prover) Fits() error { return p.groth.Fits(p.circuit.Layout()) }
+
 // Prove makes the proof of a statement from an encoded vanilla proof of each of
 // its sectors, in any order. All partitions are proved in one pass over the key,
 // as far as the memory that groth16.Prover has been given allows. When ctx ends,

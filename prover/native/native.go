@@ -22,8 +22,9 @@ import (
 // Native makes and judges proofs with the keys in a folder, under the names
 // that filecoin-proofs gives them. Keys are opened at their first use.
 type Native struct {
-	dir  string
-	line *line
+	dir    string
+	line   *line
+	memory int64 // for each proof in progress; 0: no limit
 
 	mu        sync.Mutex // guards the maps, held while a key is opened
 	provers   map[abi.RegisteredPoStProof]*post.Prover
@@ -32,10 +33,12 @@ type Native struct {
 }
 
 // New uses the keys in the folder dir, and makes at most slots proofs at once:
-// each uses all cores, so more than one gains little.
-func New(dir string, slots int) *Native {
+// each uses all cores, so more than one gains little. Together they use at most
+// the given bytes of memory, keys not counted; 0 means no limit.
+func New(dir string, slots int, memory int64) *Native {
+	slots = max(1, slots)
 	return &Native{
-		dir: dir, line: newLine(max(1, slots)),
+		dir: dir, line: newLine(slots), memory: memory / int64(slots),
 		provers:   map[abi.RegisteredPoStProof]*post.Prover{},
 		verifiers: map[abi.RegisteredPoStProof]*post.Verifier{},
 	}
@@ -94,8 +97,12 @@ func (n *Native) Check(t abi.RegisteredPoStProof) error {
 	if _, err := n.verifier(t); err != nil {
 		return err
 	}
-	if _, err := n.prover(t); err != nil {
+	p, err := n.prover(t)
+	if err != nil {
 		return err
+	}
+	if err := p.Fits(); err != nil {
+		return fmt.Errorf("set memory in [proofs] higher, or at_once lower: %w", err)
 	}
 	proving, verifying, _, err := n.files(t)
 	if err != nil {
@@ -147,7 +154,7 @@ func (n *Native) prover(t abi.RegisteredPoStProof) (*post.Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, done, err := post.OpenProver(form, n.dir, groth16.Prover{})
+	p, done, err := post.OpenProver(form, n.dir, groth16.Prover{Memory: n.memory})
 	if err != nil {
 		return nil, n.advise(t, err)
 	}

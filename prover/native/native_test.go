@@ -86,7 +86,7 @@ func decode(t *testing.T, text string) []byte {
 
 func open(t *testing.T, dir string, slots int) *native.Native {
 	t.Helper()
-	n := native.New(dir, slots)
+	n := native.New(dir, slots, 0)
 	t.Cleanup(func() {
 		if err := n.Close(); err != nil {
 			t.Error(err)
