@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/big"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -438,6 +439,21 @@ func TestQuotientIsTheTextbooks(t *testing.T) {
 type onePart struct{ *toyWitness }
 
 func (w onePart) Layout() Layout { return Layout{Parts: 1, Rows: len(w.rows.A), Inputs: 1} }
+
+func TestBitsAreReversed(t *testing.T) {
+	for k := range 15 {
+		v := make([]fr.Element, 1<<k)
+		for i := range v {
+			v[i].SetUint64(uint64(i))
+		}
+		check(t, bitReverse(t.Context(), v, 3))
+		for i := range v {
+			if want := bits.Reverse64(uint64(i)) >> (64 - k); v[i].Uint64() != want {
+				t.Fatalf("2^%d: element %d is %d, want %d", k, i, v[i].Uint64(), want)
+			}
+		}
+	}
+}
 
 func TestABlockwiseTransformIsTheWholeOne(t *testing.T) {
 	for _, n := range []int{1 << 4, 1 << 11, 1 << 13} {

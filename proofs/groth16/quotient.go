@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
-	"github.com/consensys/gnark-crypto/utils"
 )
 
 // ErrUnsatisfied says that the assignment breaks a constraint, so that no proof
@@ -56,7 +55,9 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 			return err
 		}
 	}
-	each(a, b, r.workers, func(a, b fr.Vector) { a.Mul(a, b) })
+	if err := r.each(ctx, a, b, func(a, b fr.Vector) { a.Mul(a, b) }); err != nil {
+		return err
+	}
 	half := fr.One()
 	half.Halve()
 	if err := r.transform(ctx, r.fft.Inverse, a); err != nil {
@@ -65,20 +66,27 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 	if err := newPowers(m, *shift.Inverse(&shift), half).scale(ctx, a, r.workers); err != nil {
 		return err
 	}
-	clear(b)
+	if err := r.each(ctx, b, b, func(b, _ fr.Vector) { clear(b) }); err != nil {
+		return err
+	}
 	if err := r.fillRows(ctx, w, Part{C: b}); err != nil {
 		return err
 	}
 	if err := r.transform(ctx, r.fft.Inverse, b); err != nil {
 		return err
 	}
-	each(a, b, r.workers, func(a, c fr.Vector) {
+	err = r.each(ctx, a, b, func(a, c fr.Vector) {
 		for i := range a {
 			c[i].Halve()
 		}
 		a.Sub(c, a)
 	})
-	utils.BitReverse(a)
+	if err != nil {
+		return err
+	}
+	if err := bitReverse(ctx, a, r.workers); err != nil {
+		return err
+	}
 	return checkDegree(a)
 }
 
@@ -126,9 +134,17 @@ func checkDegree(h []fr.Element) error {
 	return nil
 }
 
-func each(a, b []fr.Element, workers int, work func(a, b fr.Vector)) {
-	_ = inParallel(len(a), workers, func(start, end int) error {
-		work(a[start:end], b[start:end])
+// each does the same to every stretch of two vectors of one length.
+func (r *run) each(ctx context.Context, a, b []fr.Element, work func(a, b fr.Vector)) error {
+	const stretch = 1 << 14
+	return inParallel(len(a), r.workers, func(start, end int) error {
+		for ; start < end; start += stretch {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			stop := min(start+stretch, end)
+			work(a[start:stop], b[start:stop])
+		}
 		return nil
 	})
 }
