@@ -94,11 +94,11 @@ func (s Store) diskFor(ctx context.Context, r Row, partitions int, to *PassesRes
 	} else if err != nil {
 		return fmt.Errorf("drop %s from the cache: %w", args.Params, err)
 	}
+	before := diskRead()
 	p, err := openProver(args, groth16.Prover{})
 	if err != nil {
 		return err
 	}
-	before := diskRead()
 	err = p.prove(ctx)
 	if after := diskRead(); before != nil && after != nil {
 		n := *after - *before
