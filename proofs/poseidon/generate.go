@@ -11,6 +11,13 @@ func generate(arity, partial int) *Constants {
 	c.Compressed = compress(c.MDS, roundConstants(width, FullRounds, partial), partial)
 	c.PreSparse, c.Sparse = factor(c.MDS, partial)
 	c.mdsColumns, c.preSparseColumns = transpose(c.MDS), transpose(c.PreSparse)
+	if width == 9 {
+		var values [17]fr.Element
+		for i := range values {
+			values[i] = c.MDS[min(i, 8)][i-min(i, 8)]
+		}
+		c.hankel = newHankel9(values)
+	}
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
@@ -70,8 +71,14 @@ func FuzzTheOptimisedFormEqualsTheNaiveOne(f *testing.F) {
 			for i := range preimage {
 				preimage[i].SetBytes(data[min(32*i, len(data)):min(32*(i+1), len(data))])
 			}
-			if got, want := Hash(preimage...), naive(arity, preimage); got != want {
+			want := naive(arity, preimage)
+			if got := Hash(preimage...); got != want {
 				t.Errorf("arity %d: %s, want %s", arity, &got, &want)
+			}
+			many := make([]fr.Element, 3)
+			For(arity).hashLockstep(many, slices.Concat(preimage, preimage, preimage))
+			if many[0] != want || many[2] != want {
+				t.Errorf("arity %d, in lockstep: %v, want %s", arity, many, &want)
 			}
 		}
 	})
@@ -111,6 +118,38 @@ func TestInnerProductsOfExtremeElements(t *testing.T) {
 				if innerProduct(&got, a, b); got != want {
 					t.Fatalf("%d times %v by %v: %v, want %v", length, x, y, got, want)
 				}
+			}
+		}
+	}
+}
+
+// TestManyHashesAreThoseOfEachOne covers every way to divide them into lanes.
+func TestManyHashesAreThoseOfEachOne(t *testing.T) {
+	values := extreme()
+	for _, arity := range []int{2, 8} {
+		c := For(arity)
+		for _, n := range []int{0, 1, 7, 8, 23, 24, 25, 80, 127, 128, 129, 256, 300} {
+			preimages, digests := make([]fr.Element, n*arity), make([]fr.Element, n)
+			for i := range preimages {
+				if preimages[i] = values[i%len(values)]; i%5 == 1 {
+					preimages[i].SetUint64(uint64(i))
+				}
+			}
+			c.HashMany(digests, preimages)
+			for i, got := range digests {
+				if want := Hash(preimages[i*arity : (i+1)*arity]...); got != want {
+					t.Fatalf("arity %d: hash %d of %d: %s, want %s", arity, i, n, &got, &want)
+				}
+			}
+			for i := range digests {
+				digests[i].SetZero()
+			}
+			if n == 0 {
+				continue
+			}
+			c.hashLockstep(digests, preimages) // also where the processor would not
+			if want := Hash(preimages[(n-1)*arity:]...); digests[n-1] != want {
+				t.Fatalf("arity %d: the last of %d in lockstep: %s, want %s", arity, n, &digests[n-1], &want)
 			}
 		}
 	}

@@ -60,6 +60,7 @@ type Constants struct {
 	Sparse []SparseMatrix
 
 	mdsColumns, preSparseColumns [][]fr.Element
+	hankel                       *hankel9 // of MDS, for width 9
 }
 
 // SparseMatrix is the linear layer of one partial round:

@@ -1,6 +1,7 @@
 package poseidon_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
@@ -87,6 +88,19 @@ func BenchmarkHash(b *testing.B) {
 			for b.Loop() {
 				c.Hash(&digest, preimage)
 			}
+		})
+	}
+}
+
+func BenchmarkHashMany(b *testing.B) {
+	c := poseidon.For(8)
+	for _, n := range []int{64, 640} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			preimages, digests := counting(8*n), make([]fr.Element, n)
+			for b.Loop() {
+				c.HashMany(digests, preimages)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/hash")
 		})
 	}
 }
