@@ -31,7 +31,8 @@ func Build(shape Shape, replica io.Reader) (*Built, error) {
 		built.Files = append(built.Files, file)
 		roots = append(roots, rows[len(rows)-1][0])
 	}
-	built.Root = shape.join(roots)
+	joined := shape.join(roots)
+	built.Root = joined[len(joined)-1][0]
 	return built, nil
 }
 

@@ -24,12 +24,12 @@ type sector struct {
 	commR   [32]byte
 }
 
-func (s sector) open() (*merkle.Tree, merkle.PAux, error) {
+func (s sector) open(leaves ...uint64) (*merkle.Tree, merkle.PAux, error) {
 	files := make([]merkle.File, len(s.trees))
 	for i, b := range s.trees {
 		files[i] = file(b)
 	}
-	t, err := merkle.Open(s.shape, file(s.replica), files)
+	t, err := merkle.Open(s.shape, file(s.replica), files, leaves...)
 	if err != nil {
 		return nil, merkle.PAux{}, err
 	}
@@ -39,7 +39,7 @@ func (s sector) open() (*merkle.Tree, merkle.PAux, error) {
 
 // check does all that a challenge of one leaf does.
 func (s sector) check(leaf uint64) error {
-	t, p, err := s.open()
+	t, p, err := s.open(leaf)
 	if err != nil {
 		return err
 	}

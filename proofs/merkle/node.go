@@ -37,7 +37,12 @@ func readNodes(name string, f File, index uint64, count int) ([]fr.Element, erro
 	if err := readAt(name, f, buf, int64(index*NodeSize)); err != nil {
 		return nil, err
 	}
-	nodes := make([]fr.Element, count)
+	return decodeNodes(name, buf, index)
+}
+
+// decodeNodes decodes what was read of a file from the node with the given index.
+func decodeNodes(name string, buf []byte, index uint64) ([]fr.Element, error) {
+	nodes := make([]fr.Element, len(buf)/NodeSize)
 	for i := range nodes {
 		var err error
 		if nodes[i], err = Node([NodeSize]byte(buf[i*NodeSize:])); err != nil {

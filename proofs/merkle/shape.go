@@ -119,22 +119,21 @@ func (s Shape) TreeFiles() []string {
 	return names
 }
 
-// join hashes the roots of the base trees up to the root of the whole.
-func (s Shape) join(roots []fr.Element) fr.Element {
+// join has the roots of the base trees and the rows above them, of which the
+// last is the root of the whole.
+func (s Shape) join(roots []fr.Element) [][]fr.Element {
+	rows := [][]fr.Element{roots}
 	for _, arity := range []int{s.Sub, s.Top} {
 		if arity > 0 {
-			roots = hashRow(roots, arity)
+			rows = append(rows, hashRow(rows[len(rows)-1], arity))
 		}
 	}
-	return roots[0]
+	return rows
 }
 
 // hashRow is the row above the given one.
 func hashRow(row []fr.Element, arity int) []fr.Element {
-	hash := poseidon.For(arity)
 	above := make([]fr.Element, len(row)/arity)
-	for i := range above {
-		hash.Hash(&above[i], row[i*arity:(i+1)*arity])
-	}
+	poseidon.For(arity).HashMany(above, row)
 	return above
 }

@@ -2,6 +2,7 @@ package merkle
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
@@ -10,6 +11,11 @@ import (
 // 8 MiB of the replica and two seconds. A file with fewer rows is more likely
 // cut off.
 const maxDiscard = 5
+
+// upperBytes bounds what is read of a tree file at once, from its end. The rows
+// above the largest two of a 32 GiB sector's file (149,792 bytes) are less work
+// for a disk than going to each of them for every challenge.
+const upperBytes = 160 << 10
 
 // replicaFile is what a replica is called in errors.
 const replicaFile = "replica"
@@ -20,20 +26,23 @@ type Tree struct {
 	shape   Shape
 	replica File
 	bases   []base
-	roots   []fr.Element // of the base trees
-	root    fr.Element
+	joined  [][]fr.Element // the roots of the base trees, and the rows above them
 }
 
 // base is the kept part of one base tree.
 type base struct {
 	name    string
 	file    File
-	discard int // rows left out above the leaves
+	discard int    // rows left out above the leaves
+	from    int    // the lowest row of those that Open read
+	upper   []byte // these rows, up to the root
 }
 
 // Open checks the sizes of the files, in the order of Shape.TreeFiles, and reads
-// the roots of the base trees. A nil file is missing. The replica is not read.
-func Open(shape Shape, replica File, trees []File) (*Tree, error) {
+// the upper rows of the base trees that have one of the leaves, whose paths will
+// be asked for, and the root of every other, with one read each. A nil file is
+// missing. The replica is not read.
+func Open(shape Shape, replica File, trees []File, leaves ...uint64) (*Tree, error) {
 	if err := checkFile(replicaFile, replica, shape.SectorSize); err != nil {
 		return nil, err
 	}
@@ -46,13 +55,21 @@ func Open(shape Shape, replica File, trees []File) (*Tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		root, err := b.row(shape.BaseRows()-1, 0, 1, shape)
+		t.bases = append(t.bases, b)
+	}
+	roots := make([]fr.Element, len(t.bases))
+	for i := range t.bases {
+		challenged := slices.ContainsFunc(leaves, func(leaf uint64) bool { return leaf/shape.BaseLeaves() == uint64(i) })
+		if err := t.bases[i].readUpper(shape, challenged); err != nil {
+			return nil, err
+		}
+		root, err := t.bases[i].group(shape, shape.BaseRows()-1, 0)
 		if err != nil {
 			return nil, err
 		}
-		t.bases, t.roots = append(t.bases, b), append(t.roots, root[0])
+		roots[i] = root[0]
 	}
-	t.root = shape.join(t.roots)
+	t.joined = shape.join(roots)
 	return t, nil
 }
 
@@ -63,17 +80,48 @@ func openBase(shape Shape, name string, f File) (base, error) {
 	}
 	for discard := 0; discard <= min(maxDiscard, shape.BaseRows()-2); discard++ {
 		if f.Size() == int64(shape.keptNodes(discard)*NodeSize) {
-			return base{name, f, discard}, nil
+			return base{name: name, file: f, discard: discard}, nil
 		}
 	}
 	return base{}, defect(DefectSize, name, "%d bytes, want %d",
 		f.Size(), shape.TreeFileSize())
 }
 
+// readUpper reads as many rows from the root down as are worth one read, or the
+// root alone.
+func (b *base) readUpper(shape Shape, rows bool) error {
+	b.from = shape.BaseRows() - 1
+	for rows && b.from > b.lowest() && shape.nodesFrom(b.from-1)*NodeSize <= upperBytes {
+		b.from--
+	}
+	b.upper = make([]byte, shape.nodesFrom(b.from)*NodeSize)
+	return readAt(b.name, b.file, b.upper, b.file.Size()-int64(len(b.upper)))
+}
+
+// lowest is the lowest row that the file has.
+func (b *base) lowest() int { return b.discard + 1 }
+
+// group decodes the nodes of a row that [base.readUpper] read which share their
+// parent with the one at index: eight, or the root.
+func (b *base) group(shape Shape, row int, index uint64) ([]fr.Element, error) {
+	inRow := shape.rowLength(row)
+	first, count := index&^(baseArity-1), min(baseArity, inRow)
+	at := uint64(len(b.upper))/NodeSize - shape.nodesFrom(row) + first
+	return decodeNodes(b.name, b.upper[at*NodeSize:(at+count)*NodeSize], b.offset(shape, row)+first)
+}
+
+// offset is the number of nodes in the file before a row.
+func (b *base) offset(shape Shape, row int) uint64 {
+	return shape.nodesFrom(b.lowest()) - shape.nodesFrom(row)
+}
+
 // keptNodes is the number of nodes in a tree file: the rows from discard+1 up.
-func (s Shape) keptNodes(discard int) uint64 {
+func (s Shape) keptNodes(discard int) uint64 { return s.nodesFrom(discard + 1) }
+
+// nodesFrom is the number of nodes in a row and all above it.
+func (s Shape) nodesFrom(row int) uint64 {
 	nodes := uint64(0)
-	for row := discard + 1; row < s.BaseRows(); row++ {
+	for ; row < s.BaseRows(); row++ {
 		nodes += s.rowLength(row)
 	}
 	return nodes
@@ -85,102 +133,5 @@ func (s Shape) TreeFileSize() uint64 { return s.keptNodes(s.RowsToDiscard()) * N
 // rowLength is the number of nodes in a row of a base tree; row 0 has the leaves.
 func (s Shape) rowLength(row int) uint64 { return s.BaseLeaves() >> (3 * row) }
 
-// row reads nodes of a kept row.
-func (b base) row(row int, index uint64, count int, shape Shape) ([]fr.Element, error) {
-	offset := uint64(0)
-	for below := b.discard + 1; below < row; below++ {
-		offset += shape.rowLength(below)
-	}
-	return readNodes(b.name, b.file, offset+index, count)
-}
-
 // Root is what the tree files' roots hash to, comm_r_last if they are good.
-func (t *Tree) Root() fr.Element { return t.root }
-
-// Path makes the path of a leaf, comparing on the way every node that it
-// computes with the one kept: a path that is returned verifies.
-func (t *Tree) Path(leaf uint64) (Path, error) {
-	if leaf >= t.shape.Leaves() {
-		return Path{}, fmt.Errorf("leaf %d of %d", leaf, t.shape.Leaves())
-	}
-	tree, local := leaf/t.shape.BaseLeaves(), leaf%t.shape.BaseLeaves()
-	p := Path{Root: t.root}
-	node, err := t.rebuild(&p, int(tree), local)
-	if err != nil {
-		return Path{}, err
-	}
-	if err := t.climb(&p, int(tree), local, node); err != nil {
-		return Path{}, err
-	}
-	t.cross(&p, tree)
-	return p, nil
-}
-
-// rebuild reads the piece of the replica that hashes to one node of the lowest
-// kept row, adds the levels under that node to the path and returns it.
-func (t *Tree) rebuild(p *Path, tree int, local uint64) (fr.Element, error) {
-	discard := t.bases[tree].discard
-	size := uint64(1) << (3 * (discard + 1))
-	start := uint64(tree)*t.shape.BaseLeaves() + local&^(size-1)
-	row, err := readNodes(replicaFile, t.replica, start, int(size))
-	if err != nil {
-		return fr.Element{}, err
-	}
-	index := local & (size - 1)
-	p.Leaf = row[index]
-	for len(row) > 1 {
-		p.Levels = append(p.Levels, level(group(row, index), index%baseArity))
-		row, index = hashRow(row, baseArity), index/baseArity
-	}
-	return row[0], nil
-}
-
-// climb adds the levels of the kept rows.
-func (t *Tree) climb(p *Path, tree int, local uint64, node fr.Element) error {
-	b := t.bases[tree]
-	lowest := b.discard + 1
-	for row := lowest; row < t.shape.BaseRows(); row++ {
-		index := local >> (3 * row)
-		count := min(baseArity, int(t.shape.rowLength(row)))
-		kept, err := b.row(row, index&^(baseArity-1), count, t.shape)
-		if err != nil {
-			return err
-		}
-		if kept[index%baseArity] != node {
-			return t.mismatch(b, row, index, tree)
-		}
-		if count > 1 {
-			l := level(kept, index%baseArity)
-			p.Levels, node = append(p.Levels, l), l.hash(node)
-		}
-	}
-	return nil
-}
-
-func (t *Tree) mismatch(b base, row int, index uint64, tree int) error {
-	if row > b.discard+1 {
-		return defect(DefectRow, b.name, "node %d of row %d is not the hash of those under it", index, row)
-	}
-	size := uint64(NodeSize) << (3 * row)
-	start := uint64(tree)*t.shape.BaseLeaves()*NodeSize + index*size
-	return defect(DefectSegment, replicaFile, "bytes %d to %d do not hash to node %d of %s", start, start+size-1, index, b.name)
-}
-
-// cross adds the levels above the base trees, whose roots are all known.
-func (t *Tree) cross(p *Path, tree uint64) {
-	row := t.roots
-	for _, arity := range []int{t.shape.Sub, t.shape.Top} {
-		if arity == 0 {
-			return
-		}
-		first := tree / uint64(arity) * uint64(arity)
-		p.Levels = append(p.Levels, level(row[first:first+uint64(arity)], tree-first))
-		row, tree = hashRow(row, arity), tree/uint64(arity)
-	}
-}
-
-// group is the eight nodes that the one at index is hashed with.
-func group(row []fr.Element, index uint64) []fr.Element {
-	first := index &^ (baseArity - 1)
-	return row[first : first+baseArity]
-}
+func (t *Tree) Root() fr.Element { return t.joined[len(t.joined)-1][0] }

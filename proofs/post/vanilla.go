@@ -41,25 +41,18 @@ func (c Config) Vanilla(ctx context.Context, sector Sector, files Files, leaves 
 	if err != nil {
 		return nil, err
 	}
-	tree, err := merkle.Open(c.Shape, files.Replica, files.Trees)
+	tree, err := merkle.Open(c.Shape, files.Replica, files.Trees, leaves...)
 	if err != nil {
 		return nil, err
 	}
 	if err := pAux.Check(tree, commR); err != nil {
 		return nil, err
 	}
-	v := &VanillaProof{Sector: sector.Number, CommR: commR, CommC: pAux.CommC, CommRLast: pAux.CommRLast}
-	for _, leaf := range leaves {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		path, err := tree.Path(leaf)
-		if err != nil {
-			return nil, err
-		}
-		v.Paths = append(v.Paths, path)
+	paths, err := tree.Paths(ctx, leaves...)
+	if err != nil {
+		return nil, err
 	}
-	return v, nil
+	return &VanillaProof{Sector: sector.Number, CommR: commR, CommC: pAux.CommC, CommRLast: pAux.CommRLast, Paths: paths}, nil
 }
 
 // VerifyVanilla returns an error unless the proof is of the sector, answers for
