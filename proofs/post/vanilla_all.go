@@ -41,18 +41,23 @@ func (c Config) VanillaAll(ctx context.Context, randomness [32]byte, sectors []S
 			}
 		}()
 	}
+	keep := func(r result) { proofs[r.at], errs[r.at] = r.proof, r.err }
 	for range sectors {
 		select {
 		case r := <-results:
-			proofs[r.at], errs[r.at] = r.proof, r.err
+			keep(r)
+			continue
 		case <-ctx.Done():
-			for i := range sectors {
-				if proofs[i] == nil && errs[i] == nil {
-					errs[i] = fmt.Errorf("sector %d: not finished: %w", sectors[i].Number, ctx.Err())
-				}
-			}
-			return proofs, errs
 		}
+		for len(results) > 0 {
+			keep(<-results)
+		}
+		for i := range sectors {
+			if proofs[i] == nil && errs[i] == nil {
+				errs[i] = fmt.Errorf("sector %d: not finished: %w", sectors[i].Number, ctx.Err())
+			}
+		}
+		break
 	}
 	return proofs, errs
 }
