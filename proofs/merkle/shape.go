@@ -14,6 +14,8 @@ package merkle
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
@@ -58,6 +60,9 @@ func ShapeOf(sectorSize uint64) (Shape, error) {
 	}
 	return s, nil
 }
+
+// SectorSizes are the sizes there are shapes for, ascending.
+func SectorSizes() []uint64 { return slices.Sorted(maps.Keys(shapes)) }
 
 // String is the shape as the names of parameter files write it, "8-8-2".
 func (s Shape) String() string { return fmt.Sprintf("%d-%d-%d", s.Base, s.Sub, s.Top) }

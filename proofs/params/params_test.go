@@ -37,6 +37,14 @@ func TestFilesHaveTheNamesOfFilecoinProofs(t *testing.T) {
 		{winning, 512 << 20}: "8-0-0-7d739b8cf60f1b0709eeebee7730e297683552e4b69cab6984ec0285663c5781",
 		{winning, 32 << 30}:  "8-8-0-559e581f022bb4e4ec6e719e563bf0e026ad6de42e56c18714a2c692b1b88d7e",
 		{winning, 64 << 30}:  "8-8-2-b62098629d07946e9028127e70295ed996fe3ed25b0f9f88eb610a0ab4385a3c",
+		{window, 4 << 10}:    "8-2-0-cc42931263e38853659466f248a6d623b702bf9ec49f687b2a931cef727c1069",
+		{winning, 4 << 10}:   "8-2-0-1b919095872c3abb6e84fb6060425159f5ddd55c982df1853100e66919c70d34",
+		{winning, 16 << 10}:  "8-8-0-fb97aa10509b0b9a3663c412f4362c4899d88bc4fcd680ab5898a4b5c594c9ca",
+		{winning, 32 << 10}:  "8-8-2-46ced5cb1fda8c92490b22b2af7bd1adedace49a0a40539f96bea1082b740ebc",
+		{window, 16 << 20}:   "8-2-0-8feba84565cc48dcdb48c9b2957754a8b91e1bfa1fc1348791d1a3fda9b5ea09",
+		{winning, 16 << 20}:  "8-2-0-6f17428086c4e8ebe4fe3cb08be628669bf3e16652c22a78e1fa53e9e83feaf4",
+		{window, 1 << 30}:    "8-2-0-f3aab9038a63efce6e3dc362dc6a7f7a01f078100441320740f23d626e3dd4cb",
+		{winning, 1 << 30}:   "8-2-0-bbd6dae94a7b8b69d4d020e0562f8640033a09b4a500ad3ab68f696fcf521519",
 		{window, 16 << 10}:   "8-8-0-457fef4290dae6633b426166ae92f2e7732fe528b75fec3226dc479ce7c95662",
 		{window, 32 << 10}:   "8-8-2-0f2270b825bd80be1b341ad648b96c9cbf744a38c50921dc734e4a251a48447b",
 	} {
@@ -53,7 +61,7 @@ func TestFilesHaveTheNamesOfFilecoinProofs(t *testing.T) {
 }
 
 func TestASizeWithoutACircuitIsAnError(t *testing.T) {
-	p := Proof{SectorSize: 4096}
+	p := Proof{SectorSize: 8192}
 	if _, err := p.Shape(); err == nil {
 		t.Error("shape")
 	}
@@ -63,8 +71,8 @@ func TestASizeWithoutACircuitIsAnError(t *testing.T) {
 	if err := Generate(t.Context(), t.TempDir(), p); err == nil {
 		t.Error("generate")
 	}
-	if err := Generate(t.Context(), t.TempDir(), Proof{SectorSize: 32 << 30}); err == nil {
-		t.Error("generate 32 GiB")
+	if err := Generate(t.Context(), t.TempDir(), Proof{SectorSize: 32 << 30}); err == nil || !strings.Contains(err.Error(), "125 million") {
+		t.Error("generate 32 GiB: ", err)
 	}
 }
 

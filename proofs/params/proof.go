@@ -3,10 +3,9 @@ package params
 import (
 	"crypto/sha256"
 	"fmt"
-	"math/bits"
-	"slices"
 
 	"github.com/vigil-post/vigil/proofs/circuit"
+	"github.com/vigil-post/vigil/proofs/merkle"
 )
 
 // Proof names a kind of proof of spacetime for sectors of one size. It decides
@@ -32,59 +31,31 @@ const (
 	winningChallenges = 66 // of the one sector; the circuit sees 66 sectors with one each
 )
 
-// tree is how filecoin-proofs arranges a sector's leaves.
-type tree struct {
-	base, sub, top int // arities; 0: no such level
-	windowSectors  int // in a partition
-}
-
-// trees are the sector sizes with a key. 16 and 32 KiB are test sizes with the
-// trees of 32 and 64 GiB.
-var trees = map[uint64]tree{
-	2 << 10:   {8, 0, 0, 2},
-	16 << 10:  {8, 8, 0, 2},
-	32 << 10:  {8, 8, 2, 2},
-	8 << 20:   {8, 0, 0, 2},
-	512 << 20: {8, 0, 0, 2},
-	32 << 30:  {8, 8, 0, 2349},
-	64 << 30:  {8, 8, 2, 2300},
-}
-
 // SectorSizes are the sizes with a circuit, ascending.
-func SectorSizes() []uint64 {
-	var sizes []uint64
-	for size := range trees {
-		sizes = append(sizes, size)
-	}
-	slices.Sort(sizes)
-	return sizes
-}
+func SectorSizes() []uint64 { return merkle.SectorSizes() }
 
 // Shape is the proof's circuit; an unknown sector size is an error.
 func (p Proof) Shape() (circuit.Shape, error) {
-	t, ok := trees[p.SectorSize]
-	if !ok {
-		return circuit.Shape{}, fmt.Errorf("no circuit for %v", p)
+	tree, err := merkle.ShapeOf(p.SectorSize)
+	if err != nil {
+		return circuit.Shape{}, fmt.Errorf("no circuit for %v: %w", p, err)
 	}
-	s := circuit.Shape{Sectors: t.windowSectors, Challenges: windowChallenges, Arities: t.levels(p.SectorSize)}
+	s := circuit.Shape{Sectors: WindowSectors(p.SectorSize), Challenges: windowChallenges, Arities: tree.Arities()}
 	if p.Winning {
 		s.Sectors, s.Challenges = winningChallenges, 1
 	}
 	return s, nil
 }
 
-// levels are the arities of a path from the leaf up.
-func (t tree) levels(sectorSize uint64) []int {
-	leaves := sectorSize / 32
-	var above []int
-	for _, arity := range []int{t.sub, t.top} {
-		if arity != 0 {
-			above = append(above, arity)
-			leaves /= uint64(arity)
-		}
+// WindowSectors is the number of sectors in one partition's proof of Window PoSt.
+func WindowSectors(sectorSize uint64) int {
+	switch sectorSize {
+	case 32 << 30:
+		return 2349
+	case 64 << 30:
+		return 2300
 	}
-	base := bits.TrailingZeros64(leaves) / bits.TrailingZeros(uint(t.base))
-	return append(slices.Repeat([]int{t.base}, base), above...)
+	return 2
 }
 
 // ID is the key's name in the parameter cache without version and extension
@@ -95,11 +66,14 @@ func (p Proof) ID() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t := trees[p.SectorSize]
+	tree, err := merkle.ShapeOf(p.SectorSize)
+	if err != nil {
+		return "", err
+	}
 	public := fmt.Sprintf("FallbackPoSt::PublicParams{sector_size: %d, challenge_count: %d, sector_count: %d}",
 		p.SectorSize, s.Challenges, s.Sectors)
-	return fmt.Sprintf("proof-of-spacetime-fallback-merkletree-poseidon_hasher-%d-%d-%d-%x",
-		t.base, t.sub, t.top, sha256.Sum256([]byte(public))), nil
+	return fmt.Sprintf("proof-of-spacetime-fallback-merkletree-poseidon_hasher-%v-%x",
+		tree, sha256.Sum256([]byte(public))), nil
 }
 
 // ParamsFile is the name of the proving key's file.

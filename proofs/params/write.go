@@ -22,14 +22,16 @@ whoever made them can forge proofs that they accept, and no public network accep
 Keys for real networks come from Filecoin's ceremony and have the digests in rust-fil-proofs' parameters.json.
 `
 
+// largestSetup is the domain of the largest circuit that a setup is made for: it
+// keeps all in memory, a kilobyte a row.
+const largestSetup = 1 << 20
+
 // Generate makes a key for the proof by a local setup (groth16.Setup: toxic
 // waste, for development networks only) and writes both its files and a
-// warning into the folder. It takes seconds for 2 KiB sectors; sizes above
-// 512 MiB do not fit into memory this way and are refused.
+// warning into the folder. It takes seconds for 2 KiB sectors. Window PoSt of 32
+// and 64 GiB sectors is refused: such keys have 60 GB, and the ones of the
+// ceremony can be had.
 func Generate(ctx context.Context, dir string, p Proof) error {
-	if p.SectorSize > 512<<20 {
-		return fmt.Errorf("make a key for %v: too large for a local setup", p)
-	}
 	shape, err := p.Shape()
 	if err != nil {
 		return err
@@ -37,6 +39,9 @@ func Generate(ctx context.Context, dir string, p Proof) error {
 	c, err := circuit.New(shape)
 	if err != nil {
 		return err
+	}
+	if c.Rows() > largestSetup {
+		return fmt.Errorf("make a key for %v: a circuit of %d million constraints is too large for a local setup", p, c.Rows()/1e6)
 	}
 	key, err := groth16.Setup(ctx, c)
 	if err != nil {

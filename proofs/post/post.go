@@ -25,6 +25,7 @@ import (
 
 	"github.com/vigil-post/vigil/proofs/circuit"
 	"github.com/vigil-post/vigil/proofs/merkle"
+	"github.com/vigil-post/vigil/proofs/params"
 )
 
 // Kind is what a proof is for.
@@ -84,14 +85,10 @@ func WindowConfig(sectorSize uint64, version Version) (Config, error) {
 	if version != V1 && version != V1_1 {
 		return Config{}, fmt.Errorf("no version %q of Window PoSt", version)
 	}
-	c := Config{Kind: Window, Version: version, Shape: shape, Challenges: windowChallenges, Sectors: 2}
-	switch sectorSize { // filecoin-proofs src/constants.rs
-	case 32 << 30:
-		c.Sectors = 2349
-	case 64 << 30:
-		c.Sectors = 2300
-	}
-	return c, nil
+	return Config{
+		Kind: Window, Version: version, Shape: shape,
+		Challenges: windowChallenges, Sectors: params.WindowSectors(sectorSize),
+	}, nil
 }
 
 // WinningConfig is the form of Winning PoSt for a sector size.
