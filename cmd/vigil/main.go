@@ -6,6 +6,9 @@
 //	vigil run                the daemon, against any Filecoin node
 //	vigil wallet …           the keys that send its messages
 //	vigil proof verify …     judges proofs as the network does
+//	vigil proof prove …      proves sectors in a folder
+//	vigil params …           the keys that proofs need
+//	vigil selftest           proves and verifies with the keys that are here
 //	vigil bench …            what proofs cost on this machine, beside bellperson
 //
 // It exits with 0 when all is well, 1 when something failed and 2 when the
@@ -52,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), proofCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -24,10 +25,10 @@ const (
 func proofCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "proof",
-		Usage:        "judge proofs of spacetime",
+		Usage:        "make and judge proofs of spacetime",
 		Action:       needsCommand,
 		OnUsageError: onUsageError,
-		Commands: []*cli.Command{{
+		Commands: []*cli.Command{proveCommand(), {
 			Name:      "verify",
 			Usage:     "judge the cases in files as the network would",
 			ArgsUsage: "FILE…",
@@ -35,10 +36,7 @@ func proofCommand() *cli.Command {
 				"prover_id, randomness, sectors [{number, comm_r}], proof, valid. For each case a line of JSON says the\n" +
 				"verdict: true, false, or error for what is no proof or no statement. The exit code is 1 if a verdict is not\n" +
 				"the case's valid (an error counts as not valid), or a case could not be read or judged.",
-			Flags: []cli.Flag{&cli.StringFlag{
-				Name: "params", Usage: "the `DIR` with the verifying keys, under the names filecoin-proofs gives them",
-				Sources: cli.EnvVars(parametersVariable), Value: usualParameters,
-			}},
+			Flags:        []cli.Flag{keysFlag()},
 			OnUsageError: onUsageError,
 			Action: does(func(ctx context.Context, c *cli.Command) error {
 				if !c.Args().Present() {
@@ -57,6 +55,14 @@ func proofCommand() *cli.Command {
 				return nil
 			}),
 		}},
+	}
+}
+
+// keysFlag names the folder with keys.
+func keysFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "params", Usage: "the `DIR` with the keys, under the names filecoin-proofs gives them",
+		Sources: cli.EnvVars(parametersVariable), Value: usualParameters,
 	}
 }
 
@@ -221,10 +227,15 @@ func (j *judge) verifier(form post.Config) (*post.Verifier, error) {
 	}
 	v, err := post.OpenVerifier(form, j.dir)
 	if err != nil {
-		return nil, fmt.Errorf("key of %s (--params names its folder): %w", form.Key(), err)
+		return nil, keyError(form, err)
 	}
 	j.verifiers[form] = v
 	return v, nil
+}
+
+// keyError says which key cannot be used.
+func keyError(form post.Config, err error) error {
+	return fmt.Errorf("key of %s (--params names its folder): %w", form.Key(), err)
 }
 
 // mostCaseBytes is more than any case has: a 32 GiB partition with its vanilla
@@ -233,7 +244,8 @@ const mostCaseBytes = 4 << 30
 
 // readCases reads a file's cases without looking into them.
 func readCases(name string) ([]json.RawMessage, error) {
-	f, err := os.Open(name)
+	// Not to wait for somebody to write, if it is a pipe.
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

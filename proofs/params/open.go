@@ -1,6 +1,7 @@
 package params
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -17,9 +18,15 @@ type Key struct {
 	unmap func() error
 }
 
+// pointsLooked is the size of a key up to which looking at all points takes less than
+// a second.
+const pointsLooked = 256 << 20
+
 // Open maps a `.params` file and checks that it is whole and a key with the
 // given lengths, that is for the expected circuit. A file for another circuit is
-// a groth16.WrongKeyError. The digest is not checked.
+// a groth16.WrongKeyError. Of a small key all points are seen to be on the curve;
+// of a large one only CheckDigest can tell damage, and the first proof, which
+// does not verify.
 func Open(path string, want groth16.Lengths) (*Key, error) {
 	k, err := open(path, want)
 	if err != nil {
@@ -41,6 +48,9 @@ func open(path string, want groth16.Lengths) (*Key, error) {
 	pk, err := groth16.ParseProvingKey(data)
 	if err == nil && pk.Lengths() != want {
 		err = &groth16.WrongKeyError{Want: want, Have: pk.Lengths()}
+	}
+	if err == nil && len(data) <= pointsLooked {
+		err = pk.CheckPoints(context.Background())
 	}
 	if err != nil {
 		_ = unmap()

@@ -18,10 +18,21 @@ type Proof struct {
 
 // String is the proof's name in messages.
 func (p Proof) String() string {
+	kind := "window"
 	if p.Winning {
-		return fmt.Sprintf("winning PoSt of %d-byte sectors", p.SectorSize)
+		kind = "winning"
 	}
-	return fmt.Sprintf("window PoSt of %d-byte sectors", p.SectorSize)
+	return fmt.Sprintf("%s PoSt of %s sectors", kind, SizeName(p.SectorSize))
+}
+
+// SizeName is a sector size as people write it, "32GiB".
+func SizeName(size uint64) string {
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if one := uint64(1) << (30 - 10*i); size >= one && size%one == 0 {
+			return fmt.Sprint(size/one, unit)
+		}
+	}
+	return fmt.Sprint(size, " bytes")
 }
 
 // Window and winning PoSt as the network has them (filecoin-proofs,

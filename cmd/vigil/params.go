@@ -1,0 +1,312 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v3"
+
+	"github.com/vigil-post/vigil/proofs/circuit"
+	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/params"
+	"github.com/vigil-post/vigil/proofs/post"
+)
+
+func paramsCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "params",
+		Usage:        "the Groth16 keys that proofs need",
+		Action:       needsCommand,
+		OnUsageError: onUsageError,
+		Commands: []*cli.Command{
+			{
+				Name:         "list",
+				Usage:        "say which keys there are, which of them are here, and where they would lie",
+				Description:  "Sizes that no public network has are shown with --all, with --json, and where one is here.",
+				Flags:        []cli.Flag{keysFlag(), jsonFlag(), &cli.BoolFlag{Name: "all", Usage: "show the test sizes, too"}},
+				OnUsageError: onUsageError,
+				Action:       does(listParams),
+			},
+			{
+				Name:  "check",
+				Usage: "read the keys that are here, and compare them with the published digests",
+				Description: "Reads every file whole: 61 GB take minutes. The exit code is 1 if a file is damaged or not Filecoin's key. Keys of a\n" +
+					"local setup, beside the warning that params make leaves, are said to be such.",
+				Flags:        []cli.Flag{keysFlag()},
+				OnUsageError: onUsageError,
+				Action:       does(checkParams),
+			},
+			{
+				Name:  "make",
+				Usage: "make a key by a local setup, for development networks only",
+				Description: "Whoever makes a key can forge proofs that it accepts, and no public network accepts its proofs. Sizes up to 1 GiB,\n" +
+					"for winning PoSt all; seconds for 2 KiB, minutes for the large ones.",
+				Flags: []cli.Flag{
+					keysFlag(),
+					&cli.StringFlag{Name: "typ", Usage: "`KIND` of proof: window or winning", Value: string(post.Window)},
+					&cli.StringFlag{Name: "size", Usage: "of a sector, as in 2048 or 2KiB: `BYTES`", Required: true},
+					&cli.BoolFlag{Name: "force", Usage: "replace a key that is there"},
+				},
+				OnUsageError: onUsageError,
+				Action:       does(makeParams),
+			},
+		},
+	}
+}
+
+// keyFiles are a proof's two key files in a folder.
+type keyFiles struct {
+	Proof   params.Proof
+	Lengths groth16.Lengths
+	Params  string // paths
+	VK      string
+}
+
+// allKeys are those of every kind and size.
+func allKeys(dir string) ([]keyFiles, error) {
+	var all []keyFiles
+	for _, winning := range []bool{false, true} {
+		for _, size := range params.SectorSizes() {
+			k, err := keyOf(dir, params.Proof{Winning: winning, SectorSize: size})
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, k)
+		}
+	}
+	return all, nil
+}
+
+func keyOf(dir string, p params.Proof) (k keyFiles, err error) {
+	shape, err := p.Shape()
+	if err != nil {
+		return k, err
+	}
+	built, err := circuit.New(shape)
+	if err != nil {
+		return k, err
+	}
+	proving, err := p.ParamsFile()
+	if err != nil {
+		return k, err
+	}
+	verifying, err := p.VKFile()
+	return keyFiles{p, built.Lengths(), filepath.Join(dir, proving), filepath.Join(dir, verifying)}, err
+}
+
+// kind is the word for the kind of proof.
+func (k keyFiles) kind() post.Kind {
+	if k.Proof.Winning {
+		return post.Winning
+	}
+	return post.Window
+}
+
+// keyFile is one of the files, as params list shows it.
+type keyFile struct {
+	Type       post.Kind `json:"typ"`
+	SectorSize uint64    `json:"sector_size"`
+	File       string    `json:"file"`
+	Bytes      int64     `json:"bytes"`     // that it has to have
+	State      string    `json:"state"`     // found, missing, wrong size, unreadable
+	Published  string    `json:"published"` // digest of Filecoin's key, "" where there is none
+}
+
+func (k keyFiles) files() []keyFile {
+	d := params.Published[k.Proof]
+	return []keyFile{
+		{k.kind(), k.Proof.SectorSize, k.VK, k.Lengths.VKSize(), stateOf(k.VK, k.Lengths.VKSize()), d.VK},
+		{k.kind(), k.Proof.SectorSize, k.Params, k.Lengths.ParamsSize(), stateOf(k.Params, k.Lengths.ParamsSize()), d.Params},
+	}
+}
+
+const (
+	stateFound   = "found"
+	stateMissing = "missing"
+)
+
+func stateOf(file string, size int64) string {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return stateMissing
+	case err != nil:
+		return "unreadable"
+	case !info.Mode().IsRegular():
+		return "no file"
+	case info.Size() != size:
+		return "wrong size"
+	}
+	return stateFound
+}
+
+func listParams(_ context.Context, c *cli.Command) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	keys, err := allKeys(c.String("params"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(c.Root().Writer)
+		for _, k := range keys {
+			for _, f := range k.files() {
+				if err := e.Encode(f); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	fmt.Fprintf(c.Root().Writer, "in %s\n\n", c.String("params"))
+	t := tabwriter.NewWriter(c.Root().Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "proof\tsectors\tbytes\tstate\tfile")
+	for _, k := range keys {
+		for _, f := range k.files() {
+			if f.Published == "" && f.State == stateMissing && !c.Bool("all") {
+				continue
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", f.Type, params.SizeName(f.SectorSize), humanize.Comma(f.Bytes), f.State, filepath.Base(f.File))
+		}
+	}
+	return t.Flush()
+}
+
+func checkParams(ctx context.Context, c *cli.Command) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	dir := c.String("params")
+	keys, err := allKeys(dir)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(dir, params.Warning))
+	k := keyCheck{out: c.Root().Writer, local: err == nil}
+	for _, key := range keys {
+		if err := k.check(ctx, key); err != nil {
+			return err
+		}
+	}
+	switch {
+	case k.found == 0:
+		return fmt.Errorf("there is no key in %s (--params names another folder)", dir)
+	case k.bad > 0:
+		return fmt.Errorf("%d of %d files cannot be used: fetch them again", k.bad, k.found)
+	}
+	_, err = fmt.Fprintf(k.out, "all %d files can be used\n", k.found)
+	return err
+}
+
+// keyCheck says of each file what it is.
+type keyCheck struct {
+	out        io.Writer
+	local      bool // keys of a local setup are expected here
+	found, bad int
+}
+
+func (c *keyCheck) check(ctx context.Context, k keyFiles) error {
+	files := k.files()
+	for i, f := range files {
+		if f.State == stateMissing {
+			continue
+		}
+		c.found++
+		began := time.Now()
+		what, err := c.what(ctx, k, f, i == 1)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			c.bad++
+			fmt.Fprintf(c.out, "%s: BAD: %v\n", filepath.Base(f.File), err)
+			continue
+		}
+		fmt.Fprintf(c.out, "%s: %s (%s, %s)\n", filepath.Base(f.File), what, humanize.IBytes(uint64(f.Bytes)), time.Since(began).Round(time.Millisecond))
+	}
+	if files[0].State == stateMissing || files[1].State == stateMissing {
+		return nil
+	}
+	if err := params.Match(k.VK, k.Params); err != nil {
+		c.bad++
+		fmt.Fprintf(c.out, "%v: BAD: %v\n", k.Proof, err)
+	}
+	return nil
+}
+
+// what reads a file whole.
+func (c *keyCheck) what(ctx context.Context, k keyFiles, f keyFile, proving bool) (string, error) {
+	if err := k.open(ctx, proving); err != nil {
+		return "", err
+	}
+	digest, err := params.Digest(ctx, f.File)
+	switch {
+	case err != nil:
+		return "", err
+	case f.Published == "":
+		return "a whole key; no public network has sectors of this size", nil
+	case digest == f.Published:
+		return "Filecoin's published key", nil
+	case c.local:
+		return "a whole key of a local setup, worth nothing on a public network", nil
+	}
+	return "", fmt.Errorf("a whole key, but not Filecoin's: its BLAKE2b digest is %s, the published one %s", digest, f.Published)
+}
+
+// open sees that a key is a whole one of its circuit.
+func (k keyFiles) open(ctx context.Context, proving bool) error {
+	if !proving {
+		_, err := params.OpenVK(k.VK, k.Lengths)
+		return err
+	}
+	key, err := params.Open(k.Params, k.Lengths)
+	if err != nil {
+		return err
+	}
+	err = key.CheckPoints(ctx)
+	return errors.Join(err, key.Close())
+}
+
+func makeParams(ctx context.Context, c *cli.Command) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	size, err := sectorSize(c.String("size"))
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	kind := post.Kind(c.String("typ"))
+	if kind != post.Window && kind != post.Winning {
+		return &usageError{fmt.Sprintf("no proof is of type %q", kind)}
+	}
+	dir := c.String("params")
+	k, err := keyOf(dir, params.Proof{Winning: kind == post.Winning, SectorSize: size})
+	if err != nil {
+		return err
+	}
+	for _, f := range k.files() {
+		if f.State != stateMissing && !c.Bool("force") {
+			return fmt.Errorf("%s is there already; --force replaces it", f.File)
+		}
+	}
+	fmt.Fprintf(c.Root().ErrWriter, "making a key for %v by a local setup: for development networks only, never for a network with value\n", k.Proof)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := params.Generate(ctx, dir, k.Proof); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Root().Writer, "%s\n%s\nmade in %s\n", k.Params, k.VK, time.Since(began).Round(100*time.Millisecond))
+	return err
+}
