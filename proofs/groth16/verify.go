@@ -119,8 +119,8 @@ func (k *PreparedKey) verifyCombined(inputs [][]fr.Element, proofs []Proof, zs [
 // holds says whether the product of e(as, bs) is
 // want * e(sum of scalars, gamma) * e(c, delta).
 func (k *PreparedKey) holds(as []bls12381.G1Affine, bs []bls12381.G2Affine, scalars []fr.Element, c bls12381.G1Affine, want bls12381.GT) (bool, error) {
-	var sum bls12381.G1Affine
-	if _, err := sum.MultiExp(k.ic, scalars, ecc.MultiExpConfig{}); err != nil {
+	sum, err := sumInputs(k.ic, scalars)
+	if err != nil {
 		return false, fmt.Errorf("sum the inputs: %w", err)
 	}
 	left, err := bls12381.MillerLoop(as, bs)
@@ -134,6 +134,33 @@ func (k *PreparedKey) holds(as []bls12381.G1Affine, bs []bls12381.G2Affine, scal
 	}
 	got := bls12381.FinalExponentiation(&left, &right)
 	return got.Equal(&want), nil
+}
+
+// sumInputs is the sum of the points times their scalars. Most inputs of a PoSt
+// are numbers of leaves, of a few digits: they are summed by themselves, because
+// a sum is cut into buckets by its number of points, and few points with
+// large scalars among them would cost all buckets of the upper digits.
+func sumInputs(points []bls12381.G1Affine, scalars []fr.Element) (bls12381.G1Affine, error) {
+	small, smallScalars := make([]bls12381.G1Affine, 0, len(points)), make([]fr.Element, 0, len(points))
+	var large []bls12381.G1Affine
+	var largeScalars []fr.Element
+	for i := range scalars {
+		if scalars[i].IsUint64() {
+			small, smallScalars = append(small, points[i]), append(smallScalars, scalars[i])
+		} else {
+			large, largeScalars = append(large, points[i]), append(largeScalars, scalars[i])
+		}
+	}
+	var a, b bls12381.G1Jac
+	if _, err := a.MultiExp(small, smallScalars, ecc.MultiExpConfig{}); err != nil {
+		return bls12381.G1Affine{}, err
+	}
+	if _, err := b.MultiExp(large, largeScalars, ecc.MultiExpConfig{}); err != nil {
+		return bls12381.G1Affine{}, err
+	}
+	a.AddAssign(&b)
+	var sum bls12381.G1Affine
+	return *sum.FromJacobian(&a), nil
 }
 
 // coefficients draws n nonzero numbers of 128 bits.

@@ -26,28 +26,38 @@ type head struct {
 
 // ParseVerifyingKey reads a `.vk` file (bellperson, verifying_key.rs) and checks
 // every point: on the curve, in the subgroup, not infinity. A file that is too
-// short, too long or not canonical is refused.
+// short, too long or not canonical is refused. Points may repeat.
+//
+// bellperson, too, refuses points off the curve or outside the subgroup, and
+// infinity among the inputs. It takes infinity as one of the six points at the
+// head, and bytes after the end; both are refused here, because a key with
+// either is not one that a setup made.
 func ParseVerifyingKey(b []byte) (*VerifyingKey, error) {
 	h, count, rest, err := parseHead(b)
 	if err != nil {
 		return nil, err
 	}
-	if len(rest) != count*g1Size {
-		return nil, fmt.Errorf("verifying key has %d bytes for %d inputs, not %d", len(rest), count, count*g1Size)
+	if uint64(len(rest)) != uint64(count)*g1Size {
+		return nil, fmt.Errorf("verifying key has %d bytes for %d inputs, not %d", len(rest), count, uint64(count)*g1Size)
 	}
 	k := &VerifyingKey{head: h, IC: make([]bls12381.G1Affine, count)}
-	err = inParallel(count, 0, func(start, end int) error {
-		for i := start; i < end; i++ {
-			if err := checkedG1(&k.IC[i], (*[g1Size]byte)(rest[i*g1Size:])); err != nil {
-				return fmt.Errorf("point of input %d: %w", i, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	if err := checkedAllG1(k.IC, rest, 0); err != nil {
+		return nil, fmt.Errorf("points of the inputs: %w", err)
 	}
 	return k, nil
+}
+
+// checkedAllG1 decodes and checks len(points) points of a key, sharing the work.
+func checkedAllG1(points []bls12381.G1Affine, raw []byte, workers int) error {
+	if err := decodeAllG1(points, raw, workers); err != nil {
+		return err
+	}
+	for i := range points {
+		if !points[i].IsOnCurve() {
+			return fmt.Errorf("point %d: %w", i, errCurve)
+		}
+	}
+	return checkSubgroup(points, workers)
 }
 
 func parseHead(b []byte) (h head, count int, rest []byte, err error) {
