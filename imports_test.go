@@ -42,6 +42,8 @@ var house = map[string]room{
 	"proofs/post":     {job: "Proof of Spacetime: challenges, vanilla proofs, proofs, verification.", uses: []string{"proofs/..."}},
 	"proofs/bench":    {job: "Measures what proofs cost, beside bellperson.", uses: []string{"proofs/..."}},
 
+	"proofs/ffi": {job: "The library's face for users of filecoin-ffi: its functions on go-state-types' types.", uses: []string{"proofs/..."}},
+
 	"interop": {job: "Compares our proofs with filecoin-proofs', which the crate in its folder is a program of.", uses: nil, tests: []string{"proofs/..."}},
 
 	"sector": {job: "Finds a sector's files on the storages and makes its verified vanilla proof.", uses: []string{".", "proofs/post", "proofs/merkle"}, tests: []string{"proofs/..."}},

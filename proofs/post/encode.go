@@ -90,6 +90,14 @@ func appendElement(b []byte, e fr.Element) []byte {
 	return append(b, node[:]...)
 }
 
+// VanillaSector is the sector that an encoded proof of this form says it is of.
+func (c Config) VanillaSector(b []byte) (Sector, error) {
+	if len(b) != c.VanillaSize() {
+		return Sector{}, fmt.Errorf("vanilla proof of %d bytes, want %d", len(b), c.VanillaSize())
+	}
+	return Sector{Number: binary.LittleEndian.Uint64(b), CommR: [merkle.NodeSize]byte(b[8:])}, nil
+}
+
 // DecodeVanilla decodes a proof of this form. It refuses every string that
 // EncodeVanilla does not make: other counts, other lengths, words that are no
 // field elements, indices beyond a level. It does not verify.

@@ -104,7 +104,7 @@ func WinningConfig(sectorSize uint64) (Config, error) {
 func (c Config) Partitions(sectors int) int { return max(1, (sectors+c.Sectors-1)/c.Sectors) }
 
 // ProofSize is the number of bytes of a proof of so many distinct sectors.
-func (c Config) ProofSize(sectors int) int { return c.Partitions(sectors) * partitionProofSize }
+func (c Config) ProofSize(sectors int) int { return c.Partitions(sectors) * PartitionProofSize }
 
 // Circuit is the shape of one partition's circuit. That of Winning PoSt takes
 // its one sector as 66 sectors with a challenge each (filecoin-proofs

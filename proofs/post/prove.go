@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/vigil-post/vigil/proofs/circuit"
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -59,6 +60,22 @@ func (p *Prover) ProvePartition(ctx context.Context, s Statement, vanilla [][]by
 		return nil, fmt.Errorf("partition %d of %d", k, len(partitions))
 	}
 	return p.prove(ctx, partitions[k:k+1], vanilla)
+}
+
+// ProveAt makes the 192 bytes of the k-th partition of a statement of which only
+// that partition's sectors are given.
+func (p *Prover) ProveAt(ctx context.Context, s Statement, vanilla [][]byte, k int) ([]byte, error) {
+	if k < 0 || k > math.MaxInt32 {
+		return nil, fmt.Errorf("no partition has number %d", k)
+	}
+	partitions, err := p.config.partitionsFrom(k, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(partitions) != 1 {
+		return nil, fmt.Errorf("%d sectors, a partition has %d", len(Normalise(s.Sectors)), p.config.Sectors)
+	}
+	return p.prove(ctx, partitions, vanilla)
 }
 
 func (p *Prover) prove(ctx context.Context, partitions []partition, vanilla [][]byte) ([]byte, error) {

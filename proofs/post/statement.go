@@ -48,7 +48,11 @@ type partition struct {
 }
 
 // partitions checks a statement and derives every challenge.
-func (c Config) partitions(s Statement) ([]partition, error) {
+func (c Config) partitions(s Statement) ([]partition, error) { return c.partitionsFrom(0, s) }
+
+// partitionsFrom is partitions of a statement that begins with the first-th
+// partition of a longer one.
+func (c Config) partitionsFrom(first int, s Statement) ([]partition, error) {
 	if _, err := element("prover id", s.ProverID); err != nil {
 		return nil, err
 	}
@@ -63,7 +67,7 @@ func (c Config) partitions(s Statement) ([]partition, error) {
 	for chunk := range slices.Chunk(sectors, c.Sectors) {
 		p := partition{sectors: chunk}
 		for i, sector := range chunk {
-			says, err := c.says(s.Randomness, sector, len(out)*c.Sectors+i)
+			says, err := c.says(s.Randomness, sector, (first+len(out))*c.Sectors+i)
 			if err != nil {
 				return nil, fmt.Errorf("sector %d: %w", sector.Number, err)
 			}

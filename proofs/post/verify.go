@@ -9,7 +9,8 @@ import (
 	"github.com/vigil-post/vigil/proofs/groth16"
 )
 
-const partitionProofSize = groth16.ProofSize
+// PartitionProofSize is the number of bytes of one partition's proof.
+const PartitionProofSize = groth16.ProofSize
 
 // Verifier judges proofs of one form. It may be used concurrently.
 type Verifier struct {
@@ -41,12 +42,12 @@ func (v *Verifier) Verify(s Statement, proof []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if want := len(partitions) * partitionProofSize; len(proof) != want {
+	if want := len(partitions) * PartitionProofSize; len(proof) != want {
 		return false, fmt.Errorf("proof of %d bytes, want %d for %d partitions", len(proof), want, len(partitions))
 	}
 	proofs, inputs := make([]groth16.Proof, len(partitions)), make([][]fr.Element, len(partitions))
 	for k, part := range partitions {
-		b := proof[k*partitionProofSize : (k+1)*partitionProofSize]
+		b := proof[k*PartitionProofSize : (k+1)*PartitionProofSize]
 		if proofs[k], err = groth16.ParseProof(b); err != nil {
 			return false, fmt.Errorf("partition %d: %w", k, err)
 		}
