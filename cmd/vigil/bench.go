@@ -27,9 +27,16 @@ func benchCommand() *cli.Command {
 		Action:       needsCommand,
 		OnUsageError: onUsageError,
 		Commands: []*cli.Command{
-			benchProofsCommand(), benchPassesCommand(), benchFullCommand(),
+			benchProofsCommand(), benchPassesCommand(), benchVanillaCommand(), benchFullCommand(),
 			benchProverCommand(), benchKernelsCommand(),
 		},
+	}
+}
+
+func oracleFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "oracle", Usage: "the oracle's program, at `PATH` (default: " + oracleName + " on the search path)",
+		Sources: cli.EnvVars(oracleVariable),
 	}
 }
 
@@ -68,8 +75,7 @@ func benchProofsCommand() *cli.Command {
 			"columns are empty. All rows take about ten minutes on two cores, and 2 GB of disk for the last one's key.",
 		Flags: []cli.Flag{
 			jsonFlag(),
-			&cli.StringFlag{Name: "oracle", Usage: "the oracle's program, at `PATH` (default: " + oracleName + " on the search path)", Sources: cli.EnvVars(oracleVariable)},
-			paramsFlag(), onlyFlag(), dirFlag(), cleanFlag(),
+			oracleFlag(), paramsFlag(), onlyFlag(), dirFlag(), cleanFlag(),
 			&cli.IntFlag{Name: "repeat", Usage: "measure each side `N` times (default: by row, 5 to 1)"},
 		},
 		OnUsageError: onUsageError,
