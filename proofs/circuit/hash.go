@@ -11,35 +11,31 @@ func (v *values) hash(k *poseidon.Constants, preimage []fr.Element) fr.Element {
 	var bufA, bufB [9]fr.Element
 	state, spare := bufA[:k.Width], bufB[:k.Width]
 	v.firstRound(k, state, preimage)
-	apply(spare, state, k.MDS)
+	k.Mix(spare, state, 0)
 	state, spare = spare, state
 	keys := k.Compressed[2*k.Width:]
 	half := k.FullRounds / 2
 	for round := 1; round < half; round++ {
 		v.fullRound(state, keys)
 		keys = keys[k.Width:]
-		m := k.MDS
-		if round == half-1 {
-			m = k.PreSparse
-		}
-		apply(spare, state, m)
+		k.Mix(spare, state, round)
 		state, spare = spare, state
 	}
 	for i := range k.Sparse {
 		v.assign(&state[0])
 		v.sBox(&state[0], &keys[i])
-		applySparse(state, &k.Sparse[i])
+		k.Sparse[i].Mix(state)
 	}
 	keys = keys[k.PartialRounds:]
-	for range half - 1 {
+	for round := half; round < k.FullRounds-1; round++ {
 		v.fullRound(state, keys)
 		keys = keys[k.Width:]
-		apply(spare, state, k.MDS)
+		k.Mix(spare, state, round)
 		state, spare = spare, state
 	}
 	var none [9]fr.Element
 	v.fullRound(state, none[:])
-	apply(spare, state, k.MDS)
+	k.Mix(spare, state, k.FullRounds-1)
 	v.assign(&spare[1])
 	return spare[1]
 }
@@ -77,26 +73,4 @@ func (v *values) sBox(x, key *fr.Element) {
 	v.newAux(&x2)
 	v.newAux(&x4)
 	v.newAux(x)
-}
-
-// apply is the row vector state times a matrix.
-func apply(dst, state []fr.Element, m [][]fr.Element) {
-	for j := range dst {
-		var sum, t fr.Element
-		for i := range state {
-			sum.Add(&sum, t.Mul(&state[i], &m[i][j]))
-		}
-		dst[j] = sum
-	}
-}
-
-func applySparse(state []fr.Element, m *poseidon.SparseMatrix) {
-	var first, t fr.Element
-	for i := range state {
-		first.Add(&first, t.Mul(&state[i], &m.WHat[i]))
-	}
-	for j := range m.VRest {
-		state[j+1].Add(&state[j+1], t.Mul(&state[0], &m.VRest[j]))
-	}
-	state[0] = first
 }

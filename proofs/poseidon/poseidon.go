@@ -124,23 +124,19 @@ func (c *Constants) permute(digest *fr.Element, state, spare []fr.Element) {
 	for round := range half {
 		fullSBox(state, keys)
 		keys = keys[c.Width:]
-		columns := c.mdsColumns
-		if round == half-1 {
-			columns = c.preSparseColumns
-		}
-		multiply(spare, state, columns)
+		c.Mix(spare, state, round)
 		state, spare = spare, state
 	}
 	for i := range c.Sparse {
 		sBox(&state[0])
 		state[0].Add(&state[0], &keys[i])
-		c.Sparse[i].apply(state)
+		c.Sparse[i].Mix(state)
 	}
 	keys = keys[c.PartialRounds:]
-	for range half - 1 {
+	for round := half; round < c.FullRounds-1; round++ {
 		fullSBox(state, keys)
 		keys = keys[c.Width:]
-		multiply(spare, state, c.mdsColumns)
+		c.Mix(spare, state, round)
 		state, spare = spare, state
 	}
 	for i := range state {
@@ -165,15 +161,20 @@ func fullSBox(state, keys []fr.Element) {
 	}
 }
 
-// multiply sets dst to the row vector state times the matrix with the given
-// columns.
-func multiply(dst, state []fr.Element, columns [][]fr.Element) {
+// Mix sets dst to the state after the linear layer of a full round, counted
+// without the partial ones: PreSparse before those, MDS in all others.
+func (c *Constants) Mix(dst, state []fr.Element, round int) {
+	columns := c.mdsColumns
+	if round == c.FullRounds/2-1 {
+		columns = c.preSparseColumns
+	}
 	for j := range dst {
 		innerProduct(&dst[j], state, columns[j])
 	}
 }
 
-func (m *SparseMatrix) apply(state []fr.Element) {
+// Mix is the linear layer of a partial round, in place.
+func (m *SparseMatrix) Mix(state []fr.Element) {
 	var first, term fr.Element
 	innerProduct(&first, state, m.WHat)
 	for j := range m.VRest {
