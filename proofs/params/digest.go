@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/crypto/blake2b"
 )
@@ -43,7 +42,7 @@ func (e *DigestError) Error() string {
 // CheckDigest reads the whole file and compares its digest; another one is a
 // DigestError. A key of 61 GB takes minutes: ctx ends it early.
 func CheckDigest(ctx context.Context, path, want string) error {
-	have, err := Digest(ctx, path)
+	have, err := Digest(ctx, path, nil)
 	if err != nil {
 		return err
 	}
@@ -53,9 +52,10 @@ func CheckDigest(ctx context.Context, path, want string) error {
 	return nil
 }
 
-// Digest is the first 32 hex digits of the BLAKE2b-512 of a file.
-func Digest(ctx context.Context, path string) (string, error) {
-	f, err := os.Open(path)
+// Digest is the first 32 hex digits of the BLAKE2b-512 of a file. If progress is
+// not nil it is told how many bytes have been read, after each mebibyte.
+func Digest(ctx context.Context, path string, progress func(done int64)) (string, error) {
+	f, err := openRegular(path)
 	if err != nil {
 		return "", fmt.Errorf("digest a key: %w", err)
 	}
@@ -65,12 +65,15 @@ func Digest(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 	buf := make([]byte, 1<<20)
-	for {
+	for done := int64(0); ; {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
 		n, err := f.Read(buf)
 		h.Write(buf[:n])
+		if done += int64(n); progress != nil {
+			progress(done)
+		}
 		if err == io.EOF {
 			return hex.EncodeToString(h.Sum(nil)[:16]), nil
 		}

@@ -4,19 +4,26 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 )
+
+// mostVKBytes is more than any verifying key has: two megabytes at 32 GiB.
+const mostVKBytes = 16 << 20
 
 // Match sees that a `.vk` file and a `.params` file are halves of one key: a
 // proving key begins with its verifying key (bellperson, groth16/params.rs).
 // Halves of two setups have the same sizes, and no proof made with one verifies
 // under the other.
 func Match(vkPath, paramsPath string) error {
-	want, err := os.ReadFile(vkPath)
+	vk, err := openRegular(vkPath)
 	if err != nil {
 		return fmt.Errorf("match keys: %w", err)
 	}
-	f, err := os.Open(paramsPath)
+	defer vk.Close()
+	want, err := io.ReadAll(io.LimitReader(vk, mostVKBytes))
+	if err != nil {
+		return fmt.Errorf("match keys: %w", err)
+	}
+	f, err := openRegular(paramsPath)
 	if err != nil {
 		return fmt.Errorf("match keys: %w", err)
 	}

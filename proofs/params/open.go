@@ -2,9 +2,12 @@ package params
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/vigil-post/vigil/proofs/groth16"
 )
@@ -22,6 +25,23 @@ type Key struct {
 // a second.
 const pointsLooked = 256 << 20
 
+// openRegular opens a file and nothing else: a pipe under a key's name would make
+// the caller wait for somebody to write into it.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // Open maps a `.params` file and checks that it is whole and a key with the
 // given lengths, that is for the expected circuit. A file for another circuit is
 // a groth16.WrongKeyError. Of a small key all points are seen to be on the curve;
@@ -36,7 +56,7 @@ func Open(path string, want groth16.Lengths) (*Key, error) {
 }
 
 func open(path string, want groth16.Lengths) (*Key, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +96,7 @@ func OpenVK(path string, want groth16.Lengths) (*groth16.VerifyingKey, error) {
 }
 
 func openVK(path string, want groth16.Lengths) (*groth16.VerifyingKey, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}

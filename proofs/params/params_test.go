@@ -192,6 +192,9 @@ func TestFilesThatAreNotTheKeyAreRefusedByName(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := Open(t.TempDir(), other); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Error(err)
+	}
 	if _, err := Open(filepath.Join(t.TempDir(), "none"), other); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
@@ -242,7 +245,7 @@ func TestDigestsAreBLAKE2bs(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Digest(ctx, path); !errors.Is(err, context.Canceled) {
+	if _, err := Digest(ctx, path, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
