@@ -550,7 +550,8 @@ func TestSumsAreGnarkCryptos(t *testing.T) {
 
 func TestASumThatCannotBeInterruptedIsLeftBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	m := &Portable{scalars: make([]fr.Element, 1), points: make([]uint64, 1)}
+	freed := make(chan struct{})
+	m := &Portable{scalars: buffer{elements: make([]fr.Element, 1), free: func() { close(freed) }}}
 	ended := make(chan struct{})
 	go cancel()
 	err := m.abandonable(ctx, func() error {
@@ -558,10 +559,18 @@ func TestASumThatCannotBeInterruptedIsLeftBehind(t *testing.T) {
 		<-t.Context().Done() // until the test is over
 		return nil
 	})
-	if !errors.Is(err, context.Canceled) || m.scalars != nil || m.points != nil {
-		t.Error(err, m.scalars, m.points)
+	if !errors.Is(err, context.Canceled) || m.scalars.elements != nil {
+		t.Error(err, m.scalars.elements)
 	}
-	t.Cleanup(func() { <-ended })
+	select {
+	case <-freed:
+		t.Error("its buffers are gone before it has ended")
+	default:
+	}
+	t.Cleanup(func() {
+		<-ended
+		<-freed
+	})
 }
 
 func TestPatternsGatherTheirMembers(t *testing.T) {

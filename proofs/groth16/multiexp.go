@@ -40,7 +40,8 @@ type Multiexp interface {
 const defaultPiece = 192 << 20
 
 // Portable is gnark-crypto's multi-exponentiation, for any CPU. It keeps its
-// buffers from call to call, so each run of a prover should have its own.
+// buffers from call to call until Close, so each run of a prover should have its
+// own.
 //
 // gnark-crypto's sum cannot be interrupted. When ctx ends, the one under way is
 // left behind with its buffers and ends by itself within seconds.
@@ -48,8 +49,36 @@ type Portable struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
 	Piece   int // bytes of points summed at a time, 0 means 192 MiB: 2^21 points in G1, 2^20 in G2
 
-	points  []uint64
-	scalars []fr.Element
+	points, scalars buffer
+}
+
+// buffer is memory for elements, or for anything of their size or a multiple.
+type buffer struct {
+	elements []fr.Element
+	free     func()
+}
+
+// grow makes room for n elements; what was there is lost.
+func (b *buffer) grow(n int) (err error) {
+	if len(b.elements) >= n {
+		return nil
+	}
+	b.close()
+	b.elements, b.free, err = newVector(n)
+	return err
+}
+
+func (b *buffer) close() {
+	if b.free != nil {
+		b.free()
+	}
+	*b = buffer{}
+}
+
+// Close gives the buffers up. No sum may be in progress, but those left behind.
+func (m *Portable) Close() {
+	m.points.close()
+	m.scalars.close()
 }
 
 // G1 implements Multiexp.
@@ -72,7 +101,10 @@ func sum[P, J any](
 	var p P
 	size := int(unsafe.Sizeof(p)) // as many bytes as in the file
 	for n, piece := range pieces(terms, size, m.Piece) {
-		points, scalars := roomFor[P](m, n)
+		points, scalars, err := roomFor[P](m, n)
+		if err != nil {
+			return err
+		}
 		at := 0
 		for _, t := range piece {
 			here := points[at : at+len(t.Points)/size]
@@ -101,15 +133,15 @@ func sum[P, J any](
 }
 
 // roomFor returns the buffers for n points.
-func roomFor[P any](m *Portable, n int) ([]P, []fr.Element) {
+func roomFor[P any](m *Portable, n int) ([]P, []fr.Element, error) {
 	var p P
-	if words := n * int(unsafe.Sizeof(p)) / 8; len(m.points) < words {
-		m.points = make([]uint64, words)
+	if err := m.points.grow(n * int(unsafe.Sizeof(p)) / fr.Bytes); err != nil {
+		return nil, nil, err
 	}
-	if len(m.scalars) < n {
-		m.scalars = make([]fr.Element, n)
+	if err := m.scalars.grow(n); err != nil {
+		return nil, nil, err
 	}
-	return unsafe.Slice((*P)(unsafe.Pointer(&m.points[0])), n), m.scalars[:n]
+	return unsafe.Slice((*P)(unsafe.Pointer(&m.points.elements[0])), n), m.scalars.elements[:n], nil
 }
 
 // pieces cuts terms into pieces of about equal numbers of points, at most limit
@@ -168,7 +200,12 @@ func (m *Portable) abandonable(ctx context.Context, work func() error) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		m.points, m.scalars = nil, nil
+		left := Portable{points: m.points, scalars: m.scalars}
+		m.points, m.scalars = buffer{}, buffer{}
+		go func() {
+			<-done
+			left.Close()
+		}()
 		return ctx.Err()
 	}
 }

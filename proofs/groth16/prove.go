@@ -68,7 +68,9 @@ func (p *Prover) Prove(ctx context.Context, k *ProvingKey, ws ...Witness) ([]Pro
 		if err != nil {
 			return nil, err
 		}
-		made, err := p.start(k, ws[:n], blinds[:n]).prove(ctx)
+		r := p.start(k, ws[:n], blinds[:n])
+		made, err := r.prove(ctx)
+		r.close()
 		if err != nil {
 			return nil, err
 		}
@@ -158,12 +160,14 @@ type run struct {
 	chunk    int
 	progress func(Progress)
 	state    Progress
+	close    func() // what the run made for itself
 }
 
 func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
-	r := &run{key: k, ws: ws, blinds: blinds, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress}
+	r := &run{key: k, ws: ws, blinds: blinds, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
 	if r.multiexp == nil {
-		r.multiexp = &Portable{Workers: p.Workers}
+		own := &Portable{Workers: p.Workers}
+		r.multiexp, r.close = own, own.Close
 	}
 	if r.fft == nil {
 		r.fft = &PortableFFT{Workers: p.Workers}

@@ -54,7 +54,11 @@ func (s *sums) add(ctx context.Context, hs [][]fr.Element, free func()) error {
 // and h with the first of them.
 func (s *sums) wires(ctx context.Context, h Terms, free func()) error {
 	l := s.run.ws[0].Layout()
-	g := newGroup(s.run, l.partsIn(s.run.chunk))
+	g, err := newGroup(s.run, l.partsIn(s.run.chunk))
+	if err != nil {
+		return err
+	}
+	defer g.close()
 	for first := 0; first < l.Parts; first += g.most {
 		if err := g.load(ctx, first); err != nil {
 			return fmt.Errorf("wires: %w", err)
@@ -102,19 +106,38 @@ type group struct {
 	l, a, b1, b2     Terms
 	bufA, bufB, bufR [][]fr.Element
 	doneA, doneB     int // points of the groups before
+	frees            []func()
 }
 
-func newGroup(r *run, most int) *group {
+func newGroup(r *run, most int) (*group, error) {
 	g := &group{run: r, most: most}
-	d := r.ws[0].Density()
 	for _, w := range r.ws {
-		room := func(n int) []fr.Element { return make([]fr.Element, n) }
-		g.aux = append(g.aux, room(most*w.Layout().Aux))
-		g.bufA = append(g.bufA, room(len(w.Inputs())+most*len(d.AAux.Members)))
+		d := w.Density()
 		b := len(d.BInputs) + most*len(d.BAux.Members)
-		g.bufB, g.bufR = append(g.bufB, room(b)), append(g.bufR, room(b))
+		for _, v := range []struct {
+			of *[][]fr.Element
+			n  int
+		}{
+			{&g.aux, most * w.Layout().Aux},
+			{&g.bufA, len(w.Inputs()) + most*len(d.AAux.Members)},
+			{&g.bufB, b},
+			{&g.bufR, b},
+		} {
+			room, free, err := newVector(v.n)
+			if err != nil {
+				g.close()
+				return nil, err
+			}
+			*v.of, g.frees = append(*v.of, room), append(g.frees, free)
+		}
 	}
-	return g
+	return g, nil
+}
+
+func (g *group) close() {
+	for _, free := range g.frees {
+		free()
+	}
 }
 
 // load fills the group with the parts from first on.

@@ -6,8 +6,9 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
 
-// fewElements is a vector small enough for the garbage collector.
-const fewElements = 1 << 16
+// fewElements is a vector small enough for the garbage collector, which gives its
+// memory to the next proof.
+const fewElements = 1 << 19
 
 // newVector makes a vector of zeros. Large ones lie outside the garbage
 // collector's heap, which would otherwise let as much garbage again pile up
