@@ -192,7 +192,7 @@ func checkParams(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	_, err = os.Stat(filepath.Join(dir, params.Warning))
-	k := keyCheck{out: c.Root().Writer, local: err == nil}
+	k := keyCheck{out: c.Root().Writer, bar: newProgress(c.Root().ErrWriter), local: err == nil}
 	for _, key := range keys {
 		if err := k.check(ctx, key); err != nil {
 			return err
@@ -211,6 +211,7 @@ func checkParams(ctx context.Context, c *cli.Command) error {
 // keyCheck says of each file what it is.
 type keyCheck struct {
 	out        io.Writer
+	bar        *progress
 	local      bool // keys of a local setup are expected here
 	found, bad int
 }
@@ -249,7 +250,8 @@ func (c *keyCheck) what(ctx context.Context, k keyFiles, f keyFile, proving bool
 	if err := k.open(ctx, proving); err != nil {
 		return "", err
 	}
-	digest, err := params.Digest(ctx, f.File)
+	digest, err := params.Digest(ctx, f.File, func(done int64) { c.bar.bytes(filepath.Base(f.File), done, f.Bytes) })
+	c.bar.end()
 	switch {
 	case err != nil:
 		return "", err

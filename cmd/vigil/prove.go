@@ -315,6 +315,15 @@ func (p *progress) step(s groth16.Progress) {
 	fmt.Fprintf(p.out, "\r%s %3d %%\x1b[K", s.Phase, 100*s.Done/max(1, s.Total))
 }
 
+// bytes says how much of a file has been read.
+func (p *progress) bytes(file string, done, total int64) {
+	if p.out == nil || time.Since(p.shown) < 200*time.Millisecond {
+		return
+	}
+	p.shown = time.Now()
+	fmt.Fprintf(p.out, "\r%s: %s of %s\x1b[K", file, humanize.IBytes(uint64(done)), humanize.IBytes(uint64(total)))
+}
+
 func (p *progress) end() {
 	if p.out != nil {
 		fmt.Fprint(p.out, "\r\x1b[K")

@@ -444,7 +444,7 @@ func TestAKeyOfFilecoinProofsIsWrittenAsItWasRead(t *testing.T) {
 	key := k.params(t, p)
 	name, err := p.ParamsFile()
 	check(t, err)
-	was, err := params.Digest(t.Context(), filepath.Join(k.dir, name))
+	was, err := params.Digest(t.Context(), filepath.Join(k.dir, name), nil)
 	check(t, err)
 	copied := filepath.Join(t.TempDir(), name)
 	check(t, params.Write(copied, key))
