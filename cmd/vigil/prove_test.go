@@ -162,7 +162,7 @@ func TestDamagedKeysAreRefusedByName(t *testing.T) {
 			must(t, os.Rename(vk+".x", params))
 		}, "key"},
 		"the proving key is empty":    {func(t *testing.T, _, params string) { must(t, os.Truncate(params, 0)) }, "0 bytes"},
-		"the proving key is a folder": {func(t *testing.T, _, params string) { must(t, os.Remove(params)); must(t, os.Mkdir(params, 0o700)) }, "mode d"},
+		"the proving key is a folder": {func(t *testing.T, _, params string) { must(t, os.Remove(params)); must(t, os.Mkdir(params, 0o700)) }, "not a regular file"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			dir := t.TempDir()
