@@ -81,19 +81,7 @@ func (p *Proofs) read(ctx context.Context, c post.Config, s post.Statement, at m
 
 // withVanilla proves sectors that were read before.
 func (p *Proofs) withVanilla(ctx context.Context, t abi.RegisteredPoStProof, kind post.Kind, miner abi.ActorID, randomness abi.PoStRandomness, vanilla [][]byte) ([]proof.PoStProof, error) {
-	c, err := configFor(t, kind)
-	if err != nil {
-		return nil, err
-	}
-	sectors, err := sectorsIn(c, vanilla)
-	if err != nil {
-		return nil, err
-	}
-	s, err := statementOf(miner, randomness, sectors)
-	if err != nil {
-		return nil, err
-	}
-	prover, err := p.prover(c)
+	prover, s, err := p.given(t, kind, miner, randomness, vanilla)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +90,24 @@ func (p *Proofs) withVanilla(ctx context.Context, t abi.RegisteredPoStProof, kin
 		return nil, err
 	}
 	return []proof.PoStProof{{PoStProof: t, ProofBytes: b}}, nil
+}
+
+// given is the statement about the sectors of vanilla proofs, and what proves it.
+func (p *Proofs) given(t abi.RegisteredPoStProof, kind post.Kind, miner abi.ActorID, randomness abi.PoStRandomness, vanilla [][]byte) (*post.Prover, post.Statement, error) {
+	c, err := configFor(t, kind)
+	if err != nil {
+		return nil, post.Statement{}, err
+	}
+	sectors, err := sectorsIn(c, vanilla)
+	if err != nil {
+		return nil, post.Statement{}, err
+	}
+	s, err := statementOf(miner, randomness, sectors)
+	if err != nil {
+		return nil, s, err
+	}
+	prover, err := p.prover(c)
+	return prover, s, err
 }
 
 // sectorsIn are the sectors that vanilla proofs say they are of.

@@ -65,19 +65,7 @@ func GenerateWindowPoStWithVanilla(t abi.RegisteredPoStProof, miner abi.ActorID,
 // vanilla proofs of that partition's sectors alone; under the V1 rule they must be
 // those of the challenges at the partition's place in the whole list.
 func (p *Proofs) GenerateSinglePartitionWindowPoStWithVanilla(ctx context.Context, t abi.RegisteredPoStProof, miner abi.ActorID, randomness abi.PoStRandomness, vanilla [][]byte, partition uint) (*PartitionProof, error) {
-	c, err := configFor(t, post.Window)
-	if err != nil {
-		return nil, err
-	}
-	sectors, err := sectorsIn(c, vanilla)
-	if err != nil {
-		return nil, err
-	}
-	s, err := statementOf(miner, randomness, sectors)
-	if err != nil {
-		return nil, err
-	}
-	prover, err := p.prover(c)
+	prover, s, err := p.given(t, post.Window, miner, randomness, vanilla)
 	if err != nil {
 		return nil, err
 	}
