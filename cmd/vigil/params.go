@@ -14,6 +14,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil/proofs/circuit"
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -39,8 +40,8 @@ func paramsCommand() *cli.Command {
 			{
 				Name:  "check",
 				Usage: "read the keys that are here, and compare them with the published digests",
-				Description: "Reads every file whole: 61 GB take minutes. The exit code is 1 if a file is damaged or not Filecoin's key. Keys of a\n" +
-					"local setup, beside the warning that params make leaves, are said to be such.",
+				Description: "Reads every file whole: 61 GB take minutes. Keys of a local setup are said to be such. The exit code is 1 if a file is\n" +
+					"damaged or of another circuit, or a key for 32 or 64 GiB is not Filecoin's and no warning of params make lies beside it.",
 				Flags:        []cli.Flag{keysFlag()},
 				OnUsageError: onUsageError,
 				Action:       does(checkParams),
@@ -66,12 +67,12 @@ func paramsCommand() *cli.Command {
 // keyFiles are a proof's two key files in a folder.
 type keyFiles struct {
 	Proof   params.Proof
-	Lengths groth16.Lengths
 	Params  string // paths
 	VK      string
+	Lengths groth16.Lengths // once they are measured
 }
 
-// allKeys are those of every kind and size.
+// allKeys are those of every kind and size, not measured.
 func allKeys(dir string) ([]keyFiles, error) {
 	var all []keyFiles
 	for _, winning := range []bool{false, true} {
@@ -86,21 +87,42 @@ func allKeys(dir string) ([]keyFiles, error) {
 	return all, nil
 }
 
-func keyOf(dir string, p params.Proof) (k keyFiles, err error) {
-	shape, err := p.Shape()
+func keyOf(dir string, p params.Proof) (keyFiles, error) {
+	proving, err := p.ParamsFile()
 	if err != nil {
-		return k, err
+		return keyFiles{}, err
+	}
+	verifying, err := p.VKFile()
+	return keyFiles{Proof: p, Params: filepath.Join(dir, proving), VK: filepath.Join(dir, verifying)}, err
+}
+
+// measure works out the lengths, which takes a tenth of a second: it is done
+// for the keys that are asked for.
+func (k *keyFiles) measure() error {
+	shape, err := k.Proof.Shape()
+	if err != nil {
+		return err
 	}
 	built, err := circuit.New(shape)
 	if err != nil {
-		return k, err
+		return err
 	}
-	proving, err := p.ParamsFile()
-	if err != nil {
-		return k, err
+	k.Lengths = built.Lengths()
+	return nil
+}
+
+// measureAll measures all at once.
+func measureAll(keys []keyFiles) error {
+	var each errgroup.Group
+	for i := range keys {
+		each.Go(keys[i].measure)
 	}
-	verifying, err := p.VKFile()
-	return keyFiles{p, built.Lengths(), filepath.Join(dir, proving), filepath.Join(dir, verifying)}, err
+	return each.Wait()
+}
+
+// here says whether there is anything under one of the two names.
+func (k keyFiles) here() bool {
+	return stateOf(k.VK, 0) != stateMissing || stateOf(k.Params, 0) != stateMissing
 }
 
 // kind is the word for the kind of proof.
@@ -154,6 +176,9 @@ func listParams(_ context.Context, c *cli.Command) error {
 		return err
 	}
 	keys, err := allKeys(c.String("params"))
+	if err == nil {
+		err = measureAll(keys)
+	}
 	if err != nil {
 		return err
 	}
@@ -194,26 +219,43 @@ func checkParams(ctx context.Context, c *cli.Command) error {
 	_, err = os.Stat(filepath.Join(dir, params.Warning))
 	k := keyCheck{out: c.Root().Writer, bar: newProgress(c.Root().ErrWriter), local: err == nil}
 	for _, key := range keys {
+		if !key.here() {
+			continue
+		}
+		if err := key.measure(); err != nil {
+			return err
+		}
 		if err := k.check(ctx, key); err != nil {
 			return err
 		}
 	}
 	switch {
 	case k.found == 0:
-		return fmt.Errorf("there is no key in %s (--params names another folder)", dir)
+		return noKeys(dir)
 	case k.bad > 0:
-		return fmt.Errorf("%d of %d files cannot be used: fetch them again", k.bad, k.found)
+		return fmt.Errorf("%d of %d files cannot be used: fetch them again, or make them again if they are your own", k.bad, k.found)
+	case k.published == k.found:
+		_, err = fmt.Fprintf(k.out, "all %d files are Filecoin's\n", k.found)
+	case k.published == 0:
+		_, err = fmt.Fprintf(k.out, "all %d files are whole, none is Filecoin's: nothing can be proved to a public network with them\n", k.found)
+	default:
+		_, err = fmt.Fprintf(k.out, "all %d files are whole, %d of them Filecoin's: with the others nothing can be proved to a public network\n", k.found, k.published)
 	}
-	_, err = fmt.Fprintf(k.out, "all %d files can be used\n", k.found)
 	return err
+}
+
+// noKeys says what to do without any key.
+func noKeys(dir string) error {
+	return fmt.Errorf("no key is in %s: name another folder with --params, fetch Filecoin's parameters (vigil params list has the names), "+
+		"or make a key for a development network (vigil params make)", dir)
 }
 
 // keyCheck says of each file what it is.
 type keyCheck struct {
-	out        io.Writer
-	bar        *progress
-	local      bool // keys of a local setup are expected here
-	found, bad int
+	out                   io.Writer
+	bar                   *progress
+	local                 bool // keys of a local setup are expected here
+	found, bad, published int
 }
 
 func (c *keyCheck) check(ctx context.Context, k keyFiles) error {
@@ -235,8 +277,11 @@ func (c *keyCheck) check(ctx context.Context, k keyFiles) error {
 		}
 		fmt.Fprintf(c.out, "%s: %s (%s, %s)\n", filepath.Base(f.File), what, humanize.IBytes(uint64(f.Bytes)), time.Since(began).Round(time.Millisecond))
 	}
-	if files[0].State == stateMissing || files[1].State == stateMissing {
-		return nil
+	for _, f := range files {
+		if f.State == stateMissing {
+			_, err := fmt.Fprintf(c.out, "%s: missing, and its other half is here\n", filepath.Base(f.File))
+			return err
+		}
 	}
 	if err := params.Match(k.VK, k.Params); err != nil {
 		c.bad++
@@ -245,32 +290,54 @@ func (c *keyCheck) check(ctx context.Context, k keyFiles) error {
 	return nil
 }
 
-// what reads a file whole.
+// what reads a file whole. That it is damaged is an error, and so is a key of
+// the main network's sizes which is not the main network's: there it is not
+// meant.
 func (c *keyCheck) what(ctx context.Context, k keyFiles, f keyFile, proving bool) (string, error) {
-	if err := k.open(ctx, proving); err != nil {
+	if err := k.open(proving); err != nil {
 		return "", err
 	}
-	digest, err := params.Digest(ctx, f.File, func(done int64) { c.bar.bytes(filepath.Base(f.File), done, f.Bytes) })
+	name := fmt.Sprintf("%v, %s", k.Proof, filepath.Ext(f.File)) // one line of a terminal
+	digest, err := params.Digest(ctx, f.File, func(done int64) { c.bar.bytes(name, done, f.Bytes) })
 	c.bar.end()
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
+	}
+	if digest == f.Published {
+		c.published++
+		return "Filecoin's published key", nil
+	}
+	if proving {
+		if err := k.checkPoints(ctx); err != nil {
+			return "", err
+		}
+	}
+	switch {
 	case f.Published == "":
 		return "a whole key; no public network has sectors of this size", nil
-	case digest == f.Published:
-		return "Filecoin's published key", nil
 	case c.local:
 		return "a whole key of a local setup, worth nothing on a public network", nil
+	case k.Proof.SectorSize >= 32<<30:
+		return "", fmt.Errorf("a whole key, but not Filecoin's: its BLAKE2b digest is %s, the published one %s", digest, f.Published)
 	}
-	return "", fmt.Errorf("a whole key, but not Filecoin's: its BLAKE2b digest is %s, the published one %s", digest, f.Published)
+	return "a whole key of some local setup, not Filecoin's: worth nothing on a public network", nil
 }
 
-// open sees that a key is a whole one of its circuit.
-func (k keyFiles) open(ctx context.Context, proving bool) error {
+// open sees that a key is one of its circuit, and not cut off.
+func (k keyFiles) open(proving bool) error {
 	if !proving {
 		_, err := params.OpenVK(k.VK, k.Lengths)
 		return err
 	}
+	key, err := params.Open(k.Params, k.Lengths)
+	if err != nil {
+		return err
+	}
+	return key.Close()
+}
+
+// checkPoints looks at every point of a key whose digest nobody knows.
+func (k keyFiles) checkPoints(ctx context.Context) error {
 	key, err := params.Open(k.Params, k.Lengths)
 	if err != nil {
 		return err
@@ -296,9 +363,9 @@ func makeParams(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range k.files() {
-		if f.State != stateMissing && !c.Bool("force") {
-			return fmt.Errorf("%s is there already; --force replaces it", f.File)
+	for _, file := range []string{k.Params, k.VK} {
+		if stateOf(file, 0) != stateMissing && !c.Bool("force") {
+			return fmt.Errorf("%s is there already; --force replaces it", file)
 		}
 	}
 	fmt.Fprintf(c.Root().ErrWriter, "making a key for %v by a local setup: for development networks only, never for a network with value\n", k.Proof)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -42,6 +43,7 @@ func proveCommand() *cli.Command {
 			&cli.StringFlag{Name: "api", Usage: "filecoin-proofs' API `VERSION`: 1.0.0 or 1.1.0 for challenges by V1, 1.2.0 for V1_1", Value: "1.2.0"},
 			&cli.Uint64Flag{Name: "miner", Usage: "the actor `ID`, 1000 for f01000", Required: true},
 			&cli.StringFlag{Name: "numbers", Usage: "the sectors, as in 0,1,5-9: `LIST`", Required: true},
+			&cli.StringFlag{Name: "memory", Usage: "that the proof may take, as in 18GiB, the key not counted: `BYTES`; else as much as all its partitions at once need"},
 			&cli.StringFlag{Name: "randomness", Usage: "32 bytes in `HEX`, as the chain gives them with the two top bits cleared", Required: true},
 		},
 		OnUsageError: onUsageError,
@@ -57,8 +59,14 @@ func proveAction(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return &usageError{err.Error()}
 	}
+	var memory uint64
+	if text := c.String("memory"); text != "" {
+		if memory, err = humanize.ParseBytes(text); err != nil || memory == 0 || memory > math.MaxInt64 {
+			return &usageError{fmt.Sprintf("%q is no amount of memory: write it as 18GiB", text)}
+		}
+	}
 	bar := newProgress(c.Root().ErrWriter)
-	made, err := p.prove(ctx, groth16.Prover{Progress: bar.step})
+	made, err := p.prove(ctx, groth16.Prover{Progress: bar.step, Memory: int64(memory)})
 	bar.end()
 	if err != nil {
 		return err
@@ -224,17 +232,17 @@ func (p proving) read(ctx context.Context) (*madeCase, post.Statement, error) {
 		Type: p.form.Kind, SectorSize: p.form.Shape.SectorSize, API: p.api, Miner: p.miner,
 		ProverID: s.ProverID[:], Randomness: p.randomness[:], Challenges: map[uint64][]uint64{},
 	}
+	commRs, err := p.commRs(ctx)
+	if err != nil {
+		return nil, s, err
+	}
 	for i, n := range p.numbers {
-		commR, err := p.place(n).commR()
-		if err != nil {
-			return nil, s, fmt.Errorf("sector %d: %w", n, err)
-		}
 		leaves, err := p.form.Leaves(p.randomness, n, i)
 		if err != nil {
 			return nil, s, err
 		}
-		s.Sectors = append(s.Sectors, post.Sector{Number: n, CommR: commR})
-		c.Sectors = append(c.Sectors, madeSector{n, commR[:]})
+		s.Sectors = append(s.Sectors, post.Sector{Number: n, CommR: commRs[i]})
+		c.Sectors = append(c.Sectors, madeSector{n, commRs[i][:]})
 		c.Challenges[n] = leaves
 	}
 	open := func(_ context.Context, sector post.Sector) (post.Files, io.Closer, error) {
@@ -277,12 +285,44 @@ func (p proving) place(number uint64) sectorPlace {
 	return sectorPlace{filepath.Join(p.sectors, "sealed", name), filepath.Join(p.sectors, "cache", name)}
 }
 
+// commRs reads what the chain would say of the sectors. A storage that hangs is
+// left behind when ctx ends.
+func (p proving) commRs(ctx context.Context) ([][32]byte, error) {
+	type result struct {
+		commRs [][32]byte
+		err    error
+	}
+	read := make(chan result, 1)
+	go func() {
+		var r result
+		for _, n := range p.numbers {
+			commR, err := p.place(n).commR()
+			if err != nil {
+				r.err = fmt.Errorf("sector %d: %w", n, err)
+				break
+			}
+			r.commRs = append(r.commRs, commR)
+		}
+		read <- r
+	}()
+	select {
+	case r := <-read:
+		return r.commRs, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // commR is what the chain would say: from the file comm_r, where there is one,
 // else from p_aux.
 func (s sectorPlace) commR() (commR [32]byte, err error) {
-	b, err := os.ReadFile(filepath.Join(s.cache, "comm_r"))
+	file := filepath.Join(s.cache, "comm_r")
+	b, err := os.ReadFile(file)
 	if err == nil {
-		return commR, fill(&commR, filepath.Join(s.cache, "comm_r"), b)
+		err = fill(&commR, file, b)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return commR, err
 	}
 	if b, err = os.ReadFile(filepath.Join(s.cache, merkle.PAuxFile)); err != nil {
 		return commR, err
@@ -296,8 +336,11 @@ func (s sectorPlace) commR() (commR [32]byte, err error) {
 
 // progress shows how far a proof is, on a terminal only.
 type progress struct {
-	out   io.Writer
-	shown time.Time
+	out    io.Writer
+	shown  time.Time
+	file   string    // being read,
+	began  time.Time // since when it is shown,
+	before int64     // and how much had been read by then
 }
 
 func newProgress(out io.Writer) *progress {
@@ -317,11 +360,16 @@ func (p *progress) step(s groth16.Progress) {
 
 // bytes says how much of a file has been read.
 func (p *progress) bytes(file string, done, total int64) {
-	if p.out == nil || time.Since(p.shown) < 200*time.Millisecond {
+	now := time.Now()
+	if p.file != file {
+		p.file, p.began, p.before, p.shown = file, now, done, now
+	}
+	if p.out == nil || now.Sub(p.shown) < 200*time.Millisecond {
 		return
 	}
-	p.shown = time.Now()
-	fmt.Fprintf(p.out, "\r%s: %s of %s\x1b[K", file, humanize.IBytes(uint64(done)), humanize.IBytes(uint64(total)))
+	p.shown = now
+	rate := float64(done-p.before) / now.Sub(p.began).Seconds()
+	fmt.Fprintf(p.out, "\r%s: %s of %s, %s/s\x1b[K", file, humanize.IBytes(uint64(done)), humanize.IBytes(uint64(total)), humanize.IBytes(uint64(rate)))
 }
 
 func (p *progress) end() {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -55,16 +56,30 @@ func selftest(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	var missing []string
 	for _, k := range keys {
-		if err := t.key(ctx, k); err != nil {
-			return err
+		switch {
+		case k.here():
+			if err := t.key(ctx, k); err != nil {
+				return err
+			}
+		case params.Published[k.Proof] != params.Digests{}:
+			missing = append(missing, fmt.Sprintf("%s %s", k.kind(), params.SizeName(k.Proof.SectorSize)))
 		}
 	}
+	if t.worked+t.failed == 0 {
+		return noKeys(t.keys)
+	}
+	if len(missing) > 0 {
+		fmt.Fprintf(t.out, "not tried, because no key is here: %s\n", strings.Join(missing, ", "))
+	}
 	switch {
-	case t.worked+t.failed == 0:
-		return fmt.Errorf("no key is in %s: put Filecoin's parameters there (vigil params list names the files), or name their folder with --params", t.keys)
 	case t.failed > 0:
 		return fmt.Errorf("%d of %d keys do not work", t.failed, t.worked+t.failed)
+	}
+	if t.worked == 1 {
+		_, err = fmt.Fprintln(t.out, "the one key that is here works")
+		return err
 	}
 	_, err = fmt.Fprintf(t.out, "all %d keys that are here work\n", t.worked)
 	return err
@@ -82,11 +97,11 @@ type selfTest struct {
 // key tries one key. Its error ends the test; that the key does not work is
 // printed and counted.
 func (t *selfTest) key(ctx context.Context, k keyFiles) error {
+	if err := k.measure(); err != nil {
+		return err
+	}
 	files := k.files()
 	verifying, proving := files[0], files[1]
-	if verifying.State == stateMissing && proving.State == stateMissing {
-		return nil
-	}
 	began := time.Now()
 	how, err := t.try(ctx, k, verifying, proving)
 	t.bar.end()
@@ -108,20 +123,16 @@ func (t *selfTest) try(ctx context.Context, k keyFiles, verifying, proving keyFi
 	case verifying.State == stateMissing:
 		return "", fmt.Errorf("%s is missing: proofs can be made and not verified", filepath.Base(k.VK))
 	case proving.State == stateMissing:
-		return fmt.Sprintf("the verifying key is a whole one; %s is missing, so nothing can be proved", filepath.Base(k.Params)), k.open(ctx, false)
+		return fmt.Sprintf("the verifying key is a whole one; %s is missing, so nothing can be proved", filepath.Base(k.Params)), k.open(false)
 	}
 	if err := params.Match(k.VK, k.Params); err != nil {
 		return "", err
 	}
 	if k.Proof.SectorSize >= 32<<30 && !k.Proof.Winning && !t.large {
-		if err := k.open(ctx, false); err != nil {
+		if err := k.open(false); err != nil {
 			return "", err
 		}
-		key, err := params.Open(k.Params, k.Lengths)
-		if err != nil {
-			return "", err
-		}
-		return "both halves fit together; not proved, --large does", key.Close()
+		return "both halves fit together; not proved, --large does", k.open(true)
 	}
 	return t.prove(ctx, k)
 }
