@@ -44,8 +44,8 @@ func TestTheDaemonGoesOnByItselfAfterEveryOutage(t *testing.T) {
 
 	n.reach(t, 106+4)
 	n.kill()
-	pause(t, 5*epoch)
 	o.knowsOfIt(t)
+	pause(t, 5*epoch)
 	n.start(t)
 	o.goesOn(t, "the node was killed and started again")
 	o.daemon.must(t, 60*epoch, `msg="confirmed on chain"`, "duty=t01000/126/0")
@@ -102,15 +102,23 @@ func (o *outage) goesOn(t *testing.T, after string) {
 	}
 }
 
-// knowsOfIt checks that the page says that the node is away.
+// knowsOfIt waits until the page says that the node is away: after two silent
+// epochs and the second in which an answer may still come.
 func (o *outage) knowsOfIt(t *testing.T) {
 	t.Helper()
-	s := statusOf(t, o.page)
-	problem := s.Problem
-	for _, m := range s.Miners {
-		problem += m.Problem
-	}
-	if problem == "" {
-		t.Errorf("the node is away and the page says nothing: epoch %d", s.Head)
+	began := time.Now()
+	for {
+		s := statusOf(t, o.page)
+		problem := s.Problem
+		for _, m := range s.Miners {
+			problem += m.Problem
+		}
+		if problem != "" {
+			return
+		}
+		if time.Since(began) > 2*o.epoch+3*time.Second {
+			t.Fatalf("the node is away and the page says nothing: epoch %d", s.Head)
+		}
+		pause(t, o.epoch/10)
 	}
 }

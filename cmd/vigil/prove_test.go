@@ -278,7 +278,7 @@ func TestDamagedKeysAreRefusedByName(t *testing.T) {
 			must(t, os.Rename(params, vk))
 			must(t, os.Rename(vk+".x", params))
 		}, "key"},
-		"the proving key is empty":    {func(t *testing.T, _, params string) { must(t, os.Truncate(params, 0)) }, "0 bytes"},
+		"the proving key is empty": {func(t *testing.T, _, params string) { must(t, os.Truncate(params, 0)) }, "0 bytes"},
 		"the proving key is another circuit's": {func(t *testing.T, _, params string) {
 			copyFile(t, params, keyFixture(t, 16<<10).Params)
 		}, "another circuit"},
