@@ -2,10 +2,9 @@ package devnet
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -13,28 +12,13 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
-// The API versions that a node of network version 28 says it has.
-const (
-	apiVersion0    = 1<<16 | 5<<8
-	apiVersion1    = 2<<16 | 3<<8
-	networkVersion = 28
-)
-
-// APIVersion is the answer of Version.
-type APIVersion struct {
-	Version    string
-	APIVersion int
-	BlockDelay uint64
-	Agent      string
-}
-
-func (a *api) Version(context.Context) (APIVersion, error) {
-	return APIVersion{Version: "vigil-devnet+2k", APIVersion: a.version, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
-}
-
-// blockDelaySecs is the block time as far as the API can say it: whole seconds, at least one.
-func (n *Network) blockDelaySecs() uint64 {
-	return uint64(max(n.cfg.BlockTime.Round(time.Second), time.Second) / time.Second)
+// String is how a node writes a key in its errors.
+func (k TipSetKey) String() string {
+	names := make([]string, len(k))
+	for i, c := range k {
+		names[i] = c.String()
+	}
+	return "{" + strings.Join(names, ",") + "}"
 }
 
 func (a *api) ChainHead(context.Context) (*TipSet, error) {
@@ -134,9 +118,9 @@ func (a *api) ChainGetBlockMessages(_ context.Context, c cid.Cid) (*BlockMessage
 	out := &BlockMessages{BlsMessages: []*Message{}, SecpkMessages: []*SignedMessage{}, Cids: append([]cid.Cid{}, ts.cids...)}
 	for _, m := range ts.messages {
 		if m.Signature.Type == crypto.SigTypeBLS {
-			out.BlsMessages = append(out.BlsMessages, &m.Message)
+			out.BlsMessages = append(out.BlsMessages, m.Message.onChain())
 		} else {
-			out.SecpkMessages = append(out.SecpkMessages, m)
+			out.SecpkMessages = append(out.SecpkMessages, &SignedMessage{*m.Message.onChain(), m.Signature})
 		}
 	}
 	return out, nil
@@ -151,7 +135,7 @@ type MessageWithCID struct {
 func (t *tipset) listed() []MessageWithCID {
 	var out []MessageWithCID
 	for i, m := range t.messages {
-		out = append(out, MessageWithCID{t.cids[i], &m.Message})
+		out = append(out, MessageWithCID{t.cids[i], m.Message.onChain()})
 	}
 	return out
 }
@@ -203,9 +187,19 @@ func (a *api) ChainGetParentReceipts(_ context.Context, c cid.Cid) ([]*Receipt, 
 func (a *api) ChainGetMessage(_ context.Context, c cid.Cid) (*Message, error) {
 	m, ok := a.n.chain.message(c)
 	if !ok {
-		return nil, fmt.Errorf("failed to load message: %w", errNoBlock{c})
+		return nil, errNoBlock{c}
 	}
-	return &m.Message, nil
+	return m.Message.onChain(), nil
+}
+
+// onChain is the message as it is read back from its encoding: what is empty is
+// not there.
+func (m *Message) onChain() *Message {
+	out := *m
+	if len(out.Params) == 0 {
+		out.Params = nil
+	}
+	return &out
 }
 
 func (a *api) ChainHasObj(_ context.Context, c cid.Cid) (bool, error) {
@@ -235,46 +229,6 @@ func (a *api) object(c cid.Cid) ([]byte, error) {
 	}
 	return b.RawData(), nil
 }
-
-// ActiveSync and SyncState are what a node that has nothing to catch up with says.
-type ActiveSync struct {
-	WorkerID uint64
-	Base     *TipSet
-	Target   *TipSet
-	Stage    int
-	Height   abi.ChainEpoch
-	Start    time.Time
-	End      time.Time
-	Message  string
-}
-
-// SyncState is the answer of SyncState.
-type SyncState struct {
-	ActiveSyncs []ActiveSync
-	VMApplied   uint64
-}
-
-func (a *api) SyncState(context.Context) (*SyncState, error) {
-	return &SyncState{ActiveSyncs: []ActiveSync{{}}}, nil
-}
-
-// NodeStatus is the answer of NodeStatus.
-type NodeStatus struct {
-	SyncStatus  struct{ Epoch, Behind uint64 }
-	PeerStatus  struct{ PeersToPublishMsgs, PeersToPublishBlocks int }
-	ChainStatus struct{ BlocksPerTipsetLast100, BlocksPerTipsetLastFinality float64 }
-}
-
-func (a *api) NodeStatus(_ context.Context, withChain bool) (NodeStatus, error) {
-	var s NodeStatus
-	s.SyncStatus.Epoch = uint64(a.n.Epoch())
-	if withChain {
-		s.ChainStatus.BlocksPerTipsetLast100, s.ChainStatus.BlocksPerTipsetLastFinality = 1, 1
-	}
-	return s, nil
-}
-
-func (a *api) NetPeers(context.Context) ([]json.RawMessage, error) { return []json.RawMessage{}, nil }
 
 // resolve finds an actor, with the words of a node where there is none.
 func resolve(st *state, addr address.Address) (abi.ActorID, actorEntry, error) {

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
-	"github.com/ipfs/go-cid"
 )
 
 // overEstimate is what a node multiplies the gas used by, to get a limit.
@@ -175,78 +173,4 @@ func (n *Network) probeLength(m *Message) int {
 		return 0
 	}
 	return len(b)
-}
-
-// InvocResult is the answer of StateCall. It has the shape of a node's, with an
-// empty trace.
-type InvocResult struct {
-	MsgCid         cid.Cid
-	Msg            *Message
-	MsgRct         *Receipt
-	GasCost        GasCost
-	ExecutionTrace ExecutionTrace
-	Error          string
-	Duration       time.Duration
-}
-
-// GasCost is where a message's gas went.
-type GasCost struct {
-	Message            *cid.Cid
-	GasUsed            abi.TokenAmount
-	BaseFeeBurn        abi.TokenAmount
-	OverEstimationBurn abi.TokenAmount
-	MinerPenalty       abi.TokenAmount
-	MinerTip           abi.TokenAmount
-	Refund             abi.TokenAmount
-	TotalCost          abi.TokenAmount
-}
-
-// ExecutionTrace is what happened within a message; this VM keeps no record of it.
-type ExecutionTrace struct {
-	Msg          *Message
-	MsgRct       *Receipt
-	InvokedActor *struct{}
-	GasCharges   []struct{}
-	Subcalls     []struct{}
-}
-
-// StateCall executes a message on the state that a tipset's parent left, at the
-// tipset's epoch, for nothing.
-func (a *api) StateCall(ctx context.Context, m *Message, key TipSetKey) (*InvocResult, error) {
-	ts, err := a.at(key)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil {
-		return nil, errNoMessage
-	}
-	probe := *m
-	probe.defaults()
-	if probe.GasLimit == 0 {
-		probe.GasLimit = math.MaxInt64 / 2
-	}
-	c, err := probe.CID()
-	if err != nil {
-		return nil, err
-	}
-	start := time.Now()
-	x := a.n.estimator(ctx, ts)
-	from, entry, err := resolve(x.st, probe.From)
-	if err != nil || entry.code != accountCode {
-		return nil, errors.Join(errors.New("call raw get actor: no account"), err)
-	}
-	r, f, err := x.run(from, &probe, 0)
-	if err != nil {
-		return nil, err
-	}
-	zero := big.Zero()
-	out := &InvocResult{
-		MsgCid: c, Msg: &probe, MsgRct: &r, Duration: time.Since(start),
-		GasCost:        GasCost{nil, zero, zero, zero, zero, zero, zero, zero},
-		ExecutionTrace: ExecutionTrace{Msg: &probe, MsgRct: &r, GasCharges: []struct{}{}},
-	}
-	if f != nil {
-		out.Error = f.text
-	}
-	return out, nil
 }

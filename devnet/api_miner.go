@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/filecoin-project/go-state-types/dline"
+	"github.com/multiformats/go-multihash"
 
 	"github.com/vigil-post/vigil/devnet/actor"
 )
@@ -104,13 +105,21 @@ func (a *api) StateMinerInfo(ctx context.Context, addr address.Address, key TipS
 		return nil, err
 	}
 	info := v.Info
-	return &MinerInfo{
+	out := &MinerInfo{
 		Owner: info.Owner, Worker: info.Worker, NewWorker: address.Undef, ControlAddresses: info.ControlAddresses,
-		WorkerChangeEpoch: -1, WindowPoStProofType: info.WindowPoStProofType, SectorSize: info.SectorSize,
+		WorkerChangeEpoch: -1, Multiaddrs: info.Multiaddrs, WindowPoStProofType: info.WindowPoStProofType, SectorSize: info.SectorSize,
 		WindowPoStPartitionSectors: info.WindowPoStPartitionSectors, ConsensusFaultElapsed: info.ConsensusFaultElapsed,
 		PendingOwnerAddress: info.PendingOwnerAddress, Beneficiary: info.Beneficiary,
 		BeneficiaryTerm: &info.BeneficiaryTerm, PendingBeneficiaryTerm: info.PendingBeneficiaryTerm,
-	}, nil
+	}
+	if p := info.PendingWorkerKey; p != nil {
+		out.NewWorker, out.WorkerChangeEpoch = p.NewWorker, p.EffectiveAt
+	}
+	if id, err := multihash.Cast(info.PeerId); err == nil {
+		text := id.B58String()
+		out.PeerId = &text
+	}
+	return out, nil
 }
 
 func (a *api) StateMinerProvingDeadline(ctx context.Context, addr address.Address, key TipSetKey) (*dline.Info, error) {

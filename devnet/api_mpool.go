@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-jsonrpc/auth"
 	"github.com/ipfs/go-cid"
 )
 
@@ -40,12 +39,16 @@ func (a *api) pushAll(ctx context.Context, method string, list []*SignedMessage,
 }
 
 func (a *api) push(ctx context.Context, method string, m *SignedMessage, maxPending int) (cid.Cid, error) {
-	if err := need(ctx, auth.Permission("write"), method); err != nil {
+	if err := need(ctx, "write", method); err != nil {
 		return cid.Undef, err
 	}
 	if m == nil {
 		m = &SignedMessage{}
 	}
+	return a.pushed(ctx, m, maxPending)
+}
+
+func (a *api) pushed(ctx context.Context, m *SignedMessage, maxPending int) (cid.Cid, error) {
 	return a.n.push(ctx, m, maxPending)
 }
 
@@ -99,14 +102,4 @@ func (a *api) MpoolGetConfig(context.Context) (*MpoolConfig, error) {
 		SizeLimitHigh: poolSizeHigh, SizeLimitLow: poolSizeLow, ReplaceByFeeRatio: 1.25,
 		PruneCooldown: time.Minute, GasLimitOverestimation: overEstimate,
 	}, nil
-}
-
-// WalletHas says no: the keys belong to whoever talks to this node.
-func (a *api) WalletHas(ctx context.Context, _ address.Address) (bool, error) {
-	return false, need(ctx, auth.Permission("write"), "WalletHas")
-}
-
-// WalletList is empty, for the same reason.
-func (a *api) WalletList(ctx context.Context) ([]address.Address, error) {
-	return []address.Address{}, need(ctx, auth.Permission("write"), "WalletList")
 }

@@ -41,7 +41,12 @@ func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetK
 	if err != nil {
 		return nil, err
 	}
-	return &Actor{Code: e.code, Head: e.head, Nonce: e.nonce, Balance: e.balance}, nil
+	out := e.wire()
+	return &out, nil
+}
+
+func (a actorEntry) wire() Actor {
+	return Actor{Code: a.code, Head: a.head, Nonce: a.nonce, Balance: a.balance}
 }
 
 // ActorState is the answer of StateReadState.
@@ -102,14 +107,6 @@ func (a *api) StateLookupID(_ context.Context, addr address.Address, key TipSetK
 		return address.Undef, fmt.Errorf("resolution lookup failed (%s): %w", addr, err)
 	}
 	return idAddress(id), nil
-}
-
-func (a *api) WalletBalance(_ context.Context, addr address.Address) (abi.TokenAmount, error) {
-	_, e, err := resolve(a.n.chain.current().before, addr)
-	if err != nil {
-		return big.Zero(), nil // a node says the same of an address it has never seen
-	}
-	return e.balance, nil
 }
 
 func (a *api) StateNetworkName(context.Context) (string, error) { return a.n.cfg.Name, nil }

@@ -2,36 +2,41 @@ package devnet
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/filecoin-project/go-jsonrpc"
 	"github.com/filecoin-project/go-jsonrpc/auth"
+	"github.com/google/uuid"
 )
 
-// permissions in the order of their power; a token here has them all but admin's.
-var (
-	readOnly = []auth.Permission{"read"}
-	allowed  = []auth.Permission{"read", "write"}
+// The limits of the API. A node's are wider: it takes requests of 100 MiB.
+const (
+	maxRequest     = 4 << 20          // bytes of a request, over HTTP or in a WebSocket message
+	headerPatience = 10 * time.Second // for a request's head
+	bodyPatience   = 30 * time.Second // for its body
+	idlePatience   = 2 * time.Minute  // for the next request on a connection
 )
 
 // serve answers the API until ctx ends. No call outlives it.
 func (n *Network) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	var calls sync.RWMutex // held for reading by every call
-	for path, version := range map[string]int{"/rpc/v0": apiVersion0, "/rpc/v1": apiVersion1} {
-		mux.Handle(path, n.tracked(&calls, n.rpc(version)))
+	a := newAPI(n)
+	for path, methods := range map[string]any{"/rpc/v0": &apiV0{a}, "/rpc/v1": a, "/rpc/v2": &apiV2{a}} {
+		mux.Handle(path, n.tracked(&calls, a.rpc(methods)))
 	}
 	srv := &http.Server{
 		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: headerPatience,
+		IdleTimeout:       idlePatience,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // what is open is cut: its context has ended
 	defer stop()
@@ -53,36 +58,13 @@ func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 }
 
 // rpc is one version's endpoint, with tokens checked as a node checks them.
-func (n *Network) rpc(version int) http.Handler {
-	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(4 << 20))
-	srv.Register("Filecoin", &api{n: n, version: version})
+func (a *api) rpc(methods any) http.Handler {
+	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(maxRequest))
+	srv.Register("Filecoin", methods)
 	return &auth.Handler{
-		Verify: func(_ context.Context, token string) ([]auth.Permission, error) {
-			if subtle.ConstantTimeCompare([]byte(token), []byte(n.token)) != 1 {
-				return nil, errors.New("unknown token")
-			}
-			return allowed, nil
-		},
-		Next: func(w http.ResponseWriter, r *http.Request) {
-			if !permitted(r) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = w.Write([]byte(`{"error":{"code":-32600,"message":"Invalid request"},"id":null,"jsonrpc":"2.0"}` + "\n"))
-				return
-			}
-			srv.ServeHTTP(w, r)
-		},
+		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.tokens.permissions(token) },
+		Next:   srv.ServeHTTP,
 	}
-}
-
-// permitted refuses a plain POST that a web page of another site could make:
-// no token, and not declared as JSON.
-func permitted(r *http.Request) bool {
-	if strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
-		return true
-	}
-	return auth.HasPerm(r.Context(), readOnly, "write") ||
-		strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 
 // need refuses a call without the permission, in the words of a node.
@@ -93,11 +75,19 @@ func need(ctx context.Context, perm auth.Permission, method string) error {
 	return fmt.Errorf("missing permission to invoke '%s' (need '%s')", method, perm)
 }
 
-// api is the methods of a node. A method's name and parameters are the
-// network's; it is registered by reflection, so everything exported is served.
+// api is the methods of a node, version 1. A method's name and parameters are
+// the network's; it is registered by reflection, so everything exported is
+// served.
 type api struct {
 	n       *Network
-	version int
+	tokens  tokens
+	session uuid.UUID
+	started time.Time
+	pushes  pushes
+}
+
+func newAPI(n *Network) *api {
+	return &api{n: n, tokens: tokens(n.token), session: uuid.New(), started: time.Now()}
 }
 
 // at finds the tipset of a key.
