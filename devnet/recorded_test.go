@@ -4,180 +4,15 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"regexp"
+	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/gorilla/websocket"
 )
-
-// differs are the places where this network's answers differ from the recorded
-// ones on purpose, each with its reason.
-var differs = map[string]string{
-	"StateGetNetworkParams.BlockDelayMillis is not a node's": "epochs here may be shorter than a second, which BlockDelaySecs cannot say",
-	"StateMinerInfo.ControlAddresses is an array":            "the recorded miners had none; the devnet's have one each",
-	"StateMinerInfo.PeerId is null":                          "what a node says of a miner without a libp2p host, which no miner has here",
-	"StateReadState.State.VestingFunds is null":              "what a node says of a miner that earned no rewards; there are none here",
-	"SubmitWindowedPoSt with nonsense parameters":            "after \"Serialization error for Cbor protocol\" the words are the decoder's, not the protocol's",
-	"nonce already used on chain":                            "the recorded pool had not yet heard of the block; this one is never late",
-}
-
-// unknownObject is what the recorded calls ask for in vain.
-const unknownObject = "bafy2bzaceaqjgkqkbp2e6e3zzs26wwcqp5nbxzj7drhijrnvpswz6ug6d7zrs"
-
-// replay asks this network what a real node was asked, in a situation like the
-// recorded one, and compares the answers field by field. The names of things
-// are translated: a CID of the recording stands for whatever CID this network
-// gave in the same place of an earlier answer.
-type replay struct {
-	*world
-	cids     map[string]string
-	included string // of the message searched for last: the tipset that has it
-	compared map[string]int
-	excused  map[string]bool
-}
-
-func (w *world) replay() *replay {
-	return &replay{world: w, cids: map[string]string{}, compared: map[string]int{}, excused: map[string]bool{}}
-}
-
-var (
-	cidText = regexp.MustCompile(`bafy2bza[a-z0-9]{40,}`)
-	keyText = regexp.MustCompile(`t3[a-z2-7]{84}`)
-)
-
-// translated puts this network's names into what was asked.
-func (r *replay) translated(c call) []any {
-	params := make([]any, len(c.Params))
-	for i, p := range c.Params {
-		text := cidText.ReplaceAllStringFunc(string(p), r.cid)
-		params[i] = json.RawMessage(keyText.ReplaceAllString(text, r.key("worker").Address.String()))
-	}
-	if c.Method == "Filecoin.StateMinerPartitions" {
-		params[1] = r.deadlineLike(decode[uint64](r.t, c.Params[1]), c.Response.Result)
-	}
-	return params
-}
-
-func (r *replay) cid(recorded string) string {
-	if recorded == unknownObject {
-		return recorded
-	}
-	return cmp.Or(r.cids[recorded], r.included, get[TipSet](r.world, "ChainHead").Cids[0].String())
-}
-
-// deadlineLike is a deadline with sectors or without, as the recorded one. Here
-// they begin at deadline 2.
-func (r *replay) deadlineLike(recorded uint64, answer json.RawMessage) uint64 {
-	switch {
-	case recorded >= 48:
-		return recorded
-	case string(answer) == "null":
-		return 46
-	default:
-		return recorded + firstDeadline
-	}
-}
-
-// ask makes a recorded call, compares the answers and learns from them.
-func (r *replay) again(path, name string, c call) json.RawMessage {
-	r.t.Helper()
-	token := r.Token()
-	if c.Note == "no token" {
-		token = ""
-	}
-	return r.judge(path, token, name, c, r.translated(c))
-}
-
-func (r *replay) judge(path, token, name string, c call, params []any) json.RawMessage {
-	r.t.Helper()
-	method := strings.TrimPrefix(c.Method, "Filecoin.")
-	name = fmt.Sprintf("%s: %s %s", name, method, c.Note)
-	status, got := r.ask(path, token, method, params...)
-	r.compared[method]++
-	if status != c.Status {
-		r.differ(name, method, fmt.Sprintf("HTTP status %d, a node's is %d", status, c.Status))
-	}
-	r.compareErrors(name, method, got, c.Response)
-	if got.Error != nil || c.Response.Error != nil {
-		return nil
-	}
-	ours, theirs := decode[any](r.t, got.Result), decode[any](r.t, c.Response.Result)
-	compare(method, ours, theirs, func(what string) { r.differ(name, method, what) })
-	r.learn(ours, theirs)
-	return got.Result
-}
-
-func (r *replay) compareErrors(name, method string, got, want response) {
-	r.t.Helper()
-	switch {
-	case got.Error == nil && want.Error == nil:
-	case got.Error == nil:
-		r.differ(name, method, fmt.Sprintf("answers, a node says %d %s", want.Error.Code, want.Error.Message))
-	case want.Error == nil:
-		r.differ(name, method, fmt.Sprintf("says %d %s, a node answers", got.Error.Code, got.Error.Message))
-	default:
-		if got.Error.Code != want.Error.Code {
-			r.differ(name, method, fmt.Sprintf("error code %d, a node's is %d", got.Error.Code, want.Error.Code))
-		}
-		if string(got.Error.Data) != string(want.Error.Data) || string(got.Error.Meta) != string(want.Error.Meta) {
-			r.differ(name, method, fmt.Sprintf("error data %s %s, a node's is %s %s", got.Error.Data, got.Error.Meta, want.Error.Data, want.Error.Meta))
-		}
-		if anonymous(got.Error.Message) != anonymous(want.Error.Message) {
-			r.differ(name, method, fmt.Sprintf("\n ours %s\ntheirs %s", anonymous(got.Error.Message), anonymous(want.Error.Message)))
-		}
-	}
-}
-
-// differ reports a difference that the table does not excuse.
-func (r *replay) differ(name, method, what string) {
-	r.t.Helper()
-	for place := range differs {
-		if strings.HasPrefix(what, place) || strings.HasPrefix(method+" "+what, place) || strings.HasSuffix(name, place) {
-			r.excused[place] = true
-			return
-		}
-	}
-	r.t.Errorf("%s: %s", name, what)
-}
-
-// learn pairs the CIDs of two answers.
-func (r *replay) learn(ours, theirs any) {
-	switch want := theirs.(type) {
-	case map[string]any:
-		got, ok := ours.(map[string]any)
-		for name := range want {
-			if ok {
-				r.learn(got[name], want[name])
-			}
-		}
-	case []any:
-		got, _ := ours.([]any)
-		for i := range min(len(got), len(want)) {
-			r.learn(got[i], want[i])
-		}
-	case string:
-		if got, ok := ours.(string); ok && r.cids[want] == "" && cidText.MatchString(want) {
-			r.cids[want] = got
-		}
-	}
-}
-
-// report prints how many answers were compared, by method.
-func (r *replay) report() {
-	n := 0
-	var lines []string
-	for _, method := range slices.Sorted(maps.Keys(r.compared)) {
-		lines = append(lines, fmt.Sprintf("%s %d", method, r.compared[method]))
-		n += r.compared[method]
-	}
-	r.t.Logf("%d answers compared with a real node's: %s", n, strings.Join(lines, ", "))
-	for _, place := range slices.Sorted(maps.Keys(r.excused)) {
-		r.t.Logf("differs on purpose: %s (%s)", place, differs[place])
-	}
-}
 
 // asRecorded is a network like the recorded one: at epoch 859, the first miner
 // proves all that is due, the second nothing.
@@ -232,25 +67,6 @@ func TestEveryRecordedPushIsAnsweredAsByARealNode(t *testing.T) {
 	r.report()
 }
 
-// resigned is a recorded message as our account would have sent it.
-func (r *replay) resigned(c call) *SignedMessage {
-	r.t.Helper()
-	worker := r.key("worker")
-	m := decode[SignedMessage](r.t, c.Params[0]).Message
-	m.To, m.From = worker.Address, worker.Address
-	sm, err := worker.SignMessage(m)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	switch c.Note {
-	case "wrong signature":
-		sm.Signature.Data = sm.Signature.Data[1:] // as long as it was
-	case "from an id address that did not sign":
-		sm.Message.From = idAddress(101)
-	}
-	return sm
-}
-
 // TestEveryRecordedPostIsReadAsOnARealNode asks for posts, all that they rest
 // on, and their execution once more.
 func TestEveryRecordedPostIsReadAsOnARealNode(t *testing.T) {
@@ -264,4 +80,135 @@ func TestEveryRecordedPostIsReadAsOnARealNode(t *testing.T) {
 		}
 	}
 	r.report()
+}
+
+// TestASkippingPostIsReadAsOnARealNode mines a post that leaves a sector out.
+func TestASkippingPostIsReadAsOnARealNode(t *testing.T) {
+	var theirs struct {
+		Mined struct {
+			SignedMessage    json.RawMessage `json:"signed_message"`
+			Wait             json.RawMessage
+			PartitionsBefore json.RawMessage `json:"partitions_before"`
+			PartitionsAfter  json.RawMessage `json:"partitions_after"`
+			DeadlineAfter    json.RawMessage `json:"deadline_after"`
+		}
+	}
+	if err := json.Unmarshal(fixture(t, "lotus-rpc/actor-calls.json"), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	r := opened(t, Config{}).replay()
+	before, _, _ := r.state(firstDeadline)
+	c := r.send(r.key("worker"), r.Miners()[0], 5, r.postParams(r.Miners()[0], firstDeadline, goodProof, bitfield.NewFromSet([]uint64{1}), 0))
+	pending := get[[]json.RawMessage](r.world, "MpoolPending", nil)
+	r.pass(2)
+	after, _, _ := r.state(firstDeadline)
+	r.same("pending", "SignedMessage", pending[0], theirs.Mined.SignedMessage)
+	r.same("wait", "StateWaitMsg", get[json.RawMessage](r.world, "StateWaitMsg", c, 0, 900, true), theirs.Mined.Wait)
+	r.same("before", "StateMinerPartitions", before, theirs.Mined.PartitionsBefore)
+	r.same("after", "StateMinerPartitions", after, theirs.Mined.PartitionsAfter)
+	r.same("after", "StateMinerDeadlines", get[[]json.RawMessage](r.world, "StateMinerDeadlines", r.miner(), nil)[firstDeadline], theirs.Mined.DeadlineAfter)
+	r.report()
+}
+
+// recovery is a recorded message of a miner that comes back, with its state
+// before and after.
+type recovery struct {
+	Message       struct{ Method uint64 }
+	Search        json.RawMessage
+	Before, After struct{ Partitions, Power, Deadline json.RawMessage }
+}
+
+// TestARecoveryIsReadAsOnARealNode lets a deadline pass, declares its sectors
+// recovered and proves them a proving period later.
+func TestARecoveryIsReadAsOnARealNode(t *testing.T) {
+	var theirs struct{ Messages []recovery }
+	if err := json.Unmarshal(fixture(t, "lotus-rpc/recoveries.json"), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	r := opened(t, Config{}).replay()
+	r.pass(61)
+	both := bitfield.NewFromSet([]uint64{0, 1})
+	r.recovers(theirs.Messages, 11, encoded(t, &miner.DeclareFaultsRecoveredParams{
+		Recoveries: []miner.RecoveryDeclaration{{Deadline: firstDeadline, Sectors: both}},
+	}))
+	r.to(firstOpen + 1 + miner.WPoStProvingPeriod)
+	r.recovers(theirs.Messages, 5, r.postParams(r.Miners()[0], firstDeadline, goodProof, bitfield.New(), 0))
+	r.report()
+}
+
+func (r *replay) recovers(theirs []recovery, method abi.MethodNum, params []byte) {
+	r.t.Helper()
+	partsBefore, powerBefore, provingBefore := r.state(firstDeadline)
+	c := r.send(r.key("worker"), r.Miners()[0], method, params)
+	r.pass(2)
+	partsAfter, powerAfter, provingAfter := r.state(firstDeadline)
+	found := get[json.RawMessage](r.world, "StateSearchMsg", nil, c, 900, true)
+	for i, m := range theirs {
+		if m.Message.Method != uint64(method) {
+			continue
+		}
+		name := fmt.Sprintf("message %d", i)
+		r.same(name, "StateSearchMsg", found, m.Search)
+		r.same(name, "StateMinerPartitions", partsBefore, m.Before.Partitions)
+		r.same(name, "StateMinerPartitions", partsAfter, m.After.Partitions)
+		r.same(name, "StateMinerPower.MinerPower", powerBefore, m.Before.Power)
+		r.same(name, "StateMinerPower.MinerPower", powerAfter, m.After.Power)
+		r.same(name, "StateMinerProvingDeadline", provingBefore, m.Before.Deadline)
+		r.same(name, "StateMinerProvingDeadline", provingAfter, m.After.Deadline)
+	}
+}
+
+// TestChainNotifyIsSpokenAsByARealNode sends the frames that were sent to a
+// real node and expects the recorded ones.
+func TestChainNotifyIsSpokenAsByARealNode(t *testing.T) {
+	frames := decode[[]struct{ Sent, Received json.RawMessage }](t, fixture(t, "lotus-rpc/chain-notify.json"))
+	r := start(t, Config{Sectors: 8}).replay()
+	r.pass(30) // the recorded node had a chain
+	ws := r.socket()
+	var theirs, ours []json.RawMessage
+	for _, f := range frames {
+		if f.Sent != nil {
+			if err := ws.WriteMessage(websocket.TextMessage, f.Sent); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		// The answers to both calls and the first value come by themselves.
+		if len(ours) >= 3 && frameName(t, f.Received) == "xrpc.ch.val" {
+			r.pass(1)
+		}
+		_, text, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, theirs = append(ours, text), append(theirs, f.Received)
+	}
+	byName := func(a, b json.RawMessage) int { return cmp.Compare(frameName(t, a), frameName(t, b)) }
+	slices.SortFunc(ours[:3], byName) // two calls on one connection may be answered in any order
+	slices.SortFunc(theirs[:3], byName)
+	for i := range ours {
+		r.same(fmt.Sprintf("frame %d", i), "ChainNotify "+frameName(t, theirs[i]), ours[i], theirs[i])
+	}
+	r.report()
+}
+
+// socket opens a WebSocket as any client would.
+func (w *world) socket() *websocket.Conn {
+	w.t.Helper()
+	ws, res, err := websocket.DefaultDialer.DialContext(w.t.Context(), "ws://"+w.Addr()+"/rpc/v1", http.Header{"Authorization": {"Bearer " + w.Token()}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	res.Body.Close()
+	w.t.Cleanup(func() { ws.Close() })
+	return ws
+}
+
+// frameName is what a frame is: a notification's method, or the answer to a call.
+func frameName(t *testing.T, text json.RawMessage) string {
+	f := decode[struct {
+		ID     any
+		Method string
+	}](t, text)
+	return cmp.Or(f.Method, fmt.Sprintf("answer %v", f.ID))
 }
