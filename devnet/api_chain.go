@@ -1,15 +1,16 @@
 package devnet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/ipfs/go-cid"
+	cbg "github.com/whyrusleeping/cbor-gen"
 )
 
 // String is how a node writes a key in its errors.
@@ -30,7 +31,7 @@ func (a *api) ChainNotify(ctx context.Context) (<-chan []HeadChange, error) {
 }
 
 func (a *api) ChainGetTipSet(_ context.Context, key TipSetKey) (*TipSet, error) {
-	ts, err := a.at(key)
+	ts, err := a.exactly(key)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (a *api) ChainGetTipSetAfterHeight(_ context.Context, epoch abi.ChainEpoch,
 }
 
 func (a *api) around(key TipSetKey, epoch abi.ChainEpoch) (at, after *tipset, err error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -70,11 +71,11 @@ func (a *api) ChainGetFinalizedTipSet(ctx context.Context) (*TipSet, error) {
 }
 
 func (a *api) ChainGetPath(_ context.Context, from, to TipSetKey) ([]HeadChange, error) {
-	f, err := a.at(from)
+	f, err := a.exactly(from)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.at(to)
+	t, err := a.exactly(to)
 	if err != nil {
 		return nil, err
 	}
@@ -230,11 +231,48 @@ func (a *api) object(c cid.Cid) ([]byte, error) {
 	return b.RawData(), nil
 }
 
-// resolve finds an actor, with the words of a node where there is none.
-func resolve(st *state, addr address.Address) (abi.ActorID, actorEntry, error) {
-	id, entry, ok := st.lookup(addr)
-	if !ok {
-		return 0, actorEntry{}, errors.New("actor not found")
+// ObjStat is the answer of ChainStatObj.
+type ObjStat struct {
+	Size  uint64
+	Links uint64
+}
+
+// ChainStatObj counts the objects below one, itself included, and their bytes:
+// those that are not below the base too.
+func (a *api) ChainStatObj(ctx context.Context, c cid.Cid, base *cid.Cid) (ObjStat, error) {
+	seen := map[cid.Cid]bool{}
+	if base != nil && base.Defined() {
+		if _, err := a.walk(ctx, *base, seen); err != nil {
+			return ObjStat{}, err
+		}
 	}
-	return id, entry, nil
+	return a.walk(ctx, c, seen)
+}
+
+// walk visits what has not been seen below an object.
+func (a *api) walk(ctx context.Context, root cid.Cid, seen map[cid.Cid]bool) (ObjStat, error) {
+	var s ObjStat
+	for left := []cid.Cid{root}; len(left) > 0; {
+		c := left[len(left)-1]
+		left = left[:len(left)-1]
+		if seen[c] || c.Type() == codecSealed {
+			continue
+		}
+		seen[c] = true
+		b, err := a.object(c)
+		if err != nil {
+			return ObjStat{}, err
+		}
+		if err := ctx.Err(); err != nil {
+			return ObjStat{}, err
+		}
+		s.Size, s.Links = s.Size+uint64(len(b)), s.Links+1
+		if c.Type() != cid.DagCBOR {
+			continue
+		}
+		if err := cbg.ScanForLinks(bytes.NewReader(b), func(l cid.Cid) { left = append(left, l) }); err != nil {
+			return ObjStat{}, fmt.Errorf("links of %s: %w", c, err)
+		}
+	}
+	return s, nil
 }

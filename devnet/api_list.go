@@ -3,7 +3,6 @@ package devnet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -26,9 +25,9 @@ func (m *MessageMatch) matches(msg *Message) bool {
 // StateListMessages lists the messages of the tipsets from one back to an
 // epoch, the latest first, as far as they are kept.
 func (a *api) StateListMessages(_ context.Context, match *MessageMatch, key TipSetKey, until abi.ChainEpoch) ([]cid.Cid, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
-		return nil, fmt.Errorf("loading tipset %s: %w", key, err)
+		return nil, err
 	}
 	if match == nil || match.To == address.Undef && match.From == address.Undef {
 		return nil, errors.New("must specify at least To or From in message filter")
@@ -57,9 +56,9 @@ func (a *api) StateListMessages(_ context.Context, match *MessageMatch, key TipS
 }
 
 func (a *api) StateListActors(_ context.Context, key TipSetKey) ([]address.Address, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
-		return nil, fmt.Errorf("loading tipset %s: %w", key, err)
+		return nil, err
 	}
 	var out []address.Address
 	for _, id := range slices.Sorted(maps.Keys(ts.before.actors)) {

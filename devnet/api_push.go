@@ -2,6 +2,7 @@ package devnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -48,7 +49,7 @@ func (a *api) MpoolPushMessage(ctx context.Context, m *Message, spec *MessageSen
 
 // pushNext gives a message the next nonce of its sender.
 func (a *api) pushNext(ctx context.Context, m Message, spec *MessageSendSpec) (*SignedMessage, error) {
-	from, err := a.n.keyAddress(m.From)
+	from, err := keyAddress(a.n.chain.current(), m.From)
 	if err != nil {
 		return nil, fmt.Errorf("getting key address: %w", err)
 	}
@@ -105,8 +106,11 @@ func (m *Message) complete() error {
 	if m == nil {
 		return errNoMessage
 	}
-	if m.To == address.Undef || m.From == address.Undef {
-		return errNoAddress
+	if m.To == address.Undef {
+		return errors.New("message To address is undefined")
+	}
+	if m.From == address.Undef {
+		return errors.New("message From address is undefined")
 	}
 	return nil
 }

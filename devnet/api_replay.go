@@ -115,9 +115,9 @@ type ComputeStateOutput struct {
 // StateCompute executes a tipset again and then messages on top of it, at an
 // epoch that may be ahead; no cron runs in between. Nothing of it is kept.
 func (a *api) StateCompute(ctx context.Context, epoch abi.ChainEpoch, list []*Message, key TipSetKey) (*ComputeStateOutput, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
-		return nil, fmt.Errorf("loading tipset %s: %w", key, err)
+		return nil, err
 	}
 	trace, _, err := a.n.reexecute(ctx, ts)
 	if err != nil {

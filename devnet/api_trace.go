@@ -2,7 +2,7 @@ package devnet
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -210,7 +210,7 @@ func (r *InvocResult) charged(baseFee abi.TokenAmount) {
 // StateCall executes a message on the state that a tipset's parent left, at the
 // tipset's epoch, for nothing.
 func (a *api) StateCall(ctx context.Context, m *Message, key TipSetKey) (*InvocResult, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
@@ -223,9 +223,9 @@ func (a *api) StateCall(ctx context.Context, m *Message, key TipSetKey) (*InvocR
 		probe.GasLimit = math.MaxInt64 / 2
 	}
 	x := a.n.estimator(ctx, ts)
-	from, entry, err := resolve(x.st, probe.From)
-	if err != nil || entry.code != accountCode {
-		return nil, errors.Join(errors.New("call raw get actor: no account"), err)
+	from, _, ok := x.st.lookup(probe.From)
+	if !ok {
+		return nil, fmt.Errorf("sender %s not found on chain: %w", probe.From, errSender)
 	}
 	return x.traced(&probe, 0, func() (Receipt, *fault, error) { return x.run(from, &probe, 0) })
 }

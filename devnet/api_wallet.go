@@ -50,7 +50,7 @@ func (n *Network) walletKey(addr address.Address) (*Key, error) {
 
 // signer is the key for an account that is given by any of its addresses.
 func (n *Network) signer(addr address.Address) (*Key, error) {
-	key, err := n.keyAddress(addr)
+	key, err := keyAddress(n.chain.current(), addr)
 	if err != nil {
 		return nil, fmt.Errorf("failed to resolve ID address: %w", err)
 	}
@@ -59,21 +59,6 @@ func (n *Network) signer(addr address.Address) (*Key, error) {
 		err = fmt.Errorf("signing using key '%s': key info not found", key)
 	}
 	return k, err
-}
-
-// keyAddress is what an account signs with, in the head's state.
-func (n *Network) keyAddress(addr address.Address) (address.Address, error) {
-	if p := addr.Protocol(); p == address.BLS || p == address.SECP256K1 {
-		return addr, nil
-	}
-	_, e, err := resolve(n.chain.current().before, addr)
-	if err != nil {
-		return address.Undef, fmt.Errorf("resolution lookup failed (%s): %w", addr, err)
-	}
-	if e.key == address.Undef {
-		return address.Undef, fmt.Errorf("failed to get account actor state: actor code is not account: %s", e.kind())
-	}
-	return e.key, nil
 }
 
 func (a *api) WalletHas(ctx context.Context, addr address.Address) (bool, error) {

@@ -15,6 +15,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// namespace begins the name of every method.
+const namespace = "Filecoin"
+
 // The limits of the API. A node's are wider: it takes requests of 100 MiB.
 const (
 	maxRequest     = 4 << 20          // bytes of a request, over HTTP or in a WebSocket message
@@ -60,7 +63,8 @@ func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 // rpc is one version's endpoint, with tokens checked as a node checks them.
 func (a *api) rpc(methods any) http.Handler {
 	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(maxRequest))
-	srv.Register("Filecoin", methods)
+	srv.Register(namespace, methods)
+	srv.AliasMethod("rpc.discover", namespace+".Discover")
 	return &auth.Handler{
 		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.tokens.permissions(token) },
 		Next:   srv.ServeHTTP,
@@ -84,28 +88,9 @@ type api struct {
 	session uuid.UUID
 	started time.Time
 	pushes  pushes
+	pool    bell // rings when a message comes into the pool or leaves it by a call
 }
 
 func newAPI(n *Network) *api {
 	return &api{n: n, tokens: tokens(n.token), session: uuid.New(), started: time.Now()}
-}
-
-// at finds the tipset of a key.
-func (a *api) at(key TipSetKey) (*tipset, error) { return a.n.chain.tipset(key) }
-
-// revertedError is a call that the VM refused, as clients of a node know it:
-// code 3 with the data of an Ethereum revert.
-type revertedError struct{ text string }
-
-func (e *revertedError) Error() string { return e.text }
-
-// ToJSONRPCError gives the error its code on the wire.
-func (e *revertedError) ToJSONRPCError() (jsonrpc.JSONRPCError, error) {
-	return jsonrpc.JSONRPCError{Code: 3, Message: e.text, Data: "0x"}, nil
-}
-
-// FromJSONRPCError is there because the library asks for the pair.
-func (e *revertedError) FromJSONRPCError(j jsonrpc.JSONRPCError) error {
-	e.text = j.Message
-	return nil
 }
