@@ -48,7 +48,7 @@ func (b *bell) wait() <-chan struct{} {
 func (a *api) MpoolSub(ctx context.Context) (<-chan MpoolUpdate, error) {
 	out := make(chan MpoolUpdate)
 	pushed := a.pool.wait()
-	known := a.n.pool.byCID()
+	known := a.n.waiting()
 	go func() {
 		defer close(out)
 		for heads := a.n.notify.subscribe(ctx, a.n.chain.current); ; {
@@ -62,7 +62,7 @@ func (a *api) MpoolSub(ctx context.Context) (<-chan MpoolUpdate, error) {
 				}
 			}
 			pushed = a.pool.wait()
-			now := a.n.pool.byCID()
+			now := a.n.waiting()
 			if !tell(ctx, out, known, now) {
 				return
 			}
@@ -92,9 +92,15 @@ func tell(ctx context.Context, out chan<- MpoolUpdate, before, now map[cid.Cid]*
 	return true
 }
 
-func (p *pool) byCID() map[cid.Cid]*SignedMessage {
+// waiting is what is in the pool and was not executed yet: the pool hears of a
+// block a moment after subscribers do.
+func (n *Network) waiting() map[cid.Cid]*SignedMessage {
+	st := n.chain.current().after
 	out := map[cid.Cid]*SignedMessage{}
-	for _, m := range p.pending() {
+	for _, m := range n.pool.pending() {
+		if _, e, _ := st.lookup(m.Message.From); m.Message.Nonce < e.nonce {
+			continue
+		}
 		if c, err := m.CID(); err == nil {
 			out[c] = m
 		}

@@ -38,7 +38,7 @@ func (n *Network) blockDelaySecs() uint64 {
 
 // AuthVerify says what a token permits.
 func (a *api) AuthVerify(_ context.Context, token string) ([]auth.Permission, error) {
-	return a.tokens.permissions(token)
+	return a.n.tokens.permissions(token)
 }
 
 // AuthNew makes a token that permits less than the network's own.
@@ -46,7 +46,7 @@ func (a *api) AuthNew(ctx context.Context, perms []auth.Permission) ([]byte, err
 	if err := need(ctx, "admin", "AuthNew"); err != nil {
 		return nil, err
 	}
-	return a.tokens.issue(perms)
+	return a.n.tokens.issue(perms)
 }
 
 // Session is another one after every start, by which a client sees a restart.
@@ -103,7 +103,7 @@ func (a *api) NodeStatus(_ context.Context, withChain bool) (NodeStatus, error) 
 // ID is the peer ID that a libp2p host of this node would have: that of a key
 // made from the API's token, so that it stays the same. There is no host.
 func (a *api) ID(context.Context) (string, error) {
-	key := ed25519.NewKeyFromSeed(hash256([]byte("peer"), []byte(a.n.token)))
+	key := ed25519.NewKeyFromSeed(hash256([]byte("peer"), a.n.tokens.secret))
 	public := append([]byte{0x08, 0x01, 0x12, ed25519.PublicKeySize}, key.Public().(ed25519.PublicKey)...)
 	id, err := multihash.Sum(public, multihash.IDENTITY, -1)
 	if err != nil {

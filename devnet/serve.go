@@ -26,6 +26,20 @@ const (
 	idlePatience   = 2 * time.Minute  // for the next request on a connection
 )
 
+// APIInfo is the API's token and address in one, as other tools take it:
+// token:/ip4/127.0.0.1/tcp/1234/http, for FULLNODE_API_INFO and the like.
+func (n *Network) APIInfo() string {
+	at, ok := n.listen.Addr().(*net.TCPAddr)
+	if !ok {
+		return n.Token() + ":http://" + n.Addr()
+	}
+	kind, ip := "ip6", at.IP
+	if v4 := ip.To4(); v4 != nil {
+		kind, ip = "ip4", v4
+	}
+	return fmt.Sprintf("%s:/%s/%s/tcp/%d/http", n.Token(), kind, ip, at.Port)
+}
+
 // serve answers the API until ctx ends. No call outlives it.
 func (n *Network) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
@@ -66,7 +80,7 @@ func (a *api) rpc(methods any) http.Handler {
 	srv.Register(namespace, methods)
 	srv.AliasMethod("rpc.discover", namespace+".Discover")
 	return &auth.Handler{
-		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.tokens.permissions(token) },
+		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.n.tokens.permissions(token) },
 		Next:   srv.ServeHTTP,
 	}
 }
@@ -84,7 +98,6 @@ func need(ctx context.Context, perm auth.Permission, method string) error {
 // served.
 type api struct {
 	n       *Network
-	tokens  tokens
 	session uuid.UUID
 	started time.Time
 	pushes  pushes
@@ -92,5 +105,5 @@ type api struct {
 }
 
 func newAPI(n *Network) *api {
-	return &api{n: n, tokens: tokens(n.token), session: uuid.New(), started: time.Now()}
+	return &api{n: n, session: uuid.New(), started: time.Now()}
 }

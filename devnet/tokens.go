@@ -2,12 +2,14 @@ package devnet
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"slices"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/filecoin-project/go-jsonrpc/auth"
@@ -22,9 +24,42 @@ var readOnly = allPermissions[:1]
 // errToken says no more than a node does.
 var errToken = errors.New("JWT Verification failed")
 
-// tokens judges the tokens of the API: the network's own permits everything,
-// and is the secret with which lesser ones are signed, as a node's are (JWT, HS256).
-type tokens string
+// tokens gives out the tokens of the API and judges them. They are JWTs signed
+// with HS256, as a node's are: tools that take a token and an address in one
+// string (token:/ip4/…) recognise a token by that shape.
+type tokens struct {
+	secret []byte
+	full   string // permits everything
+}
+
+// openTokens reads the secret of a folder, or draws one, and leaves the token
+// that permits everything beside it.
+func openTokens(dir string) (tokens, error) {
+	var t tokens
+	path := filepath.Join(dir, "token.secret")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text = []byte(rand.Text())
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return t, fmt.Errorf("secret of the API's tokens: %w", err)
+	}
+	if len(text) == 0 {
+		return t, fmt.Errorf("secret of the API's tokens: %s is empty: delete it to have another drawn", path)
+	}
+	t.secret = text
+	full, err := t.issue(allPermissions)
+	if err != nil {
+		return t, err
+	}
+	t.full = string(full)
+	path = filepath.Join(dir, "token")
+	if had, err := os.ReadFile(path); err == nil && string(had) == t.full {
+		return t, nil
+	}
+	return t, os.WriteFile(path, full, 0o600)
+}
 
 const jwtHeader = `{"alg":"HS256","typ":"JWT"}`
 
@@ -45,16 +80,14 @@ func (t tokens) issue(perms []auth.Permission) ([]byte, error) {
 }
 
 func (t tokens) signature(text string) string {
-	mac := hmac.New(sha256.New, []byte(t))
+	mac := hmac.New(sha256.New, t.secret)
 	mac.Write([]byte(text))
 	return base64url.EncodeToString(mac.Sum(nil))
 }
 
 // permissions of a token; one that was not given out here is an error.
+// Anything that was signed here is a token of ours, so its header is not read.
 func (t tokens) permissions(token string) ([]auth.Permission, error) {
-	if subtle.ConstantTimeCompare([]byte(token), []byte(t)) == 1 {
-		return slices.Clone(allPermissions), nil
-	}
 	cut := strings.LastIndexByte(token, '.')
 	if cut < 0 || !hmac.Equal([]byte(token[cut+1:]), []byte(t.signature(token[:cut]))) {
 		return nil, errToken
