@@ -193,10 +193,22 @@ func (a *api) StateMinerSectors(ctx context.Context, addr address.Address, filte
 	return v.infos(filter)
 }
 
-// infos lists sectors; none is an empty list.
+// infos lists sectors, all of them for no set; none is an empty list. A number
+// that the miner does not have is an error.
 func (v *minerView) infos(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
-	list, err := v.Sectors(of)
+	list, err := v.load(of)
 	return append([]*miner.SectorOnChainInfo{}, list...), err
+}
+
+func (v *minerView) load(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
+	if of == nil {
+		return v.Sectors(nil)
+	}
+	all, err := miner.LoadSectors(v.store, v.State.Sectors)
+	if err != nil {
+		return nil, err
+	}
+	return all.Load(*of)
 }
 
 func (a *api) StateMinerActiveSectors(ctx context.Context, addr address.Address, key TipSetKey) ([]*miner.SectorOnChainInfo, error) {

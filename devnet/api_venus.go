@@ -39,13 +39,12 @@ func (a *api) GasBatchEstimateMessageGas(ctx context.Context, list []*EstimateMe
 		if e == nil || e.Msg == nil {
 			return nil, errNoMessage
 		}
+		if err := e.Msg.complete(); err != nil {
+			return nil, err
+		}
 		m := *e.Msg
 		m.Nonce = nonce
-		err := m.complete()
-		var priced *Message
-		if err == nil {
-			priced, err = a.n.priced(ctx, m, e.Spec, ts, before)
-		}
+		priced, err := a.n.priced(ctx, m, e.Spec, ts, before)
 		if err != nil {
 			m.Nonce = 0
 			out = append(out, &EstimateResult{Msg: &m, Err: fmt.Sprintf("estimating gas limit: %v", err)})

@@ -48,6 +48,7 @@ func TestEachMethodRefusesInItsOwnWords(t *testing.T) {
 		{"StateMinerProvingDeadline", []any{m, nowhere}, 1, loading},
 		{"StateMinerDeadlines", []any{m, nowhere}, 1, "failed to load miner actor: " + loading},
 		{"StateMinerSectors", []any{worker, nil, nil}, 1, "failed to load miner actor state: actor code is not miner: account"},
+		{"StateMinerSectors", []any{m, []int{1, 99}, nil}, 1, "failed to load sectors: can't find sector 4"},
 		{"StateMinerPartitions", []any{who, 0, nil}, 1, "failed to load miner actor: resolution lookup failed (" + who + "): actor not found"},
 		{"StateMinerSectorCount", []any{"t09999", nil}, 1, "actor not found"},
 		{"StateSectorPartition", []any{worker, 0, nil}, 1, "actor code is not miner: account"},

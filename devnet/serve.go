@@ -18,14 +18,6 @@ import (
 // namespace begins the name of every method.
 const namespace = "Filecoin"
 
-// The limits of the API. A node's are wider: it takes requests of 100 MiB.
-const (
-	maxRequest     = 4 << 20          // bytes of a request, over HTTP or in a WebSocket message
-	headerPatience = 10 * time.Second // for a request's head
-	bodyPatience   = 30 * time.Second // for its body
-	idlePatience   = 2 * time.Minute  // for the next request on a connection
-)
-
 // APIInfo is the API's token and address in one, as other tools take it:
 // token:/ip4/127.0.0.1/tcp/1234/http, for FULLNODE_API_INFO and the like.
 func (n *Network) APIInfo() string {
@@ -46,15 +38,9 @@ func (n *Network) serve(ctx context.Context) error {
 	var calls sync.RWMutex // held for reading by every call
 	a := newAPI(n)
 	for path, methods := range map[string]any{"/rpc/v0": &apiV0{a}, "/rpc/v1": a, "/rpc/v2": &apiV2{a}} {
-		mux.Handle(path, n.tracked(&calls, a.rpc(methods)))
+		mux.Handle(path, n.tracked(&calls, limited(a.rpc(methods))))
 	}
-	srv := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: headerPatience,
-		IdleTimeout:       idlePatience,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
-	}
+	srv := server(ctx, mux, n.log)
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // what is open is cut: its context has ended
 	defer stop()
 	err := srv.Serve(n.listen)
@@ -64,6 +50,17 @@ func (n *Network) serve(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("serve the API: %w", err)
+}
+
+// server has patience for so long and no longer. All calls' contexts end with ctx.
+func server(ctx context.Context, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerPatience,
+		IdleTimeout:       idlePatience,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
