@@ -324,9 +324,9 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 	if err != nil {
 		return nil, err
 	}
-	var out MinerPower
 	own, _, _ := ts.before.lookup(addr)
 	total := big.Zero()
+	out := MinerPower{MinerPower: Claim{total, total}}
 	for _, id := range ts.before.miners() {
 		v, err := a.n.view(ctx, ts.before, ts.height(), idAddress(id))
 		if err != nil {
@@ -343,7 +343,7 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 		}
 	}
 	out.TotalPower = Claim{total, total}
-	out.HasMinPower = !out.MinerPower.RawBytePower.NilOrZero()
+	out.HasMinPower = !out.MinerPower.RawBytePower.IsZero()
 	return &out, nil
 }
 
