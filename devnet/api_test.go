@@ -2,6 +2,9 @@ package devnet
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -237,6 +240,29 @@ func TestTheProposedPremiumFollowsTheBlocks(t *testing.T) {
 	for blocks, want := range map[uint64]int64{0: 200_000, 1: 200_000, 2: 150_000, 10: 100_000} {
 		if got := get[big.Int](w, "GasEstimateGasPremium", blocks, w.miner(), 0, nil); !got.Equals(big.NewInt(want)) {
 			t.Errorf("within %d blocks of an idle chain: %s, want %d", blocks, got, want)
+		}
+	}
+}
+
+// TestThePageOfTheAPINamesEveryMethod keeps docs/devnet-api.md true.
+func TestThePageOfTheAPINamesEveryMethod(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "devnet-api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]bool{}
+	for _, api := range []any{&apiV0{}, &api{}, &apiV2{}} {
+		for _, m := range methods(api) {
+			served[m.Name] = true
+			if !strings.Contains(string(page), "`"+m.Name+"`") {
+				t.Errorf("%s is served and not on the page", m.Name)
+			}
+		}
+	}
+	_, list, _ := strings.Cut(string(page), "## Methods")
+	for _, m := range regexp.MustCompile("`([A-Za-z]+)`").FindAllStringSubmatch(list, -1) {
+		if !served[m[1]] {
+			t.Errorf("%s is on the page and not served", m[1])
 		}
 	}
 }
