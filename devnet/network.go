@@ -15,6 +15,7 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/network"
 	"github.com/filecoin-project/go-state-types/proof"
 
 	"github.com/vigil-post/vigil/proofs/post"
@@ -46,6 +47,17 @@ type Config struct {
 	Verify     VerifyFunc     // instead of Proofs, for tests without proofs
 	Sector     SectorFunc     // sectors with real files that Proofs can judge, if nil
 	Log        *slog.Logger   // slog.Default if nil
+
+	NetworkVersion network.Version // at genesis; 28 if zero
+	// SectorSizes are given to the miners in turn; 2 KiB if there is none.
+	// Sectors of any other size are shapes without files, with fake proofs.
+	SectorSizes []abi.SectorSize
+	// Disputer disputes wrong proofs from an account of its own.
+	Disputer bool
+
+	// Script is called before each epoch is made, with nothing locked: it may
+	// do to the network whatever its methods offer.
+	Script func(ctx context.Context, n *Network, next abi.ChainEpoch) error
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -64,6 +76,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Sectors == 0 {
 		c.Sectors = 92
 	}
+	if c.NetworkVersion == 0 {
+		c.NetworkVersion = usualVersion
+	}
+	if len(c.SectorSizes) == 0 {
+		c.SectorSizes = []abi.SectorSize{provableSize}
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -79,10 +97,12 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("devnet: block time of %s is under a millisecond", c.BlockTime)
 	case c.Miners < 0 || c.Miners > MaxMiners:
 		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, MaxMiners)
+	case c.NetworkVersion < oldestVersion || c.NetworkVersion > newestVersion:
+		return c, fmt.Errorf("devnet: network version %d; it can have %d to %d", c.NetworkVersion, oldestVersion, newestVersion)
 	case c.Onboard < 0:
 		return c, fmt.Errorf("devnet: %d sectors to add per proving period", c.Onboard)
-	case c.NullRounds < 0 || c.NullRounds > 0.9:
-		return c, fmt.Errorf("devnet: a share of null rounds of %v; at most 0.9", c.NullRounds)
+	case c.NullRounds < 0 || c.NullRounds > maxNullShare:
+		return c, fmt.Errorf("devnet: a share of null rounds of %v; at most %v", c.NullRounds, maxNullShare)
 	}
 	return c, nil
 }
@@ -90,23 +110,32 @@ func (c Config) withDefaults() (Config, error) {
 // MaxMiners is the most that a devnet has: it keeps the IDs of accounts below those of miners.
 const MaxMiners = 256
 
+// maxNullShare is the largest share of null rounds.
+const maxNullShare = 0.9
+
 // keepEpochs is how far back tipsets can be read: more than the dispute window
 // and a proving period.
 const keepEpochs = 4000
 
 // Network is a running chain. Its methods may be called by many at once.
 type Network struct {
-	cfg    Config
-	log    *slog.Logger
-	db     *db
-	blocks *blocks
-	chain  *chain
-	pool   *pool
-	notify notifier
-	token  string
-	listen net.Listener
+	cfg     Config
+	log     *slog.Logger
+	db      *db
+	blocks  *blocks
+	chain   *chain
+	pool    *pool
+	weather *weather
+	notify  notifier
+
+	disputer disputer
+	token    string
+	listen   net.Listener
 
 	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
+
+	upgradesMu sync.Mutex // guards upgrades
+	upgrades   []Upgrade  // the first one is what the network was born with
 
 	markMu sync.Mutex // guards mark
 	mark   *tipset    // counts are since this one
@@ -125,7 +154,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{
-		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(),
+		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1),
 	}
 	if n.db, err = openDB(ctx, cfg.Dir); err != nil {
 		return nil, err
@@ -144,13 +173,16 @@ func (n *Network) open(ctx context.Context) error {
 	if err := n.load(ctx); err != nil {
 		return fmt.Errorf("load the chain in %s: %w", n.cfg.Dir, err)
 	}
-	if err := n.readSeed(ctx); err != nil {
+	if err := errors.Join(n.readSeed(ctx), n.readUpgrades(ctx)); err != nil {
 		return err
 	}
 	if n.chain.head == nil {
 		if err := n.makeGenesis(ctx); err != nil {
 			return fmt.Errorf("make genesis: %w", err)
 		}
+	}
+	if err := n.findDisputer(); err != nil {
+		return err
 	}
 	n.mark = n.chain.head
 	if n.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
@@ -246,7 +278,10 @@ func (n *Network) tick(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-clock.C:
-			if err := n.Advance(ctx, 1); err != nil && ctx.Err() == nil {
+			if n.weather.stands() {
+				continue
+			}
+			if err := n.step(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

@@ -1,6 +1,8 @@
 package devnet
 
 import (
+	"slices"
+
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 )
@@ -75,13 +77,12 @@ func (n *Network) Stats() Stats {
 	return s
 }
 
-// unmark moves a mark that a reorg took off the chain to where the reorg began.
-func (n *Network) unmark() {
-	head := n.chain.current()
+// unmark moves a mark that came off the chain to where the branch begins.
+func (n *Network) unmark(b branch) {
 	n.markMu.Lock()
 	defer n.markMu.Unlock()
-	if n.mark.height() > head.height() {
-		n.mark = head
+	if slices.Contains(b.off, n.mark) {
+		n.mark = b.on
 	}
 }
 

@@ -1,0 +1,120 @@
+package devnet
+
+import (
+	"context"
+	"testing"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-project/go-state-types/proof"
+)
+
+// fakePost is a post of whole partitions with the proof that the fake proof
+// system takes.
+func (w *world) fakePost(m address.Address, deadline uint64, partitions ...uint64) []byte {
+	w.t.Helper()
+	head := get[TipSet](w, "ChainHead")
+	info := get[struct{ Challenge abi.ChainEpoch }](w, "StateMinerProvingDeadline", m, head.Cids)
+	v, err := w.view(context.Background(), w.chain.current().after, w.Epoch()+1, m)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := miner.SubmitWindowedPoStParams{
+		Deadline: deadline, ChainCommitEpoch: info.Challenge,
+		ChainCommitRand: get[[]byte](w, "StateGetRandomnessFromTickets", crypto.DomainSeparationTag_PoStChainCommit, info.Challenge, nil, head.Cids),
+	}
+	for _, i := range partitions {
+		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i})
+	}
+	list, err := v.SectorsForProof(deadline, p.Partitions)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var infos []proof.SectorInfo
+	for _, s := range list {
+		infos = append(infos, proof.SectorInfo{SealProof: s.SealProof, SectorNumber: s.SectorNumber, SealedCID: s.SealedCID})
+	}
+	seed := get[[]byte](w, "StateGetRandomnessFromBeacon", crypto.DomainSeparationTag_WindowedPoStChallengeSeed, info.Challenge, []byte(encodedAddress(w.t, m)), head.Cids)
+	bytes, err := FakeProof(seed, infos)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p.Proofs = []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: bytes}}
+	return encoded(w.t, &p)
+}
+
+func encodedAddress(t *testing.T, a address.Address) []byte {
+	t.Helper()
+	return encoded(t, &a)
+}
+
+func TestMinersOfAllSizesHaveTheNetworksShapes(t *testing.T) {
+	sizes := []abi.SectorSize{2 << 10, 8 << 20, 512 << 20, 32 << 30, 64 << 30}
+	w := start(t, Config{Miners: 6, Sectors: 3000, SectorSizes: sizes})
+	for i, m := range w.Miners() {
+		info := get[MinerInfo](w, "StateMinerInfo", m, nil)
+		if info.SectorSize != sizes[i%5] {
+			t.Errorf("miner %s has sectors of %d bytes, want %d", m, info.SectorSize, sizes[i%5])
+		}
+		want := map[abi.SectorSize]uint64{32 << 30: 2349, 64 << 30: 2300}[info.SectorSize]
+		if want == 0 {
+			want = 2
+		}
+		first := get[[]Partition](w, "StateMinerPartitions", m, firstDeadline, nil)
+		if n := uint64(len(numbersUpTo(t, first[0].AllSectors))); n != want || info.WindowPoStPartitionSectors != want {
+			t.Errorf("miner %s has partitions of %d sectors, %d in the first, want %d", m, info.WindowPoStPartitionSectors, n, want)
+		}
+	}
+	if v := get[APIVersion](w, "Version").Version; v != "vigil-devnet+fake-proofs" {
+		t.Errorf("the API's version is %q; it must say that proofs are fake", v)
+	}
+	if v := get[APIVersion](start(t, Config{Sectors: 2}), "Version").Version; v != "vigil-devnet+2k" {
+		t.Errorf("without fake proofs the API's version is %q", v)
+	}
+}
+
+func numbersUpTo(t *testing.T, f interface {
+	All(uint64) ([]uint64, error)
+}) []uint64 {
+	t.Helper()
+	list, err := f.All(10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestAFakeProofIsJudged(t *testing.T) {
+	w := opened(t, Config{Sectors: 20, SectorSizes: []abi.SectorSize{32 << 30}})
+	m := w.Miners()[0]
+	c := w.send(w.key("worker"), m, 5, w.fakePost(m, firstDeadline, 0))
+	w.pass(2)
+	if r := w.receipt(c); r.ExitCode != 0 {
+		t.Fatalf("exit code %d", r.ExitCode)
+	}
+	if got := w.Stats().Total; got.ProofsChecked != 1 || got.ProofsInvalid != 0 {
+		t.Errorf("counts %+v", got)
+	}
+	power := get[MinerPower](w, "StateMinerPower", m, nil).MinerPower.RawBytePower
+	if power.Int64() != 20*32<<30 {
+		t.Errorf("power %s, want that of 20 sectors of 32 GiB", power)
+	}
+}
+
+func TestAWrongFakeProofIsCounted(t *testing.T) {
+	w := opened(t, Config{Sectors: 20, SectorSizes: []abi.SectorSize{32 << 30}})
+	m := w.Miners()[0]
+	var p miner.SubmitWindowedPoStParams
+	decoded(t, w.fakePost(m, firstDeadline, 0), &p)
+	p.Proofs[0].ProofBytes[5] ^= 1
+	c := w.send(w.key("worker"), m, 5, encoded(t, &p))
+	w.pass(2)
+	if r := w.receipt(c); r.ExitCode != 0 {
+		t.Fatalf("exit code %d", r.ExitCode)
+	}
+	if got := w.Stats().Total; got.ProofsInvalid != 1 {
+		t.Errorf("counts %+v", got)
+	}
+}
