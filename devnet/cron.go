@@ -26,6 +26,11 @@ func (n *Network) endEpoch(ctx context.Context, x *machine, epoch abi.ChainEpoch
 			return fmt.Errorf("cron of miner %d: %w", id, err)
 		}
 	}
+	for _, o := range n.weather.ordered(epoch) {
+		if err := o.do(ctx, x); err != nil {
+			return fmt.Errorf("what was ordered: %w", err)
+		}
+	}
 	n.migrate(x, epoch)
 	return nil
 }

@@ -103,7 +103,7 @@ func (n *Network) disputeDeadline(ctx context.Context, head *tipset, v *minerVie
 		return err
 	}
 	for i := range list[deadline].DisputableProofCount {
-		params, err := paramsOf(&miner.DisputeWindowedPoStParams{Deadline: deadline, PoStIndex: i})
+		params, err := cborBytes(&miner.DisputeWindowedPoStParams{Deadline: deadline, PoStIndex: i})
 		if err != nil {
 			return err
 		}
@@ -146,10 +146,4 @@ func (n *Network) sendDispute(ctx context.Context, head *tipset, m Message) erro
 	}
 	n.log.Info("a wrong proof is disputed", "miner", m.To, "epoch", head.height())
 	return nil
-}
-
-func paramsOf(p *miner.DisputeWindowedPoStParams) ([]byte, error) {
-	var e encoder
-	e.value(p)
-	return e.buf.Bytes(), e.err
 }

@@ -126,11 +126,14 @@ type Network struct {
 	chain   *chain
 	pool    *pool
 	weather *weather
+	faults  *faults
 	notify  notifier
 
 	disputer disputer
-	token    string
-	listen   net.Listener
+	token    string // to read and to push
+	// adminToken permits all that, and to change the network itself.
+	adminToken string
+	listen     net.Listener
 
 	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
 
@@ -154,7 +157,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{
-		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1),
+		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1), faults: newFaults(2),
 	}
 	if n.db, err = openDB(ctx, cfg.Dir); err != nil {
 		return nil, err
@@ -168,6 +171,9 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 func (n *Network) open(ctx context.Context) error {
 	var err error
 	if n.token, err = readToken(filepath.Join(n.cfg.Dir, "token")); err != nil {
+		return err
+	}
+	if n.adminToken, err = readToken(filepath.Join(n.cfg.Dir, "admin-token")); err != nil {
 		return err
 	}
 	if err := n.load(ctx); err != nil {
@@ -214,6 +220,10 @@ func (n *Network) Addr() string { return n.listen.Addr().String() }
 
 // Token permits to push messages. It is also in the file token of the folder.
 func (n *Network) Token() string { return n.token }
+
+// AdminToken permits the methods of the namespace Devnet too. It is also in the
+// file admin-token of the folder.
+func (n *Network) AdminToken() string { return n.adminToken }
 
 // Epoch is the head's.
 func (n *Network) Epoch() abi.ChainEpoch { return n.chain.current().height() }

@@ -1,53 +1,22 @@
 package devnet
 
 import (
-	"context"
 	"testing"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
-	"github.com/filecoin-project/go-state-types/crypto"
-	"github.com/filecoin-project/go-state-types/proof"
 )
 
 // fakePost is a post of whole partitions with the proof that the fake proof
 // system takes.
-func (w *world) fakePost(m address.Address, deadline uint64, partitions ...uint64) []byte {
+func (w *world) fakePost(m address.Address, partitions ...uint64) []byte {
 	w.t.Helper()
-	head := get[TipSet](w, "ChainHead")
-	info := get[struct{ Challenge abi.ChainEpoch }](w, "StateMinerProvingDeadline", m, head.Cids)
-	v, err := w.view(context.Background(), w.chain.current().after, w.Epoch()+1, m)
+	params, err := w.FakePost(w.t.Context(), m, partitions)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := miner.SubmitWindowedPoStParams{
-		Deadline: deadline, ChainCommitEpoch: info.Challenge,
-		ChainCommitRand: get[[]byte](w, "StateGetRandomnessFromTickets", crypto.DomainSeparationTag_PoStChainCommit, info.Challenge, nil, head.Cids),
-	}
-	for _, i := range partitions {
-		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i})
-	}
-	list, err := v.SectorsForProof(deadline, p.Partitions)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var infos []proof.SectorInfo
-	for _, s := range list {
-		infos = append(infos, proof.SectorInfo{SealProof: s.SealProof, SectorNumber: s.SectorNumber, SealedCID: s.SealedCID})
-	}
-	seed := get[[]byte](w, "StateGetRandomnessFromBeacon", crypto.DomainSeparationTag_WindowedPoStChallengeSeed, info.Challenge, []byte(encodedAddress(w.t, m)), head.Cids)
-	bytes, err := FakeProof(seed, infos)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p.Proofs = []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: bytes}}
-	return encoded(w.t, &p)
-}
-
-func encodedAddress(t *testing.T, a address.Address) []byte {
-	t.Helper()
-	return encoded(t, &a)
+	return params
 }
 
 func TestMinersOfAllSizesHaveTheNetworksShapes(t *testing.T) {
@@ -89,7 +58,7 @@ func numbersUpTo(t *testing.T, f interface {
 func TestAFakeProofIsJudged(t *testing.T) {
 	w := opened(t, Config{Sectors: 20, SectorSizes: []abi.SectorSize{32 << 30}})
 	m := w.Miners()[0]
-	c := w.send(w.key("worker"), m, 5, w.fakePost(m, firstDeadline, 0))
+	c := w.send(w.key("worker"), m, 5, w.fakePost(m, 0))
 	w.pass(2)
 	if r := w.receipt(c); r.ExitCode != 0 {
 		t.Fatalf("exit code %d", r.ExitCode)
@@ -107,7 +76,7 @@ func TestAWrongFakeProofIsCounted(t *testing.T) {
 	w := opened(t, Config{Sectors: 20, SectorSizes: []abi.SectorSize{32 << 30}})
 	m := w.Miners()[0]
 	var p miner.SubmitWindowedPoStParams
-	decoded(t, w.fakePost(m, firstDeadline, 0), &p)
+	decoded(t, w.fakePost(m, 0), &p)
 	p.Proofs[0].ProofBytes[5] ^= 1
 	c := w.send(w.key("worker"), m, 5, encoded(t, &p))
 	w.pass(2)

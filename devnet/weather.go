@@ -30,6 +30,7 @@ type weather struct {
 	delays []delaySpan  // of messages
 	losses []sharedSpan // of messages
 	holds  []heldSpan
+	orders []order
 }
 
 type fixedFee struct {
