@@ -274,3 +274,11 @@ func (a *admin) FakePost(ctx context.Context, miner address.Address, partitions 
 	}
 	return a.n.FakePost(ctx, miner, partitions)
 }
+
+// WrongPost posts a partition of the miner's open deadline with a proof that proves nothing.
+func (a *admin) WrongPost(ctx context.Context, miner address.Address, partition uint64) (cid.Cid, error) {
+	if err := may(ctx, "WrongPost"); err != nil {
+		return cid.Undef, err
+	}
+	return a.n.WrongPost(ctx, miner, partition)
+}

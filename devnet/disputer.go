@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -27,7 +28,8 @@ const disputeAfter = 5
 // succeed.
 type disputer struct {
 	key    *Key                           // nil if nobody disputes on this chain
-	looked map[abi.ActorID]abi.ChainEpoch // the last close that was looked at; one goroutine uses it
+	looked map[abi.ActorID]abi.ChainEpoch // the last close that was looked at; whoever holds making uses it
+	sent   atomic.Uint64
 }
 
 // makeAccount makes an account with funds, of a key of its own.
@@ -72,6 +74,9 @@ func (n *Network) Disputer() (address.Address, bool) {
 	}
 	return n.disputer.key.Address, true
 }
+
+// DisputesSent is how many disputes were sent since Open.
+func (n *Network) DisputesSent() uint64 { return n.disputer.sent.Load() }
 
 // dispute looks at the deadlines that have just closed.
 func (n *Network) dispute(ctx context.Context) error {
@@ -144,6 +149,7 @@ func (n *Network) sendDispute(ctx context.Context, head *tipset, m Message) erro
 		n.log.Warn("a dispute was not taken by the pool", "miner", m.To, "error", err)
 		return nil
 	}
+	n.disputer.sent.Add(1)
 	n.log.Info("a wrong proof is disputed", "miner", m.To, "epoch", head.height())
 	return nil
 }

@@ -5,10 +5,14 @@ import (
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/filecoin-project/go-state-types/proof"
+	"github.com/ipfs/go-cid"
 	cbg "github.com/whyrusleeping/cbor-gen"
+
+	"github.com/vigil-post/vigil/proofs/post"
 )
 
 // FakePost makes the parameters of a SubmitWindowedPoSt for whole partitions of
@@ -24,16 +28,13 @@ func (n *Network) FakePost(ctx context.Context, addr address.Address, partitions
 	if !IsFake(v.Info.SectorSize) {
 		return nil, fmt.Errorf("miner %s has sectors of %s, which are really proved", addr, v.Info.SectorSize.ShortString())
 	}
-	now := v.ProvingDeadline(v.epoch)
-	p := miner.SubmitWindowedPoStParams{Deadline: now.Index, ChainCommitEpoch: now.Challenge}
-	for _, i := range partitions {
-		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i})
-	}
 	x := n.newMachine(ctx, head.after, drawn{n.chain, head, head})
 	x.epoch = head.height()
-	if p.ChainCommitRand, err = x.tickets(crypto.DomainSeparationTag_PoStChainCommit, now.Challenge, nil); err != nil {
+	p, err := x.postOf(v, partitions)
+	if err != nil {
 		return nil, err
 	}
+	now := v.ProvingDeadline(v.epoch)
 	list, err := v.SectorsForProof(now.Index, p.Partitions)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,71 @@ func (n *Network) FakePost(ctx context.Context, addr address.Address, partitions
 		return nil, err
 	}
 	p.Proofs = []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: bytes}}
-	return cborBytes(&p)
+	return cborBytes(p)
+}
+
+// postOf is a post for the open deadline without a proof.
+func (x *machine) postOf(v *minerView, partitions []uint64) (*miner.SubmitWindowedPoStParams, error) {
+	now := v.ProvingDeadline(v.epoch)
+	p := &miner.SubmitWindowedPoStParams{Deadline: now.Index, ChainCommitEpoch: now.Challenge}
+	for _, i := range partitions {
+		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i})
+	}
+	var err error
+	p.ChainCommitRand, err = x.tickets(crypto.DomainSeparationTag_PoStChainCommit, now.Challenge, nil)
+	return p, err
+}
+
+// WrongPost posts a partition of the open deadline from the miner's worker with
+// a proof that proves nothing. The network takes it.
+func (n *Network) WrongPost(ctx context.Context, addr address.Address, partition uint64) (cid.Cid, error) {
+	head := n.chain.current()
+	v, err := n.view(ctx, head.after, head.height()+1, addr)
+	if err != nil {
+		return cid.Undef, err
+	}
+	x := n.newMachine(ctx, head.after, drawn{n.chain, head, head})
+	x.epoch = head.height()
+	p, err := x.postOf(v, []uint64{partition})
+	if err != nil {
+		return cid.Undef, err
+	}
+	p.Proofs = []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: make([]byte, post.PartitionProofSize)}}
+	params, err := cborBytes(p)
+	if err != nil {
+		return cid.Undef, err
+	}
+	return n.sendAs(ctx, "worker", addr, Message{To: addr, Method: methodPost, Params: params, GasLimit: 200_000_000})
+}
+
+// sendAs sends a message from an account of a miner, with the next nonce.
+func (n *Network) sendAs(ctx context.Context, role string, addr address.Address, m Message) (cid.Cid, error) {
+	k, err := ReadKey(n.KeyFile(role, addr))
+	if err != nil {
+		return cid.Undef, fmt.Errorf("the %s of %s: %w", role, addr, err)
+	}
+	head := n.chain.current()
+	_, account, ok := head.after.lookup(k.Address)
+	if !ok {
+		return cid.Undef, fmt.Errorf("the %s of %s has no account", role, addr)
+	}
+	m.From, m.Nonce = k.Address, n.pool.nextNonce(k.Address, account.nonce)
+	m.GasPremium = big.NewInt(200_000)
+	m.GasFeeCap = big.Add(big.Mul(head.header.ParentBaseFee, big.NewInt(10)), m.GasPremium)
+	sm, err := k.SignMessage(m)
+	if err != nil {
+		return cid.Undef, err
+	}
+	return n.push(ctx, sm, maxPendingTrusted)
+}
+
+// Post sends a FakePost from the miner's worker.
+func (n *Network) Post(ctx context.Context, addr address.Address, partitions []uint64) (cid.Cid, error) {
+	params, err := n.FakePost(ctx, addr, partitions)
+	if err != nil {
+		return cid.Undef, err
+	}
+	return n.sendAs(ctx, "worker", addr, Message{To: addr, Method: methodPost, Params: params, GasLimit: 200_000_000})
 }
 
 // entropyOf is an address as randomness is bound to it.

@@ -64,8 +64,7 @@ func newFaults(seed uint64) *faults { return &faults{dice: rand.New(rand.NewPCG(
 // Fail makes the API faulty. Several faults may be there at once; of those that
 // fit a call the last one strikes.
 func (n *Network) Fail(f Fault) error {
-	f.Method = strings.TrimPrefix(f.Method, "Filecoin.")
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return err
 	}
 	s, err := n.ahead(f.Epochs)
@@ -79,7 +78,9 @@ func (n *Network) Fail(f Fault) error {
 	return nil
 }
 
-func (f *Fault) check() error {
+// Check says what makes no sense of a fault, and fills in what was left out.
+func (f *Fault) Check() error {
+	f.Method = strings.TrimPrefix(f.Method, "Filecoin.")
 	if f.Share == 0 {
 		f.Share = 1
 	}

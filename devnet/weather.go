@@ -247,3 +247,6 @@ func (n *Network) stand(still bool) {
 	defer n.weather.mu.Unlock()
 	n.weather.paused = still
 }
+
+// BaseFee is the head's, in attoFIL per unit of gas.
+func (n *Network) BaseFee() abi.TokenAmount { return n.chain.current().header.ParentBaseFee }
