@@ -49,9 +49,13 @@ type Config struct {
 	Log        *slog.Logger   // slog.Default if nil
 
 	NetworkVersion network.Version // at genesis; 28 if zero
+	Upgrades       []Upgrade       // planned at genesis, in order
 	// SectorSizes are given to the miners in turn; 2 KiB if there is none.
 	// Sectors of any other size are shapes without files, with fake proofs.
 	SectorSizes []abi.SectorSize
+	// PostFake lets the network post for its miners with fake proofs, as other
+	// providers do for themselves.
+	PostFake bool
 	// Disputer disputes wrong proofs from an account of its own.
 	Disputer bool
 

@@ -47,7 +47,10 @@ func (n *Network) step(ctx context.Context) error {
 	if err := n.change(ctx, branch{on: n.chain.current(), length: 1}); err != nil {
 		return fmt.Errorf("epoch %d: %w", next, err)
 	}
-	return n.dispute(ctx)
+	if err := n.dispute(ctx); err != nil {
+		return err
+	}
+	return n.postForNeighbours(ctx)
 }
 
 // branch is a change of the canonical chain: what comes off and what is built in its place.

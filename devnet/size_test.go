@@ -87,3 +87,19 @@ func TestAWrongFakeProofIsCounted(t *testing.T) {
 		t.Errorf("counts %+v", got)
 	}
 }
+
+// A day of two neighbours whose proofs are fake, beside a miner of the same
+// network that nobody proves.
+func TestTheNetworkKeepsItsNeighboursProven(t *testing.T) {
+	w := start(t, Config{Miners: 3, Sectors: 5_000, SectorSizes: []abi.SectorSize{2 << 10, 32 << 30, 64 << 30}, PostFake: true, Sector: sectorOfWords})
+	w.pass(2950)
+	stats := w.Stats().Miners
+	for i, m := range w.FakeMiners() {
+		if got := stats[i+1]; got.Miner != m || got.PartitionsDue < 3 || got.PartitionsMissed != 0 || got.ProofsInvalid != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if real := w.RealMiners(); len(real) != 1 || stats[0].PartitionsMissed < 2000 {
+		t.Errorf("%v: %+v", real, stats[0])
+	}
+}

@@ -104,14 +104,10 @@ func (n *Network) Upgrades() []Upgrade {
 func (n *Network) Upgrade(ctx context.Context, u Upgrade) error {
 	n.making.Lock() // no epoch passes while the plan changes
 	defer n.making.Unlock()
-	last := n.Upgrades()
-	switch latest := last[len(last)-1]; {
-	case u.Version <= latest.Version || u.Version > newestVersion:
-		return fmt.Errorf("an upgrade to network version %d: the network has or will have version %d, and %d is the newest it can have", u.Version, latest.Version, newestVersion)
-	case u.Epoch <= n.Epoch() || u.Epoch <= latest.Epoch:
-		return fmt.Errorf("an upgrade at epoch %d: it must be ahead of the head (%d) and of the upgrades before it", u.Epoch, n.Epoch())
+	plan, err := n.planWith(u)
+	if err != nil {
+		return err
 	}
-	plan := append(last, u)
 	if err := n.storeUpgrades(ctx, plan); err != nil {
 		return err
 	}
@@ -119,6 +115,22 @@ func (n *Network) Upgrade(ctx context.Context, u Upgrade) error {
 	defer n.upgradesMu.Unlock()
 	n.upgrades = plan
 	return nil
+}
+
+// planWith is the plan with one more upgrade, if that can be.
+func (n *Network) planWith(u Upgrade) ([]Upgrade, error) {
+	plan := n.Upgrades()
+	head := abi.ChainEpoch(0)
+	if n.chain.head != nil {
+		head = n.Epoch()
+	}
+	switch latest := plan[len(plan)-1]; {
+	case u.Version <= latest.Version || u.Version > newestVersion:
+		return nil, fmt.Errorf("an upgrade to network version %d: the network has or will have version %d, and %d is the newest it can have", u.Version, latest.Version, newestVersion)
+	case u.Epoch <= head || u.Epoch <= latest.Epoch:
+		return nil, fmt.Errorf("an upgrade at epoch %d: it must be ahead of the head (%d) and of the upgrades before it", u.Epoch, head)
+	}
+	return append(plan, u), nil
 }
 
 func (n *Network) storeUpgrades(ctx context.Context, plan []Upgrade) error {
@@ -139,6 +151,11 @@ func (n *Network) readUpgrades(ctx context.Context) error {
 		return json.Unmarshal([]byte(text), &n.upgrades)
 	}
 	n.upgrades = []Upgrade{{-1, n.cfg.NetworkVersion}}
+	for _, u := range n.cfg.Upgrades {
+		if n.upgrades, err = n.planWith(u); err != nil {
+			return err
+		}
+	}
 	return n.storeUpgrades(ctx, n.upgrades)
 }
 

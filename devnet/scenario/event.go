@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,32 @@ func (e *Event) name() (string, error) {
 		return given[0], nil
 	}
 	return "", fmt.Errorf("%s happen at once: make them events of their own", strings.Join(given, " and "))
+}
+
+// String is what happens, in the file's words.
+func (e *Event) String() string {
+	var words []string
+	v := reflect.ValueOf(e).Elem()
+	for i := range v.NumField() {
+		key, f := v.Type().Field(i).Tag.Get("toml"), v.Field(i)
+		if key == "" || key == "at" || f.IsZero() {
+			continue
+		}
+		if f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		words = append(words, fmt.Sprintf("%s=%v", key, f))
+	}
+	slices.SortStableFunc(words, func(a, b string) int { return actionFirst(b) - actionFirst(a) })
+	return strings.Join(words, " ")
+}
+
+func actionFirst(word string) int {
+	key, _, _ := strings.Cut(word, "=")
+	if _, is := actions[key]; is {
+		return 1
+	}
+	return 0
 }
 
 func (e *Event) check() error {

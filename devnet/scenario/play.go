@@ -97,12 +97,15 @@ func (p *Player) happen(ctx context.Context, n *devnet.Network, d due) error {
 	if err != nil {
 		return err
 	}
-	p.Log.Info("something happens", "scenario", p.Scenario.Name, "epoch", n.Epoch()+1, "event", d.index+1, "what", name, "miner", m)
+	p.Log.Info("something happens", "scenario", p.Scenario.Name, "epoch", n.Epoch()+1, "event", d.index+1, "what", e.String())
 	if e.Every > 0 && d.left != 1 {
 		p.enter(due{d.epoch + abi.ChainEpoch(e.Every), d.index, max(d.left-1, 0)})
 	}
 	return actions[name].do(ctx, e, n, m)
 }
+
+// Ends says that there is a story, and that it expects something at its end.
+func (p *Player) Ends() bool { return p != nil && p.Scenario.Expect != nil }
 
 // Until is the epoch at which the story ends; 0 while that is not known, or if it has no end.
 func (p *Player) Until() abi.ChainEpoch {

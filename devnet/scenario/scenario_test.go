@@ -239,3 +239,13 @@ func TestAScenarioIsFoundByNameAndByFile(t *testing.T) {
 		t.Errorf("%+v %v", s, err)
 	}
 }
+
+func TestAnEventIsToldInTheFilesWords(t *testing.T) {
+	s, err := scenario.Parse("test", []byte("about = \"x\"\n[[event]]\nat = 3\nfor = \"5m\"\nmethod = \"MpoolPush\"\nnode = \"cut\"\n[[event]]\nat = 4\nbase_fee = \"x10\""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Events[0].String() + "; " + s.Events[1].String(); got != "node=cut for=5m method=MpoolPush; base_fee=x10" {
+		t.Error(got)
+	}
+}
