@@ -31,8 +31,7 @@ func (n *Network) endEpoch(ctx context.Context, x *machine, epoch abi.ChainEpoch
 			return fmt.Errorf("what was ordered: %w", err)
 		}
 	}
-	n.migrate(x, epoch)
-	return nil
+	return n.migrate(x, epoch)
 }
 
 // arriving is how many sectors come in an epoch, so that Onboard of them in a

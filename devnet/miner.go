@@ -27,7 +27,7 @@ type acceptedPost struct {
 func (x *machine) runtime(id, caller abi.ActorID) *actor.Runtime {
 	return &actor.Runtime{
 		Store: x.store, Epoch: x.epoch, Miner: id, Caller: caller, Balance: x.st.actors[id].balance,
-		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, Economy: x.st.economy(),
+		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, Economy: x.st.economy(), ProofTypes: x.st.postTypes(),
 	}
 }
 
@@ -73,7 +73,7 @@ func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 func (x *machine) createMiner(id abi.ActorID, size abi.SectorSize, accounts map[string]abi.ActorID, periodStart abi.ChainEpoch) error {
 	head, err := actor.Construct(x.runtime(id, 0), actor.Config{
 		Owner: accounts["owner"], Worker: accounts["worker"], Control: []abi.ActorID{accounts["control"]},
-		ProofType: forms[size].post, PeriodStart: &periodStart,
+		ProofType: x.st.postType(size), PeriodStart: &periodStart,
 	})
 	if err != nil {
 		return fmt.Errorf("construct: %w", err)

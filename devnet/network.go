@@ -45,6 +45,8 @@ type Config struct {
 	NullRounds float64        // the share of epochs without a block
 	Proofs     *post.Verifier // judges every proof that the chain took
 	Verify     VerifyFunc     // instead of Proofs, for tests without proofs
+	ProofsV1   *post.Verifier // judges those of the rule before network version 19
+	VerifyV1   VerifyFunc     // instead of ProofsV1
 	Sector     SectorFunc     // sectors with real files that Proofs can judge, if nil
 	Log        *slog.Logger   // slog.Default if nil
 
@@ -92,6 +94,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Verify == nil && c.Proofs != nil {
 		c.Verify = verifyWith(c.Proofs)
 	}
+	if c.VerifyV1 == nil && c.ProofsV1 != nil {
+		c.VerifyV1 = verifyWith(c.ProofsV1)
+	}
 	switch {
 	case c.Dir == "":
 		return c, errors.New("devnet: no folder to keep the chain in")
@@ -101,6 +106,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("devnet: block time of %s is under a millisecond", c.BlockTime)
 	case c.Miners < 0 || c.Miners > MaxMiners:
 		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, MaxMiners)
+	case c.NetworkVersion < network.Version19 && c.VerifyV1 == nil:
+		return c, fmt.Errorf("devnet: no verifier of V1 proofs, which network version %d asks for", c.NetworkVersion)
 	case c.NetworkVersion < oldestVersion || c.NetworkVersion > newestVersion:
 		return c, fmt.Errorf("devnet: network version %d; it can have %d to %d", c.NetworkVersion, oldestVersion, newestVersion)
 	case c.Onboard < 0:

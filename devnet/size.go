@@ -67,7 +67,10 @@ func (n *Network) judge(p proof.WindowPoStVerifyInfo) error {
 	if err != nil {
 		return err
 	}
-	if !IsFake(size) {
+	switch {
+	case !IsFake(size) && p.Proofs[0].PoStProof != forms[size].post:
+		return n.cfg.VerifyV1(p)
+	case !IsFake(size):
 		return n.cfg.Verify(p)
 	}
 	want, err := FakeProof(p.Randomness, p.ChallengedSectors)

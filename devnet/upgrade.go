@@ -10,12 +10,15 @@ import (
 	actorstypes "github.com/filecoin-project/go-state-types/actors"
 	"github.com/filecoin-project/go-state-types/network"
 	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil/devnet/actor"
 )
 
 // The network versions that this chain can have. The layout of the miner's
-// state is the same in all; of the last one only the number is known yet.
+// state is that of version 25 in all, and so are the rules but for the proof's
+// type and the base fee; of the last one only the number is known yet.
 const (
-	oldestVersion = network.Version25
+	oldestVersion = network.Version18
 	usualVersion  = network.Version28
 	newestVersion = usualVersion + 1
 )
@@ -30,6 +33,8 @@ type Upgrade struct {
 
 // upgradeNames are the names of the upgrades, as StateGetNetworkParams has them.
 var upgradeNames = map[network.Version]string{
+	network.Version18: "Hygge", network.Version19: "Lightning", network.Version20: "Thunder", network.Version21: "Watermelon",
+	network.Version22: "Dragon", network.Version23: "Waffle", network.Version24: "Tuktuk",
 	network.Version25: "Teep", network.Version26: "Tock", network.Version27: "GoldenWeek", network.Version28: "FireHorse", newestVersion: "Xx",
 }
 
@@ -37,6 +42,30 @@ var upgradeNames = map[network.Version]string{
 type codes struct{ account, miner cid.Cid }
 
 var bundles = map[actorstypes.Version]codes{
+	actorstypes.Version10: {
+		cid.MustParse("bafk2bzacedkj5dqs5xxamnlug2d5dyjl6askf7wlmvwzhmsrzcvogv7acqfe6"),
+		cid.MustParse("bafk2bzacecw5xzj6z5b7qxx5xca5py4aoecmqj2pxb6nw673alufy22zckkyo"),
+	},
+	actorstypes.Version11: {
+		cid.MustParse("bafk2bzacecf2pprkbdlpm4e2xz3ufunxtgrgyh2ie3stuqiyhibsvdze7kvri"),
+		cid.MustParse("bafk2bzacedb7bokkzzs7hnbhivp74pgcpermuy7j6b3ncodylksukkxtnn7ze"),
+	},
+	actorstypes.Version12: {
+		cid.MustParse("bafk2bzacedki4apynvdxxuoigmqkgaktgy2erjftoxqxqaklnelgveyaqknfu"),
+		cid.MustParse("bafk2bzacecs262232b3awcrilyzpdketeayyqzzwgoavtxilgjvayrz55ovk4"),
+	},
+	actorstypes.Version13: {
+		cid.MustParse("bafk2bzacebev3fu5geeehpx577b3kvza4xsmmggmepjj7rlsnr27hpoq27q2i"),
+		cid.MustParse("bafk2bzacecsputz6xygjfyrvx2d7bxkpp7b5v4icrmpckec7gnbabx2w377qs"),
+	},
+	actorstypes.Version14: {
+		cid.MustParse("bafk2bzacecqyi3xhyrze7hlo73zzyzz5jw5e6eqqyesmnbef4xr7br5amqsm2"),
+		cid.MustParse("bafk2bzacedoimzimltyfzbabwuam2bqw32nqwo2twjq73q7mklwtvqi2evsw2"),
+	},
+	actorstypes.Version15: {
+		cid.MustParse("bafk2bzaceb7f7gjyz2fkzkbf6jlwttjinny4nci4zdoby7r246xuyc4e2n7me"),
+		cid.MustParse("bafk2bzacedlej4t4igjn7nxudsvpvmijcd4oiwngbizcb4jytm7wyzfvgqfzy"),
+	},
 	actorstypes.Version16: {
 		cid.MustParse("bafk2bzacebl27l7f5dt35gfeukr7kzkenhwisdy53r3gmbagbzzfejfa3ci6a"),
 		cid.MustParse("bafk2bzacebmdlcmrseltgqqcw36q4njwp5cjw24kqf5q5cohonhbbrhv3hxbk"),
@@ -159,8 +188,9 @@ func (n *Network) readUpgrades(ctx context.Context) error {
 	return n.storeUpgrades(ctx, n.upgrades)
 }
 
-// migrate gives all actors the code of a new version when its epoch has come.
-func (n *Network) migrate(x *machine, epoch abi.ChainEpoch) {
+// migrate gives all actors the code of a new version when its epoch has come,
+// and miners the proof type that the version asks for.
+func (n *Network) migrate(x *machine, epoch abi.ChainEpoch) error {
 	for _, u := range n.Upgrades() {
 		if u.Epoch != epoch {
 			continue
@@ -170,8 +200,62 @@ func (n *Network) migrate(x *machine, epoch abi.ChainEpoch) {
 		for id := range x.st.actors {
 			x.st.dirty[id] = true
 		}
+		for _, id := range x.st.miners() {
+			if err := x.migrateProofType(id); err != nil {
+				return fmt.Errorf("proof type of miner %d: %w", id, err)
+			}
+		}
 	}
+	return nil
 }
+
+// migrateProofType brings a miner's proof type up to date with the actors.
+func (x *machine) migrateProofType(id abi.ActorID) error {
+	v, err := actor.Open(x.store, x.st.actors[id].head)
+	if err != nil {
+		return err
+	}
+	want := x.st.postType(v.Info.SectorSize)
+	if v.Info.WindowPoStProofType == want {
+		return nil
+	}
+	v.Info.WindowPoStProofType = want
+	if v.State.Info, err = x.store.Put(x.store.Context(), &v.Info); err != nil {
+		return err
+	}
+	a := x.st.actors[id]
+	if a.head, err = x.store.Put(x.store.Context(), &v.State); err != nil {
+		return err
+	}
+	x.st.set(id, a)
+	return nil
+}
+
+// postType is the type of Window PoSt that the actors take: V1_1 from those of
+// network version 19 on (FIP-0061). The network took both for some weeks; this
+// chain is stricter.
+func (s *state) postType(size abi.SectorSize) abi.RegisteredPoStProof {
+	t := forms[size].post
+	if s.bundle < actorstypes.Version11 {
+		return t - v1Behind
+	}
+	return t
+}
+
+// postTypes are those of all sizes; none if they are the actor's usual ones.
+func (s *state) postTypes() []abi.RegisteredPoStProof {
+	if s.bundle >= actorstypes.Version11 {
+		return nil
+	}
+	var out []abi.RegisteredPoStProof
+	for size := range forms {
+		out = append(out, s.postType(size))
+	}
+	return out
+}
+
+// v1Behind is how far a Window PoSt type of V1 is below that of V1_1.
+const v1Behind = abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1 - abi.RegisteredPoStProof_StackedDrgWindow2KiBV1
 
 // notPlanned is where a node puts the epoch of an upgrade that has no date.
 const notPlanned = 999_999_999_999_999

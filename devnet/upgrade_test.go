@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/ipfs/go-cid"
 )
 
@@ -69,5 +71,44 @@ func TestAVersionThatNobodyKnowsYetIsANumber(t *testing.T) {
 	}
 	if code := get[Actor](w, "StateGetActor", w.Miners()[0], nil).Code; code != minerCode {
 		t.Errorf("code %s", code)
+	}
+}
+
+// A proof of the old type is taken up to the upgrade, one of the new type after it.
+func TestTheProofTypeChangesInTheMiddleOfADeadline(t *testing.T) {
+	w := opened(t, Config{NetworkVersion: 18, VerifyV1: byWord, Verify: byWord, Sector: sectorOfWords})
+	at := w.Epoch() + 10
+	if err := w.Upgrade(t.Context(), Upgrade{Epoch: at, Version: 19}); err != nil {
+		t.Fatal(err)
+	}
+	m, worker := w.Miners()[0], w.key("worker")
+	typed := func(deadline uint64, typ abi.RegisteredPoStProof) []byte {
+		var p miner.SubmitWindowedPoStParams
+		decoded(t, w.postParams(m, deadline, goodProof, bitfield.New(), 0), &p)
+		p.Proofs[0].PoStProof = typ
+		return encoded(t, &p)
+	}
+	const v1, v11 = abi.RegisteredPoStProof_StackedDrgWindow2KiBV1, abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1
+	if got := get[MinerInfo](w, "StateMinerInfo", m, nil).WindowPoStProofType; got != v1 {
+		t.Errorf("the miner's proof type is %d, want %d", got, v1)
+	}
+	newer := w.send(worker, m, 5, typed(firstDeadline, v11))
+	older := w.send(worker, m, 5, typed(firstDeadline, v1))
+	w.pass(2)
+	if a, b := w.receipt(newer).ExitCode, w.receipt(older).ExitCode; a != 16 || b != 0 {
+		t.Errorf("before the upgrade: exit code %d of the new type, %d of the old one", a, b)
+	}
+	w.pass(10)
+	if got := get[MinerInfo](w, "StateMinerInfo", m, nil).WindowPoStProofType; got != v11 {
+		t.Errorf("after it the miner's proof type is %d, want %d", got, v11)
+	}
+	w.to(firstOpen + 61)
+	older, newer = w.send(worker, m, 5, typed(firstDeadline+1, v1)), w.send(worker, m, 5, typed(firstDeadline+1, v11))
+	w.pass(2)
+	if a, b := w.receipt(newer).ExitCode, w.receipt(older).ExitCode; a != 0 || b != 16 {
+		t.Errorf("after the upgrade: exit code %d of the new type, %d of the old one", a, b)
+	}
+	if got := w.Stats().Total; got.ProofsChecked != 2 || got.ProofsInvalid != 0 {
+		t.Errorf("counts %+v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/network"
 	golog "github.com/ipfs/go-log/v2"
 	"github.com/pelletier/go-toml/v2"
 
@@ -52,6 +53,11 @@ func settle(ctx context.Context, o devnetOptions, log *slog.Logger, say func(str
 	verifier, err := h.key(ctx, say)
 	if err != nil {
 		return nil, err
+	}
+	if o.network.NetworkVersion < network.Version19 {
+		if o.network.ProofsV1, err = h.verifierV1(); err != nil {
+			return nil, err
+		}
 	}
 	o.network.Dir, o.network.Proofs, o.network.Log = h.chain(), verifier, log
 	if o.story != nil {
@@ -126,6 +132,15 @@ func (h *home) key(ctx context.Context, say func(string)) (*post.Verifier, error
 		return nil, fmt.Errorf("%w; remove %s to have the key made anew", err, h.params())
 	}
 	return verifier, nil
+}
+
+// verifierV1 judges by the rule before network version 19; the key is the same.
+func (h *home) verifierV1() (*post.Verifier, error) {
+	form, err := post.WindowConfig(devnetSectorSize, post.V1)
+	if err != nil {
+		return nil, err
+	}
+	return post.OpenVerifier(form, h.params())
 }
 
 func exists(path string) bool {

@@ -62,7 +62,7 @@ func newPlayed(t *testing.T, s *scenario.Scenario) (*devnet.Network, *scenario.P
 	if err := s.Network.Apply(&cfg); err != nil {
 		t.Fatal(err)
 	}
-	cfg.SectorSizes = []abi.SectorSize{8 << 20}
+	cfg.SectorSizes, cfg.VerifyV1 = []abi.SectorSize{8 << 20}, cfg.Verify
 	n, err := devnet.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
