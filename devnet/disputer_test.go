@@ -77,3 +77,52 @@ func TestFaultsCostAndBlocksPay(t *testing.T) {
 		t.Errorf("faulty sectors cost %s", filText(fee))
 	}
 }
+
+// Whatever happens, money comes from blocks only, and goes nowhere but to the
+// account that burns it.
+func TestNoMoneyAppearsOrVanishes(t *testing.T) {
+	w := opened(t, Config{Disputer: true, Sectors: 20, NullRounds: 0.1})
+	m, worker := w.Miners()[0], w.key("worker")
+	total := func() abi.TokenAmount {
+		sum := big.Zero()
+		for _, a := range w.chain.current().after.actors {
+			sum = big.Add(sum, a.balance)
+		}
+		return sum
+	}
+	before := total()
+	w.send(worker, m, 5, w.postParams(m, firstDeadline, badProof, bitfield.New(), 0))
+	blocks := int64(0)
+	for w.Epoch() < firstOpen+2*2880+100 {
+		if w.Epoch()%700 == 0 {
+			w.sent("owner")
+			w.send(worker, m, 16, nil) // fails, and pays
+		}
+		w.pass(1)
+		blocks++
+	}
+	if got, want := total(), big.Add(before, big.Mul(blockReward, big.NewInt(blocks))); !got.Equals(want) {
+		t.Errorf("after %d blocks there is %s, want %s", blocks, filText(got), filText(want))
+	}
+	burnt := get[Actor](w, "StateGetActor", "t099", nil)
+	if burnt.Balance.LessThan(fil(20)) {
+		t.Errorf("burnt is %s: the dispute's penalty and the fees are more", filText(burnt.Balance))
+	}
+}
+
+func TestNullRoundsTakeTheirTime(t *testing.T) {
+	w := start(t, Config{Sectors: -1})
+	w.pass(3)
+	if err := w.NullRounds(5, 4); err != nil {
+		t.Fatal(err)
+	}
+	if !w.due(1) {
+		t.Error("epoch 4 is not due after an epoch")
+	}
+	w.pass(1)
+	for waited, want := range map[abi.ChainEpoch]bool{1: false, 4: false, 5: true} {
+		if w.due(waited) != want {
+			t.Errorf("%d epochs after 4 the tipset of 9 is due: %v", waited, !want)
+		}
+	}
+}

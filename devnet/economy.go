@@ -77,7 +77,19 @@ func (s *state) producer(seed []byte) abi.ActorID {
 	return firstMiner
 }
 
-// earn pays the producer of a block.
+// burntFunds is the account that nobody can spend from.
+const burntFunds abi.ActorID = 99
+
+// burn puts money where nobody can spend it. A chain that was made before there
+// was such an account loses it.
+func (x *machine) burn(amount abi.TokenAmount) {
+	if _, ok := x.st.actors[burntFunds]; !ok || amount.IsZero() {
+		return
+	}
+	x.earn(burntFunds, amount)
+}
+
+// earn pays somebody: the producer of a block, or nobody.
 func (x *machine) earn(id abi.ActorID, amount abi.TokenAmount) {
 	a := x.st.actors[id]
 	a.balance = big.Add(a.balance, amount)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/account"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/ipfs/go-cid"
 )
@@ -74,6 +75,9 @@ func (n *Network) readSeed(ctx context.Context) error {
 func (n *Network) makeGenesis(ctx context.Context) error {
 	x := n.newMachine(ctx, emptyState(), nil)
 	x.st.bundle = bundleOf(n.cfg.NetworkVersion)
+	if err := x.makeBurntFunds(); err != nil {
+		return err
+	}
 	for i := range n.cfg.Miners {
 		if err := n.makeMiner(ctx, x, firstMiner+abi.ActorID(i)); err != nil {
 			return fmt.Errorf("miner %d: %w", i, err)
@@ -99,6 +103,15 @@ func (n *Network) makeGenesis(ctx context.Context) error {
 	}
 	n.blocks.add(x.sc.fresh)
 	n.chain.extend(t)
+	return nil
+}
+
+func (x *machine) makeBurntFunds() error {
+	head, err := x.store.Put(x.store.Context(), &account.State{Address: idAddress(burntFunds)})
+	if err != nil {
+		return err
+	}
+	x.st.set(burntFunds, actorEntry{code: accountCode, head: head, balance: big.Zero()})
 	return nil
 }
 

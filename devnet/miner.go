@@ -61,6 +61,7 @@ func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 		a.head, a.balance = e.Head, balance
 		x.st.set(id, a)
 	}
+	x.burn(e.Burn)
 	if !e.Reward.IsZero() {
 		c := x.st.actors[caller]
 		c.balance = big.Add(c.balance, e.Reward)

@@ -260,6 +260,12 @@ func (n *Network) KeyFile(role string, miner address.Address) string {
 	return filepath.Join(n.cfg.Dir, "keys", fmt.Sprintf("%s-t0%d.key", role, id))
 }
 
+// due says that the next tipset is due when so many epochs have passed since the head.
+func (n *Network) due(waited abi.ChainEpoch) bool {
+	head := n.chain.current()
+	return n.nextHeight(head.height(), seedOf(head)) <= head.height()+waited
+}
+
 // Run serves the API and lets epochs pass until ctx ends, which is no error.
 // Then the network is closed.
 func (n *Network) Run(ctx context.Context) error {
@@ -286,7 +292,7 @@ func (n *Network) close() error {
 	return n.db.close()
 }
 
-// tick makes an epoch each block time.
+// tick lets an epoch pass each block time; those without a block take theirs too.
 func (n *Network) tick(ctx context.Context) error {
 	if n.cfg.Manual {
 		<-ctx.Done()
@@ -294,6 +300,7 @@ func (n *Network) tick(ctx context.Context) error {
 	}
 	clock := time.NewTicker(n.cfg.BlockTime)
 	defer clock.Stop()
+	waited := abi.ChainEpoch(0) // epochs since the head, or since it was last changed by someone else
 	for {
 		select {
 		case <-ctx.Done():
@@ -302,6 +309,10 @@ func (n *Network) tick(ctx context.Context) error {
 			if n.weather.stands() {
 				continue
 			}
+			if waited++; !n.due(waited) {
+				continue
+			}
+			waited = 0
 			if err := n.step(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}

@@ -129,7 +129,7 @@ type draft struct {
 
 // draft begins a tipset: its epoch, and all that its header says of its past.
 func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
-	seed := hash256(parent.cid.Bytes())
+	seed := seedOf(parent)
 	if fork { // the same parent must not get the same child again
 		seed = hash256(seed, be64(uint64(time.Now().UnixNano())))
 	}
@@ -157,6 +157,9 @@ func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
 		m: n.newMachine(ctx, parent.after, drawn{n.chain, parent, ts}),
 	}
 }
+
+// seedOf is what is drawn for a tipset's child.
+func seedOf(parent *tipset) []byte { return hash256(parent.cid.Bytes()) }
 
 // nextHeight is the first epoch after one that has a block.
 func (n *Network) nextHeight(parent abi.ChainEpoch, seed []byte) abi.ChainEpoch {
@@ -212,7 +215,9 @@ func (d *draft) include(picked []*SignedMessage) error {
 				return fmt.Errorf("message %s: %w", c, err)
 			}
 			d.m.count(&m.Message, r)
-			d.tips = big.Add(d.tips, pay(&m.Message, r.GasUsed, d.header.ParentBaseFee).tip)
+			paid := pay(&m.Message, r.GasUsed, d.header.ParentBaseFee)
+			d.tips = big.Add(d.tips, paid.tip)
+			d.m.burn(big.Add(paid.baseFeeBurn, paid.overEstimationBurn))
 			d.ts.messages = append(d.ts.messages, m)
 			d.ts.cids = append(d.ts.cids, c)
 			d.ts.receipts = append(d.ts.receipts, r)

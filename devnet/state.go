@@ -189,7 +189,9 @@ func loadState(store adt.Store, root cid.Cid) (*state, error) {
 			if err := store.Get(store.Context(), a.Head, &acc); err != nil {
 				return fmt.Errorf("account %s: %w", addr, err)
 			}
-			entry.key = acc.Address
+			if acc.Address.Protocol() != address.ID {
+				entry.key = acc.Address
+			}
 		}
 		s.set(abi.ActorID(id), entry)
 		return nil
