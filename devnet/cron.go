@@ -27,9 +27,7 @@ func (n *Network) endEpoch(ctx context.Context, x *machine, epoch abi.ChainEpoch
 		}
 	}
 	for _, o := range n.weather.ordered(epoch) {
-		if err := o.do(ctx, x); err != nil {
-			return fmt.Errorf("what was ordered: %w", err)
-		}
+		n.obey(ctx, x, o)
 	}
 	return n.migrate(x, epoch)
 }

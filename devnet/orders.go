@@ -10,6 +10,8 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil/devnet/actor"
 )
 
 // order is something that happens to the state at the end of an epoch, on every
@@ -39,6 +41,23 @@ func (w *weather) ordered(e abi.ChainEpoch) []order {
 	return out
 }
 
+// obey carries out an order. One that the state does not allow is said and left
+// undone: the chain goes on.
+func (n *Network) obey(ctx context.Context, x *machine, o order) {
+	kept := x.st.clone()
+	if err := o.do(ctx, x); err != nil {
+		x.st = kept
+		n.log.Error("what the devnet was told to do cannot be done", "epoch", o.epoch, "error", err)
+	}
+}
+
+// maxOrdered is the most sectors that are added at once: a million shapes, and
+// as many with files as are made in some minutes.
+const (
+	maxOrdered     = 1_000_000
+	maxOrderedReal = 10_000
+)
+
 // AddSectors gives a miner sectors at the end of the next epoch, with their
 // files where they have any.
 func (n *Network) AddSectors(addr address.Address, count int) error {
@@ -46,8 +65,16 @@ func (n *Network) AddSectors(addr address.Address, count int) error {
 	if err != nil {
 		return err
 	}
-	if count < 1 || count > 1_000_000 {
-		return fmt.Errorf("%d sectors to add: at least 1, at most a million", count)
+	fake, err := n.isFake(id)
+	if err != nil {
+		return err
+	}
+	most := maxOrderedReal
+	if fake {
+		most = maxOrdered
+	}
+	if count < 1 || count > most {
+		return fmt.Errorf("%d sectors to add to %s: at least 1, at most %d", count, addr, most)
 	}
 	n.orderNext(func(ctx context.Context, x *machine) error { return n.addSectors(ctx, x, id, count) })
 	return nil
@@ -64,6 +91,15 @@ func (n *Network) SetBalance(addr address.Address, amount abi.TokenAmount) error
 	}
 	n.orderNext(func(_ context.Context, x *machine) error {
 		a := x.st.actors[id]
+		if a.isMiner() {
+			v, err := actor.Open(x.store, a.head)
+			if err != nil {
+				return err
+			}
+			if _, err := v.State.GetUnlockedBalance(amount); err != nil {
+				return fmt.Errorf("balance of %s: it has locked more than %s: %w", addr, filText(amount), err)
+			}
+		}
 		a.balance = amount
 		x.st.set(id, a)
 		return nil

@@ -228,6 +228,9 @@ func (n *Network) HoldMessages(sender address.Address, epochs abi.ChainEpoch) er
 		if err != nil {
 			return fmt.Errorf("hold the messages of %s: %w", sender, err)
 		}
+		if e.key == address.Undef {
+			return fmt.Errorf("hold the messages of %s: it is no account that sends any", sender)
+		}
 		sender = e.key
 	}
 	return n.tell(epochs, func(w *weather, s span) { w.holds = append(w.holds, heldSpan{s, sender}) })

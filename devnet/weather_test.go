@@ -1,6 +1,8 @@
 package devnet
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -306,6 +308,12 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"negative epochs":               w.DelayMessages(1, -1),
 		"more than all messages":        w.LoseMessages(1.5, 0),
 		"a sender that is nobody":       w.HoldMessages(stranger, 0),
+		"a sender that is a miner":      w.HoldMessages(w.Miners()[0], 0),
+		"sectors of nobody":             w.AddSectors(stranger, 1),
+		"no sectors":                    w.AddSectors(w.Miners()[0], 0),
+		"sectors of an account":         w.AddSectors(w.key("owner").Address, 1),
+		"a negative balance":            w.SetBalance(w.Miners()[0], big.NewInt(-1)),
+		"no balance":                    w.SetBalance(w.Miners()[0], abi.TokenAmount{}),
 		"a pool of nothing":             w.LimitPool(0, 0),
 		"a factor of zero":              w.MultiplyBaseFee(0, 1),
 		"a reorg of nothing":            w.Reorg(t.Context(), 0),
@@ -319,4 +327,53 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 	w.pass(1)
+}
+
+// A message whose fee cap is below the base fee waits, and so does all that
+// follows it.
+func TestALowFeeCapIsStuckUntilTheBaseFeeFalls(t *testing.T) {
+	w := start(t, Config{Sectors: -1})
+	if err := w.SetBaseFee(big.NewInt(1_000_000), 5); err != nil {
+		t.Fatal(err)
+	}
+	k := w.key("owner")
+	low := w.sent("owner") // its fee cap is 200,000
+	high := w.signed(k, Message{To: k.Address})
+	high.Message.GasFeeCap = big.NewInt(10_000_000)
+	sm, err := k.SignMessage(high.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := get[cid.Cid](w, "MpoolPush", sm)
+	w.pass(10)
+	if w.included(low) != 0 || w.included(behind) != 0 {
+		t.Errorf("in %d and %d; the base fee is %s", w.included(low), w.included(behind), w.BaseFee())
+	}
+	w.pass(15)
+	if w.included(low) == 0 || w.included(behind) != w.included(low) {
+		t.Errorf("in %d and %d; the base fee is %s", w.included(low), w.included(behind), w.BaseFee())
+	}
+}
+
+// What cannot be done is left undone, and the chain goes on.
+func TestAnOrderThatTheStateDoesNotAllowStopsNothing(t *testing.T) {
+	w := start(t, Config{Sectors: 4, Sector: sectorOfWords, Verify: byWord})
+	m := w.Miners()[0]
+	before := get[Actor](w, "StateGetActor", m, nil)
+	if err := w.SetBalance(m, big.Zero()); err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.Sector = func(context.Context, string, abi.ActorID, abi.SectorNumber) ([32]byte, error) {
+		return [32]byte{}, errors.New("the disk is full")
+	}
+	if err := w.AddSectors(m, 3); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(3)
+	if after := get[Actor](w, "StateGetActor", m, nil); after.Head != before.Head || after.Balance.LessThan(before.Balance) {
+		t.Errorf("the miner was %+v, is %+v", before, after)
+	}
+	if n := w.Stats().Total.SectorsAdded; n != 0 {
+		t.Errorf("%d sectors are counted", n)
+	}
 }
