@@ -57,9 +57,42 @@ type faults struct {
 	mu   sync.Mutex // guards all below
 	dice *rand.Rand
 	list []*FaultReport
+	// armed says that connections are relayed, so that faults reach what goes
+	// over them. Until the first fault there is no need, and a relay costs time
+	// where the daemon's proofs take all cores.
+	armed  bool
+	direct map[*func()]bool // ends connections that are not relayed
 }
 
-func newFaults(seed uint64) *faults { return &faults{dice: rand.New(rand.NewPCG(seed, seed))} }
+func newFaults(seed uint64, armed bool) *faults {
+	return &faults{dice: rand.New(rand.NewPCG(seed, seed)), armed: armed, direct: map[*func()]bool{}}
+}
+
+// arm ends the connections that no fault could reach; their clients come back.
+func (x *faults) arm() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.armed = true
+	for end := range x.direct {
+		(*end)()
+	}
+}
+
+// unrelayed takes note of a connection that is not relayed, which ends when end
+// is called, or says that it must be.
+func (x *faults) unrelayed(end func()) (gone func(), ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.armed {
+		return nil, false
+	}
+	x.direct[&end] = true
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		delete(x.direct, &end)
+	}, true
+}
 
 // Fail makes the API faulty. Several faults may be there at once; of those that
 // fit a call the last one strikes.
@@ -71,6 +104,7 @@ func (n *Network) Fail(f Fault) error {
 	if err != nil {
 		return err
 	}
+	n.faults.arm()
 	n.faults.mu.Lock()
 	defer n.faults.mu.Unlock()
 	n.faults.list = append(n.faults.list, &FaultReport{Fault: f, From: n.Epoch(), Until: s.until})

@@ -88,7 +88,7 @@ func (w *world) struck(times int) {
 }
 
 func TestEveryKindOfFaultOverASocket(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.pass(10)
 	whole := func(text string) bool { return json.Valid([]byte(text)) }
 	for _, c := range []struct {
@@ -123,7 +123,7 @@ func TestEveryKindOfFaultOverASocket(t *testing.T) {
 }
 
 func TestEveryKindOfFaultOverHTTP(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.pass(10)
 	for kind, want := range map[FaultKind]string{
 		FaultRefuse: "EOF", FaultCut: "EOF", FaultTruncate: "unexpected EOF",
@@ -174,7 +174,7 @@ func readAll(res *http.Response) string {
 }
 
 func TestAHangingCallIsNeverAnsweredAndOthersAre(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.fails(Fault{Kind: FaultHang, Method: "StateNetworkName", Times: 1})
 	s := w.socket()
 	first, second := s.call("StateNetworkName"), s.call("StateNetworkName")
@@ -184,7 +184,7 @@ func TestAHangingCallIsNeverAnsweredAndOthersAre(t *testing.T) {
 }
 
 func TestASilentNodeSendsNothingAndComesBack(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	s := w.socket()
 	s.call("ChainNotify")
 	s.frame() // the subscription
@@ -230,7 +230,7 @@ func (f changeFrame) heights(t *testing.T) (out []abi.ChainEpoch) {
 }
 
 func TestALaggingNodeIsSomeEpochsBehind(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.pass(20)
 	s := w.socket()
 	s.call("ChainNotify")
@@ -258,7 +258,7 @@ func TestALaggingNodeIsSomeEpochsBehind(t *testing.T) {
 }
 
 func TestALiarsHeadIsInTheFuture(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.pass(5)
 	w.fails(Fault{Kind: FaultLie, Method: "ChainHead", By: 100})
 	head := get[TipSet](w, "ChainHead")
@@ -269,7 +269,7 @@ func TestALiarsHeadIsInTheFuture(t *testing.T) {
 
 // The answer to a push is lost: the message is in the pool all the same.
 func TestAPushWhoseAnswerIsLostWasTaken(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	w.fails(Fault{Kind: FaultCut, Method: "MpoolPush", Times: 1})
 	k := w.key("owner")
 	sm := w.signed(k, Message{To: k.Address})
@@ -370,7 +370,7 @@ func (w *world) devnet(token, method string, params ...any) response {
 }
 
 func TestARivalReplacesWhatWaits(t *testing.T) {
-	w := start(t, Config{Sectors: 2})
+	w := start(t, Config{Sectors: 2, Relay: true})
 	mine := w.sent("worker")
 	c, err := w.Rival(t.Context(), "worker", w.Miners()[0])
 	if err != nil {
@@ -407,5 +407,20 @@ func TestASectorIsBrokenAndMended(t *testing.T) {
 	}
 	if err := w.BreakSector(m, 7, DamageMissing); err == nil {
 		t.Error("a sector that is none was damaged")
+	}
+}
+
+func TestTheFirstFaultEndsConnectionsThatItCouldNotReach(t *testing.T) {
+	w := start(t, Config{Sectors: 2})
+	s := w.socket()
+	if got := s.answered("StateNetworkName"); got.Error != nil {
+		t.Fatalf("%+v", got.Error)
+	}
+	w.fails(Fault{Kind: FaultError, Method: "StateNetworkName"})
+	if got := s.frame(); got != "closed" {
+		t.Errorf("the connection goes on: %s", got)
+	}
+	if got := w.socket().answered("StateNetworkName"); got.Error == nil {
+		t.Error("the fault does not reach a new connection")
 	}
 }

@@ -35,11 +35,24 @@ func (n *Network) faultOf(c faultyCall) (Fault, bool) {
 func (n *Network) faulty(next http.Handler, inner *innerServer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
-			n.relay(w, r, inner)
+			n.connect(w, r, next, inner)
 			return
 		}
 		n.faultyPost(w, r, next)
 	})
+}
+
+// connect serves a WebSocket connection, relayed if faults are to reach it.
+func (n *Network) connect(w http.ResponseWriter, r *http.Request, next http.Handler, inner *innerServer) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	gone, ok := n.faults.unrelayed(cancel)
+	if !ok {
+		n.relay(w, r, inner)
+		return
+	}
+	defer gone()
+	next.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // maxRequest is the largest request that is looked into.

@@ -58,6 +58,9 @@ type Config struct {
 	// PostFake lets the network post for its miners with fake proofs, as other
 	// providers do for themselves.
 	PostFake bool
+	// Relay lets every connection pass where faults are injected, from the start
+	// on. Without it the first fault ends the connections that are open.
+	Relay bool
 	// Disputer disputes wrong proofs from an account of its own.
 	Disputer bool
 
@@ -168,7 +171,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{
-		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1), faults: newFaults(2),
+		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1), faults: newFaults(2, cfg.Relay),
 	}
 	if n.db, err = openDB(ctx, cfg.Dir); err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func readDevnetOptions(c *cli.Command) (devnetOptions, error) {
 func networkOf(c *cli.Command, story *scenario.Player) (devnet.Config, error) {
 	n := devnet.Config{
 		Listen: c.String("listen"), BlockTime: c.Duration("block-time"), Manual: c.Bool("manual"), Disputer: c.Bool("disputer"),
-		PostFake: c.Bool("post-fake") || !c.Bool("serve-only"),
+		PostFake: c.Bool("post-fake") || !c.Bool("serve-only"), Relay: story != nil || c.Bool("serve-only"),
 	}
 	sectors := func() {
 		if n.Sectors = c.Int("sectors"); n.Sectors == 0 {
