@@ -6,23 +6,20 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-jsonrpc/auth"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/network"
 	"github.com/ipfs/go-cid"
 )
 
 // admin is the namespace Devnet of the API: what nobody can do to a real
-// network. Every method needs the admin token. "Epochs" is how many epochs from
+// network. Every method needs the admin permission, which the token in
+// the devnet's folder has. "Epochs" is how many epochs from
 // the next one on something lasts; 0 is for good.
 type admin struct{ n *Network }
 
-// may refuses whoever has not the admin token.
+// may refuses whoever has no token for it.
 func may(ctx context.Context, method string) error {
-	if err := need(ctx, auth.Permission("admin"), method); err != nil {
-		return fmt.Errorf("%w; the file admin-token of the devnet's folder has a token for it", err)
-	}
-	return nil
+	return need(ctx, "admin", method)
 }
 
 // DevnetStatus is the answer of Devnet.Status.

@@ -20,14 +20,9 @@ type socket struct {
 	n int
 }
 
-func (w *world) socket() *socket {
+func (w *world) frames() *socket {
 	w.t.Helper()
-	c, _, err := websocket.DefaultDialer.DialContext(w.t.Context(), "ws://"+w.Addr()+"/rpc/v1", http.Header{"Authorization": {"Bearer " + w.Token()}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { c.Close() })
-	return &socket{Conn: c, w: w}
+	return &socket{Conn: w.socket(), w: w}
 }
 
 func (s *socket) call(method string, params ...any) int {
@@ -107,7 +102,7 @@ func TestEveryKindOfFaultOverASocket(t *testing.T) {
 		t.Run(string(c.fault.Kind), func(t *testing.T) {
 			w.Heal("")
 			w.fails(c.fault)
-			s := w.socket()
+			s := w.frames()
 			if got := s.answered("ChainHead"); got.Error != nil {
 				t.Errorf("another method: %+v", got.Error)
 			}
@@ -176,7 +171,7 @@ func readAll(res *http.Response) string {
 func TestAHangingCallIsNeverAnsweredAndOthersAre(t *testing.T) {
 	w := start(t, Config{Sectors: 2, Relay: true})
 	w.fails(Fault{Kind: FaultHang, Method: "StateNetworkName", Times: 1})
-	s := w.socket()
+	s := w.frames()
 	first, second := s.call("StateNetworkName"), s.call("StateNetworkName")
 	if got := decode[struct{ ID int }](t, []byte(s.frame())); got.ID != second {
 		t.Errorf("call %d is answered, want %d; %d hangs", got.ID, second, first)
@@ -185,7 +180,7 @@ func TestAHangingCallIsNeverAnsweredAndOthersAre(t *testing.T) {
 
 func TestASilentNodeSendsNothingAndComesBack(t *testing.T) {
 	w := start(t, Config{Sectors: 2, Relay: true})
-	s := w.socket()
+	s := w.frames()
 	s.call("ChainNotify")
 	s.frame() // the subscription
 	s.frame() // the current head
@@ -232,7 +227,7 @@ func (f changeFrame) heights(t *testing.T) (out []abi.ChainEpoch) {
 func TestALaggingNodeIsSomeEpochsBehind(t *testing.T) {
 	w := start(t, Config{Sectors: 2, Relay: true})
 	w.pass(20)
-	s := w.socket()
+	s := w.frames()
 	s.call("ChainNotify")
 	s.frame()
 	s.frame()
@@ -273,7 +268,7 @@ func TestAPushWhoseAnswerIsLostWasTaken(t *testing.T) {
 	w.fails(Fault{Kind: FaultCut, Method: "MpoolPush", Times: 1})
 	k := w.key("owner")
 	sm := w.signed(k, Message{To: k.Address})
-	s := w.socket()
+	s := w.frames()
 	s.call("MpoolPush", sm)
 	if got := s.frame(); got != "closed" {
 		t.Fatalf("an answer came: %s", got)
@@ -303,8 +298,12 @@ func TestAFaultThatMakesNoSenseIsRefused(t *testing.T) {
 
 func TestTheAdminNeedsItsTokenAndNoFaultReachesIt(t *testing.T) {
 	w := start(t, Config{Sectors: 8})
-	if got := w.devnet(w.Token(), "Status"); got.Error == nil || !strings.Contains(got.Error.Message, "missing permission to invoke 'Status' (need 'admin'); the file admin-token") {
-		t.Errorf("with a daemon's token: %+v", got)
+	weaker, err := w.tokens.issue(allPermissions[:3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.devnet(string(weaker), "Status"); got.Error == nil || !strings.Contains(got.Error.Message, "missing permission to invoke 'Status' (need 'admin')") {
+		t.Errorf("with a token that may only sign: %+v", got)
 	}
 	w.fails(Fault{Kind: FaultRefuse})
 	for _, c := range []struct {
@@ -336,12 +335,12 @@ func TestTheAdminNeedsItsTokenAndNoFaultReachesIt(t *testing.T) {
 		{"Rival", []any{"worker", w.Miners()[0]}},
 		{"Advance", []any{2}},
 	} {
-		if got := w.devnet(w.AdminToken(), c.method, c.params...); got.Error != nil {
+		if got := w.devnet(w.Token(), c.method, c.params...); got.Error != nil {
 			t.Errorf("%s: %s", c.method, got.Error.Message)
 		}
 	}
 	var s DevnetStatus
-	if err := json.Unmarshal(w.devnet(w.AdminToken(), "Status").Result, &s); err != nil {
+	if err := json.Unmarshal(w.devnet(w.Token(), "Status").Result, &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Epoch < 10 || s.Miners[0].SectorsAdded != 4 || len(s.Upgrades) != 2 || len(s.Faults) != 0 {
@@ -412,7 +411,7 @@ func TestASectorIsBrokenAndMended(t *testing.T) {
 
 func TestTheFirstFaultEndsConnectionsThatItCouldNotReach(t *testing.T) {
 	w := start(t, Config{Sectors: 2})
-	s := w.socket()
+	s := w.frames()
 	if got := s.answered("StateNetworkName"); got.Error != nil {
 		t.Fatalf("%+v", got.Error)
 	}
@@ -420,7 +419,7 @@ func TestTheFirstFaultEndsConnectionsThatItCouldNotReach(t *testing.T) {
 	if got := s.frame(); got != "closed" {
 		t.Errorf("the connection goes on: %s", got)
 	}
-	if got := w.socket().answered("StateNetworkName"); got.Error == nil {
+	if got := w.frames().answered("StateNetworkName"); got.Error == nil {
 		t.Error("the fault does not reach a new connection")
 	}
 }

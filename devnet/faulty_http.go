@@ -55,9 +55,6 @@ func (n *Network) connect(w http.ResponseWriter, r *http.Request, next http.Hand
 	next.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// maxRequest is the largest request that is looked into.
-const maxRequest = 4 << 20
-
 // faultyPost answers one call over HTTP.
 func (n *Network) faultyPost(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
@@ -91,14 +88,14 @@ func (n *Network) faultyPost(w http.ResponseWriter, r *http.Request, next http.H
 		r.Body = io.NopCloser(bytes.NewReader(n.older(body, f.By)))
 		next.ServeHTTP(w, r)
 	case FaultCut, FaultTruncate, FaultLie:
-		answer := &recorder{header: http.Header{}, status: http.StatusOK}
+		answer := &keptAnswer{header: http.Header{}, status: http.StatusOK}
 		next.ServeHTTP(answer, r)
 		answer.spoil(w, f, call.name())
 	}
 }
 
 // spoil gives an answer that was recorded, or what is left of it.
-func (a *recorder) spoil(w http.ResponseWriter, f Fault, method string) {
+func (a *keptAnswer) spoil(w http.ResponseWriter, f Fault, method string) {
 	switch f.Kind {
 	case FaultCut:
 		cutOff(w, nil)
@@ -128,13 +125,9 @@ func errorAnswer(id json.RawMessage) []byte {
 
 // cutOff closes a connection, after some last bytes.
 func cutOff(w http.ResponseWriter, last []byte) {
-	hijacker, ok := w.(http.Hijacker)
-	if !ok {
-		panic(http.ErrAbortHandler) // the server closes the connection
-	}
-	conn, _, err := hijacker.Hijack()
+	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) // the server closes the connection
 	}
 	_, _ = conn.Write(last)
 	_ = conn.Close()
@@ -152,13 +145,13 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// recorder keeps an answer from whoever asked.
-type recorder struct {
+// keptAnswer keeps an answer from whoever asked.
+type keptAnswer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (a *recorder) Header() http.Header         { return a.header }
-func (a *recorder) WriteHeader(status int)      { a.status = status }
-func (a *recorder) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *keptAnswer) Header() http.Header         { return a.header }
+func (a *keptAnswer) WriteHeader(status int)      { a.status = status }
+func (a *keptAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }

@@ -62,13 +62,12 @@ func (s *innerServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// serveInner serves the API to the fault layer until what it returns is called.
-func serveInner(ctx context.Context, inner *innerServer, api http.Handler) (end func()) {
-	srv := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+// serve answers those who dial until what it returns is called.
+func (s *innerServer) serve(srv *http.Server) (end func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = srv.Serve(inner) // ends with the listener
+		_ = srv.Serve(s) // ends with the listener
 	}()
 	return func() {
 		_ = srv.Close()

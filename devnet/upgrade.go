@@ -38,10 +38,10 @@ var upgradeNames = map[network.Version]string{
 	network.Version25: "Teep", network.Version26: "Tock", network.Version27: "GoldenWeek", network.Version28: "FireHorse", newestVersion: "Xx",
 }
 
-// codes are those of a bundle on development networks (lotus build/builtin_actors_gen.go).
-type codes struct{ account, miner cid.Cid }
+// codePair is the codes of a bundle on development networks (lotus build/builtin_actors_gen.go).
+type codePair struct{ account, miner cid.Cid }
 
-var bundles = map[actorstypes.Version]codes{
+var bundles = map[actorstypes.Version]codePair{
 	actorstypes.Version10: {
 		cid.MustParse("bafk2bzacedkj5dqs5xxamnlug2d5dyjl6askf7wlmvwzhmsrzcvogv7acqfe6"),
 		cid.MustParse("bafk2bzacecw5xzj6z5b7qxx5xca5py4aoecmqj2pxb6nw673alufy22zckkyo"),
@@ -107,6 +107,17 @@ func codeKind(code cid.Cid) (kind cid.Cid, bundle actorstypes.Version, err error
 		}
 	}
 	return cid.Undef, 0, fmt.Errorf("unknown code %s", code)
+}
+
+// codesOf is the code of the actors under one of the network's versions.
+func (n *Network) codesOf(v network.Version) (map[string]cid.Cid, error) {
+	for _, u := range n.Upgrades() {
+		if u.Version == v {
+			c := bundles[bundleOf(v)]
+			return map[string]cid.Cid{"account": c.account, "storageminer": c.miner}, nil
+		}
+	}
+	return nil, fmt.Errorf("invalid network version %d: this network has and plans %v", v, n.Upgrades())
 }
 
 // versionAt is the network version of an epoch.
