@@ -41,6 +41,9 @@ func paramType(code cid.Cid, method abi.MethodNum) (cborValue, error) {
 	if method == methodSend {
 		return &abi.EmptyValue{}, nil
 	}
+	if kind, _, err := codeKind(code); err == nil {
+		code = kind // the methods are the same in all versions of the network
+	}
 	return emptyValue(code, method, reflect.Type.In)
 }
 

@@ -45,7 +45,7 @@ func (n *Network) minerAt(ctx context.Context, st *state, epoch abi.ChainEpoch, 
 	if err != nil {
 		return nil, fmt.Errorf(w.actor, err)
 	}
-	if entry.code != minerCode {
+	if !entry.isMiner() {
 		return nil, fmt.Errorf(w.state, fmt.Errorf("actor code is not miner: %s", entry.kind()))
 	}
 	v := &minerView{id: id, entry: entry, store: newScratch(n.blocks).adt(ctx), epoch: epoch, network: st}
@@ -255,7 +255,7 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 		if err != nil {
 			return nil, err
 		}
-		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewInt(int64(sectorSize)))
+		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewIntUnsigned(uint64(v.Info.SectorSize)))
 		total = big.Add(total, power)
 		if id == own {
 			out.MinerPower = Claim{power, power}

@@ -2,7 +2,6 @@ package devnet
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -59,22 +58,6 @@ func (a *api) pushed(ctx context.Context, m *SignedMessage, maxPending int) (cid
 	return c, err
 }
 
-// push takes a message into the pool; it is stored when this returns.
-func (n *Network) push(ctx context.Context, m *SignedMessage, maxPending int) (cid.Cid, error) {
-	if err := n.pool.add(m, n.chain.current().after, maxPending); err != nil {
-		return cid.Undef, err
-	}
-	c, err := m.CID()
-	if err != nil {
-		return cid.Undef, err
-	}
-	n.chain.remember(c, m)
-	if err := n.db.write(ctx, func(b *batch) { b.pending(m) }); err != nil {
-		return cid.Undef, fmt.Errorf("store the message: %w", err)
-	}
-	return c, nil
-}
-
 func (a *api) MpoolPending(_ context.Context, key TipSetKey) ([]*SignedMessage, error) {
 	if _, err := a.loaded(key); err != nil {
 		return nil, err
@@ -89,7 +72,8 @@ func (a *api) MpoolSelect(_ context.Context, key TipSetKey, _ float64) ([]*Signe
 	if err != nil {
 		return nil, err
 	}
-	return a.n.pool.pick(ts.after, nextBaseFee(ts.header.ParentBaseFee, gasLimits(ts.messages))), nil
+	next := ts.height() + 1
+	return a.n.pool.pick(ts.after, a.n.baseFee(ts, next), func(m *waiting) bool { return a.n.weather.keeps(m, next) }), nil
 }
 
 // MpoolClear drops what waits, all of it if the node's own messages go too:

@@ -17,7 +17,7 @@ import (
 const (
 	apiVersion0    = 1<<16 | 5<<8
 	apiVersion1    = 2<<16 | 3<<8
-	networkVersion = 28
+	networkVersion = uint(usualVersion)
 )
 
 // APIVersion is the answer of Version.
@@ -29,7 +29,7 @@ type APIVersion struct {
 }
 
 func (a *api) Version(context.Context) (APIVersion, error) {
-	return APIVersion{Version: "vigil-devnet+2k", APIVersion: apiVersion1, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
+	return APIVersion{Version: a.n.agent(), APIVersion: apiVersion1, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
 }
 
 // blockDelaySecs is the block time as far as the API can say it: whole seconds, at least one.

@@ -42,12 +42,13 @@ func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetK
 	if err != nil {
 		return nil, err
 	}
-	out := e.wire()
+	out := ts.before.wire(e)
 	return &out, nil
 }
 
-func (a actorEntry) wire() Actor {
-	return Actor{Code: a.code, Head: a.head, Nonce: a.nonce, Balance: a.balance}
+// wire is an actor as the API shows it: with its code on chain.
+func (s *state) wire(a actorEntry) Actor {
+	return Actor{Code: s.code(a), Head: a.head, Nonce: a.nonce, Balance: a.balance}
 }
 
 // ActorState is the answer of StateReadState.
@@ -66,7 +67,7 @@ func (a *api) StateReadState(ctx context.Context, addr address.Address, key TipS
 	if err != nil {
 		return nil, fmt.Errorf("getting actor: %w", err)
 	}
-	out := &ActorState{Balance: e.balance, Code: e.code, State: &account.State{Address: e.key}}
+	out := &ActorState{Balance: e.balance, Code: ts.before.code(e), State: &account.State{Address: e.key}}
 	if e.code == minerCode {
 		v, err := a.n.view(ctx, ts.before, ts.height(), addr)
 		if err != nil {
@@ -139,8 +140,11 @@ func (a *api) StateLookupRobustAddress(_ context.Context, addr address.Address, 
 func (a *api) StateNetworkName(context.Context) (string, error) { return a.n.cfg.Name, nil }
 
 func (a *api) StateNetworkVersion(_ context.Context, key TipSetKey) (int, error) {
-	_, err := a.at(key)
-	return networkVersion, err
+	ts, err := a.at(key)
+	if err != nil {
+		return 0, err
+	}
+	return int(a.n.versionAt(ts.height())), nil
 }
 
 // NetworkParams is the answer of StateGetNetworkParams. BlockDelayMillis is this
@@ -172,7 +176,7 @@ func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
 		NetworkName:             a.n.cfg.Name,
 		BlockDelaySecs:          a.n.blockDelaySecs(),
 		BlockDelayMillis:        uint64(a.n.cfg.BlockTime / 1_000_000),
-		ConsensusMinerMinPower:  big.NewInt(int64(sectorSize)),
+		ConsensusMinerMinPower:  big.NewInt(int64(provableSize)),
 		PreCommitChallengeDelay: 10,
 		ForkUpgradeParams:       map[string]int64{"BreezeGasTampingDuration": 0, "UpgradeXxHeight": 1_000_000_000},
 		Eip155ChainID:           ethChainID,
@@ -181,5 +185,6 @@ func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
 	for i, name := range upgrades {
 		p.ForkUpgradeParams["Upgrade"+name+"Height"] = int64(-1 - i)
 	}
+	a.n.planned(p.ForkUpgradeParams)
 	return p, nil
 }

@@ -156,7 +156,7 @@ func (x *machine) actorTrace(addr address.Address) *ActorTrace {
 	if !ok {
 		return nil
 	}
-	return &ActorTrace{id, e.wire()}
+	return &ActorTrace{id, x.st.wire(e)}
 }
 
 // codecCBOR is the multicodec of parameters and returns.

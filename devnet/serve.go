@@ -37,9 +37,13 @@ func (n *Network) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	var calls sync.RWMutex // held for reading by every call
 	a := newAPI(n)
+	inner, relayed := newInnerServer(), http.NewServeMux()
 	for path, methods := range map[string]any{"/rpc/v0": &apiV0{a}, "/rpc/v1": a, "/rpc/v2": &apiV2{a}} {
-		mux.Handle(path, n.tracked(&calls, limited(a.rpc(methods))))
+		direct := a.rpc(methods)
+		relayed.Handle(path, n.tracked(&calls, direct))
+		mux.Handle(path, n.tracked(&calls, limited(n.faulty(direct, inner))))
 	}
+	defer inner.serve(server(ctx, relayed, n.log))()
 	srv := server(ctx, mux, n.log)
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // what is open is cut: its context has ended
 	defer stop()
@@ -75,6 +79,7 @@ func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 func (a *api) rpc(methods any) http.Handler {
 	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(maxRequest))
 	srv.Register(namespace, methods)
+	srv.Register("Devnet", &admin{a.n})
 	srv.AliasMethod("rpc.discover", namespace+".Discover")
 	srv.AliasMethod("eth_chainId", namespace+".EthChainId")
 	return &auth.Handler{
