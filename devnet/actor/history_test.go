@@ -8,6 +8,7 @@ import (
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 )
 
@@ -23,8 +24,8 @@ func (l *lab) invariants() {
 	if !sum.ActivePower.Equals(l.claim) {
 		l.t.Fatalf("epoch %d: active power is %v, the calls added up to %v", l.rt.Epoch, sum.ActivePower, l.claim)
 	}
-	if !st.InitialPledge.Equals(l.pledge) {
-		l.t.Fatalf("epoch %d: pledge is %s, the calls added up to %s", l.rt.Epoch, st.InitialPledge, l.pledge)
+	if locked := big.Add(st.InitialPledge, st.LockedFunds); !locked.Equals(l.pledge) {
+		l.t.Fatalf("epoch %d: %s is pledged or locked, the calls added up to %s", l.rt.Epoch, locked, l.pledge)
 	}
 }
 

@@ -71,7 +71,7 @@ func (l *lab) took(out Effects) {
 	l.head = out.Head
 	l.claim = l.claim.Add(out.Power)
 	l.pledge = big.Add(l.pledge, out.Pledge)
-	l.rt.Balance = big.Sub(l.rt.Balance, big.Add(out.Burn, out.Reward))
+	l.rt.Balance = big.Sub(l.rt.Balance, big.Sum(out.Burn, out.Reward, out.Withdrawn))
 }
 
 // add gives the miner its next n sectors.
@@ -141,7 +141,9 @@ func (l *lab) until(epoch abi.ChainEpoch) (closed []*Closed) {
 			break
 		}
 		l.rt.Epoch = last
-		closed = append(closed, l.end().Closed)
+		if c := l.end().Closed; c != nil {
+			closed = append(closed, c)
+		}
 	}
 	l.rt.Epoch = epoch
 	return closed

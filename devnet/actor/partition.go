@@ -6,7 +6,6 @@ import (
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 )
@@ -75,16 +74,18 @@ func (p *partition) queued(f *frame, by func(*expirations) error) error {
 	return err
 }
 
-// add takes in sectors that have yet to be proven.
-func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo) error {
+// add takes in sectors, which are healthy or have yet to be proven.
+func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven bool) error {
 	g := f.sum(sectors)
 	if !isEmpty(both(p.Sectors, g.sectors)) {
 		return fmt.Errorf("sectors %v are there already", members(both(p.Sectors, g.sectors)))
 	}
 	p.Sectors = union(p.Sectors, g.sectors)
-	p.Unproven = union(p.Unproven, g.sectors)
 	p.LivePower = p.LivePower.Add(g.power)
-	p.UnprovenPower = p.UnprovenPower.Add(g.power)
+	if !proven {
+		p.Unproven = union(p.Unproven, g.sectors)
+		p.UnprovenPower = p.UnprovenPower.Add(g.power)
+	}
 	return p.queued(f, func(q *expirations) error { return q.add(sectors) })
 }
 
@@ -204,7 +205,6 @@ func (p *partition) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet,
 	p.LivePower = p.LivePower.Sub(out.ActivePower).Sub(out.FaultyPower)
 	p.FaultyPower = p.FaultyPower.Sub(out.FaultyPower)
 	var err error
-	p.EarlyTerminated, err = enqueue(f.store, p.EarlyTerminated, miner.PartitionEarlyTerminationArrayAmtBitwidth,
-		builtin.NoQuantization.QuantizeUp(last), out.EarlySectors)
+	p.EarlyTerminated, err = enqueue(f.store, p.EarlyTerminated, miner.PartitionEarlyTerminationArrayAmtBitwidth, last, out.EarlySectors)
 	return out, err
 }

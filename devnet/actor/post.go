@@ -78,6 +78,11 @@ func (s *session) submitPost(p *miner.SubmitWindowedPoStParams) error {
 	if err := s.checkPostSize(p); err != nil {
 		return err
 	}
+	return s.takePost(p)
+}
+
+// takePost judges a post whose form and size are right.
+func (s *session) takePost(p *miner.SubmitWindowedPoStParams) error {
 	d := s.deadline()
 	if err := s.checkPostTime(p, d); err != nil {
 		return err
