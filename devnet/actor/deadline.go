@@ -85,7 +85,7 @@ func getPartition(arr *adt.Array, i uint64) (*partition, error) {
 	if !found {
 		return nil, refuse(exitcode.ErrNotFound, noPartition, i)
 	}
-	if err := p.check(); err != nil {
+	if err := checked(p.Sectors, p.Unproven, p.Faults, p.Recoveries, p.Terminated); err != nil {
 		return nil, fmt.Errorf("partition %d: %w", i, err)
 	}
 	return p, nil

@@ -21,7 +21,7 @@ import (
 
 // lab is one miner on a chain that consists of its epoch.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	rt     *Runtime
 	head   cid.Cid
 	blocks memory
@@ -41,7 +41,7 @@ const (
 	stranger abi.ActorID = 100
 )
 
-func newLab(t *testing.T, id abi.ActorID, kind abi.RegisteredPoStProof, epoch, periodStart abi.ChainEpoch) *lab {
+func newLab(t testing.TB, id abi.ActorID, kind abi.RegisteredPoStProof, epoch, periodStart abi.ChainEpoch) *lab {
 	t.Helper()
 	l := &lab{t: t, blocks: memory{}, right: true, claim: miner.NewPowerPairZero(), pledge: big.Zero()}
 	l.rt = &Runtime{
@@ -77,12 +77,19 @@ func (l *lab) took(out Effects) {
 // add gives the miner its next n sectors.
 func (l *lab) add(n int, life abi.ChainEpoch) {
 	l.t.Helper()
+	out, err := AddSectors(l.rt, l.head, l.fresh(n, life))
+	check(l.t, err)
+	l.took(out)
+}
+
+// fresh makes the miner's next n sectors.
+func (l *lab) fresh(n int, life abi.ChainEpoch) (infos []*miner.SectorOnChainInfo) {
+	l.t.Helper()
 	info := l.view().Info
 	seal := map[abi.RegisteredPoStProof]abi.RegisteredSealProof{
 		abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1:  abi.RegisteredSealProof_StackedDrg2KiBV1_1,
 		abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1: abi.RegisteredSealProof_StackedDrg32GiBV1_1,
 	}[info.WindowPoStProofType]
-	var infos []*miner.SectorOnChainInfo
 	for range n {
 		infos = append(infos, &miner.SectorOnChainInfo{
 			SectorNumber: l.next, SealProof: seal, SealedCID: sealed(l.t, l.next),
@@ -92,12 +99,10 @@ func (l *lab) add(n int, life abi.ChainEpoch) {
 		})
 		l.next++
 	}
-	out, err := AddSectors(l.rt, l.head, infos)
-	check(l.t, err)
-	l.took(out)
+	return infos
 }
 
-func sealed(t *testing.T, n abi.SectorNumber) cid.Cid {
+func sealed(t testing.TB, n abi.SectorNumber) cid.Cid {
 	t.Helper()
 	commR := blake2b.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	mh, err := multihash.Encode(commR[:], 0xb401)
@@ -190,7 +195,7 @@ func (l *lab) send(method abi.MethodNum, params []byte) (Effects, error) {
 }
 
 // refused asserts the exit code and the words of a refusal.
-func refused(t *testing.T, err error, want exitcode.ExitCode, words string) {
+func refused(t testing.TB, err error, want exitcode.ExitCode, words string) {
 	t.Helper()
 	var r *Refusal
 	if !errors.As(err, &r) {
@@ -204,12 +209,13 @@ func refused(t *testing.T, err error, want exitcode.ExitCode, words string) {
 // post is a message that proves partitions of the open deadline.
 func (l *lab) post(skipped map[uint64][]uint64, partitions ...uint64) (Effects, error) {
 	l.t.Helper()
-	d := l.view().ProvingDeadline(l.rt.Epoch)
+	v := l.view()
+	d := v.ProvingDeadline(l.rt.Epoch)
 	rand, err := l.rt.Tickets(crypto.DomainSeparationTag_PoStChainCommit, d.Challenge, nil)
 	check(l.t, err)
 	p := &miner.SubmitWindowedPoStParams{
 		Deadline: d.Index, ChainCommitEpoch: d.Challenge, ChainCommitRand: rand,
-		Proofs: []proof.PoStProof{{PoStProof: l.view().Info.WindowPoStProofType, ProofBytes: make([]byte, 192*len(partitions))}},
+		Proofs: []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: make([]byte, 192*len(partitions))}},
 	}
 	for _, i := range partitions {
 		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i, Skipped: bitfield.NewFromSet(skipped[i])})

@@ -36,9 +36,15 @@ func (p *partition) active() bits { return minus(p.live(), p.Faults, p.Unproven)
 
 // check says whether the partition contradicts itself.
 func (p *partition) check() error {
-	if err := checked(p.Sectors, p.Unproven, p.Faults, p.Recoveries, p.Terminated); err != nil {
-		return err
+	if !isEmpty(p.Unproven) || !isEmpty(p.Faults) || !isEmpty(p.Terminated) || !isEmpty(p.Recoveries) {
+		if err := p.checkStates(); err != nil {
+			return err
+		}
 	}
+	return p.checkPower()
+}
+
+func (p *partition) checkStates() error {
 	switch {
 	case !covers(p.Sectors, union(p.Unproven, p.Faults, p.Terminated)):
 		return errors.New("states of sectors that it does not have")
@@ -47,15 +53,15 @@ func (p *partition) check() error {
 	case !covers(p.Faults, p.Recoveries):
 		return errors.New("recoveries of sectors that are not faulty")
 	}
-	for _, pair := range []struct{ part, whole miner.PowerPair }{
-		{miner.NewPowerPairZero(), p.UnprovenPower},
-		{p.UnprovenPower, p.LivePower},
-		{miner.NewPowerPairZero(), p.RecoveringPower},
-		{p.RecoveringPower, p.FaultyPower},
-		{p.FaultyPower, p.LivePower},
+	return nil
+}
+
+func (p *partition) checkPower() error {
+	for _, pair := range [...]struct{ part, whole *miner.PowerPair }{
+		{&p.UnprovenPower, &p.LivePower}, {&p.RecoveringPower, &p.FaultyPower}, {&p.FaultyPower, &p.LivePower},
 	} {
-		if pair.part.Raw.GreaterThan(pair.whole.Raw) || pair.part.QA.GreaterThan(pair.whole.QA) {
-			return fmt.Errorf("power out of order: %v above %v", pair.part, pair.whole)
+		if pair.part.Raw.GreaterThan(pair.whole.Raw) || pair.part.QA.GreaterThan(pair.whole.QA) || pair.part.Raw.Sign() < 0 || pair.part.QA.Sign() < 0 {
+			return fmt.Errorf("power out of order: %v of %v", *pair.part, *pair.whole)
 		}
 	}
 	return nil
@@ -96,10 +102,15 @@ type faulted struct {
 	delta   miner.PowerPair // to the claim: unproven sectors had none to lose
 }
 
+func noFault() faulted {
+	return faulted{bitfield.New(), miner.NewPowerPairZero(), miner.NewPowerPairZero()}
+}
+
 // fault marks sectors as faulty. Those that are faulty or terminated already
 // are passed over; those recovering stop recovering.
 func (p *partition) fault(f *frame, named bits) (faulted, error) {
-	out := faulted{minus(named, p.Terminated, p.Faults), miner.NewPowerPairZero(), miner.NewPowerPairZero()}
+	out := noFault()
+	out.sectors = minus(named, p.Terminated, p.Faults)
 	infos, err := load(f.sectors, out.sectors)
 	if err != nil {
 		return out, within(err, "failed to load fault sectors")

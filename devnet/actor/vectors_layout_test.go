@@ -226,7 +226,7 @@ func cborArray(elements ...[]byte) []byte {
 }
 
 // same compares fields as JSON.
-func same(t *testing.T, name string, fields map[string][2]any) {
+func same(t testing.TB, name string, fields map[string][2]any) {
 	t.Helper()
 	for field, pair := range fields {
 		network, err := json.Marshal(pair[0])

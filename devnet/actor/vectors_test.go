@@ -179,7 +179,7 @@ func postAsThen(t *testing.T, rt *Runtime, head cid.Cid, params []byte) (Effects
 	return s.end()
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func check(t *testing.T, err error) {
 }
 
 // code is the exit code of a call; an error of the host fails the test.
-func code(t *testing.T, err error) exitcode.ExitCode {
+func code(t testing.TB, err error) exitcode.ExitCode {
 	t.Helper()
 	if err == nil {
 		return exitcode.Ok
