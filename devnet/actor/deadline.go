@@ -110,21 +110,27 @@ func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo
 	if err != nil {
 		return err
 	}
-	g := f.sum(sectors)
+	empty, err := newPartition(f.store)
+	if err != nil {
+		return err
+	}
 	d.LiveSectors += uint64(len(sectors))
 	d.TotalSectors += uint64(len(sectors))
-	d.LivePower = d.LivePower.Add(g.power)
-	d.DailyFee = big.Add(d.DailyFee, g.fee)
 	ends := map[abi.ChainEpoch][]uint64{}
 	for i := arr.Length() - min(1, arr.Length()); len(sectors) > 0; i++ {
-		p, err := lastPartition(f, arr, i)
-		if err != nil {
-			return err
+		p := &partition{empty.Partition}
+		if i < arr.Length() {
+			if p, err = getPartition(arr, i); err != nil {
+				return err
+			}
 		}
 		room := min(size-min(size, count(p.Sectors)), uint64(len(sectors)))
-		if err := p.add(f, sectors[:room], proven); err != nil {
+		g, err := p.add(f, sectors[:room], proven)
+		if err != nil {
 			return fmt.Errorf("partition %d: %w", i, err)
 		}
+		d.LivePower = d.LivePower.Add(g.power)
+		d.DailyFee = big.Add(d.DailyFee, g.fee)
 		for _, s := range sectors[:room] {
 			e := f.quant.QuantizeUp(s.Expiration)
 			ends[e] = append(ends[e], i)
@@ -140,13 +146,6 @@ func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo
 	return inOrder(ends, func(e abi.ChainEpoch, partitions []uint64) error {
 		return d.expectAt(f, e, setOf(partitions...))
 	})
-}
-
-func lastPartition(f *frame, arr *adt.Array, i uint64) (*partition, error) {
-	if i < arr.Length() {
-		return getPartition(arr, i)
-	}
-	return newPartition(f.store)
 }
 
 // recordFaults marks sectors as faulty, by partition, and returns the change to

@@ -98,25 +98,27 @@ func (q *expirations) walk(visit func(epoch abi.ChainEpoch, s *miner.ExpirationS
 	return err
 }
 
-// add schedules active sectors at the end of their life.
-func (q *expirations) add(sectors []*miner.SectorOnChainInfo) error {
+// add schedules active sectors at the end of their life, and sums them up.
+func (q *expirations) add(sectors []*miner.SectorOnChainInfo) (all group, err error) {
 	byEpoch := map[abi.ChainEpoch][]*miner.SectorOnChainInfo{}
 	for _, s := range sectors {
 		e := q.f.quant.QuantizeUp(s.Expiration)
 		byEpoch[e] = append(byEpoch[e], s)
 	}
+	all = q.f.sum(nil)
 	for _, e := range sorted(byEpoch) {
 		g := q.f.sum(byEpoch[e])
+		all = group{union(all.sectors, g.sectors), all.power.Add(g.power), big.Add(all.pledge, g.pledge), big.Add(all.fee, g.fee)}
 		if err := q.change(e, func(s *miner.ExpirationSet) {
 			s.OnTimeSectors = union(s.OnTimeSectors, g.sectors)
 			s.OnTimePledge = big.Add(s.OnTimePledge, g.pledge)
 			s.ActivePower = s.ActivePower.Add(g.power)
 			s.FeeDeduction = big.Add(s.FeeDeduction, g.fee)
 		}); err != nil {
-			return err
+			return all, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // group is what some sectors amount to.
@@ -288,7 +290,8 @@ func (q *expirations) recover(sectors []*miner.SectorOnChainInfo) (miner.PowerPa
 			return miner.PowerPair{}, err
 		}
 	}
-	return q.f.power(sectors), q.add(moved)
+	_, err = q.add(moved)
+	return q.f.power(sectors), err
 }
 
 // popUntil takes out what expires up to an epoch.

@@ -107,7 +107,8 @@ func (s *session) extendSome(f *frame, d *deadline, p *partition, x extension) e
 		if _, err := q.removeActive(before); err != nil {
 			return err
 		}
-		return q.add(after)
+		_, err := q.add(after)
+		return err
 	})
 }
 

@@ -80,11 +80,17 @@ func (p *partition) queued(f *frame, by func(*expirations) error) error {
 	return err
 }
 
-// add takes in sectors, which are healthy or have yet to be proven.
-func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven bool) error {
-	g := f.sum(sectors)
+// add takes in sectors, which are healthy or have yet to be proven, and sums them
+// up.
+func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven bool) (g group, err error) {
+	if err := p.queued(f, func(q *expirations) (err error) {
+		g, err = q.add(sectors)
+		return err
+	}); err != nil {
+		return g, err
+	}
 	if !isEmpty(both(p.Sectors, g.sectors)) {
-		return fmt.Errorf("sectors %v are there already", members(both(p.Sectors, g.sectors)))
+		return g, fmt.Errorf("sectors %v are there already", members(both(p.Sectors, g.sectors)))
 	}
 	p.Sectors = union(p.Sectors, g.sectors)
 	p.LivePower = p.LivePower.Add(g.power)
@@ -92,7 +98,7 @@ func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven boo
 		p.Unproven = union(p.Unproven, g.sectors)
 		p.UnprovenPower = p.UnprovenPower.Add(g.power)
 	}
-	return p.queued(f, func(q *expirations) error { return q.add(sectors) })
+	return g, nil
 }
 
 // faulted is what became faulty.
