@@ -63,7 +63,7 @@ func (d *deadline) editNamed(f *frame, missing string, indexes []uint64, visit f
 			return err
 		}
 		if err := p.check(); err != nil {
-			return fmt.Errorf("partition %d: %w", i, err)
+			return within(err, "partition %d", i)
 		}
 		if err := arr.Set(i, p); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo
 		room := min(size-min(size, count(p.Sectors)), uint64(len(sectors)))
 		g, err := p.add(f, sectors[:room], proven)
 		if err != nil {
-			return fmt.Errorf("partition %d: %w", i, err)
+			return within(err, "partition %d", i)
 		}
 		d.LivePower = d.LivePower.Add(g.power)
 		d.DailyFee = big.Add(d.DailyFee, g.fee)
@@ -215,7 +215,7 @@ func (d *deadline) missing(f *frame, c *Closed) (delta miner.PowerPair, err erro
 	err = d.edit(f, late, func(i uint64, p *partition) error {
 		penalized, out, err := p.missed(f)
 		if err != nil {
-			return fmt.Errorf("missed post of partition %d: %w", i, err)
+			return within(err, "missed post of partition %d", i)
 		}
 		if !out.power.IsZero() {
 			hit = append(hit, i)
@@ -264,7 +264,7 @@ func (d *deadline) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet, 
 	err = d.edit(f, members(union(due...)), func(i uint64, p *partition) error {
 		out, err := p.expire(f, last)
 		if err != nil {
-			return fmt.Errorf("expire sectors of partition %d: %w", i, err)
+			return within(err, "expire sectors of partition %d", i)
 		}
 		if !isEmpty(out.EarlySectors) {
 			early = append(early, i)

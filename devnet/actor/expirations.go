@@ -59,7 +59,7 @@ func (q *expirations) put(epoch abi.ChainEpoch, s *miner.ExpirationSet) error {
 	}
 	for _, a := range []big.Int{s.OnTimePledge, s.ActivePower.Raw, s.ActivePower.QA, s.FaultyPower.Raw, s.FaultyPower.QA, s.FeeDeduction} {
 		if a.Sign() < 0 {
-			return fmt.Errorf("expirations of epoch %d fall below zero", epoch)
+			return contradiction("expirations of epoch %d fall below zero", epoch)
 		}
 	}
 	return q.arr.Set(uint64(epoch), s)
@@ -170,7 +170,7 @@ func (q *expirations) locate(sectors []*miner.SectorOnChainInfo, declared bool) 
 		}
 	}
 	if !isEmpty(left) {
-		return nil, fmt.Errorf("sectors %v are not in the expiration queue", members(left))
+		return nil, contradiction("sectors %v are not in the expiration queue", members(left))
 	}
 	return found, nil
 }
@@ -201,7 +201,7 @@ func (q *expirations) fault(sectors []*miner.SectorOnChainInfo) (miner.PowerPair
 	var moved []*miner.SectorOnChainInfo
 	for _, p := range places {
 		if !isEmpty(p.early) {
-			return miner.PowerPair{}, fmt.Errorf("sectors %v are faulty already", members(p.early))
+			return miner.PowerPair{}, contradiction("sectors %v are faulty already", members(p.early))
 		}
 		these := pick(sectors, p.onTime)
 		g := q.f.sum(these)
@@ -247,7 +247,7 @@ func (q *expirations) faultAll() error {
 			s.FaultyPower, s.ActivePower = power, miner.NewPowerPairZero()
 			stay[epoch] = s
 		case !isEmpty(s.EarlySectors):
-			bad = fmt.Errorf("early expirations at epoch %d, after a fault of now would expire", epoch)
+			bad = contradiction("early expirations at epoch %d, after a fault of now would expire", epoch)
 		default:
 			gone = append(gone, uint64(epoch))
 			all.EarlySectors = union(all.EarlySectors, s.OnTimeSectors)

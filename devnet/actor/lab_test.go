@@ -29,6 +29,8 @@ type lab struct {
 	claim  miner.PowerPair
 	pledge abi.TokenAmount
 	next   abi.SectorNumber
+	// mixed says that two of three new sectors have no verified deals.
+	mixed bool
 	// right is what the verifier thinks of every proof.
 	right bool
 	asked []proof.WindowPoStVerifyInfo
@@ -95,8 +97,11 @@ func (l *lab) fresh(n int, life abi.ChainEpoch) (infos []*miner.SectorOnChainInf
 			SectorNumber: l.next, SealProof: seal, SealedCID: sealed(l.t, l.next),
 			Activation: l.rt.Epoch, PowerBaseEpoch: l.rt.Epoch, Expiration: l.rt.Epoch + life,
 			DealWeight: big.Zero(), VerifiedDealWeight: big.Mul(big.NewIntUnsigned(uint64(info.SectorSize)), big.NewInt(int64(life))),
-			InitialPledge: big.NewInt(1000), DailyFee: big.NewInt(7),
+			InitialPledge: big.NewInt(1000), DailyFee: big.NewInt(7), Flags: miner.SIMPLE_QA_POWER,
 		})
+		if l.mixed && l.next%3 > 0 {
+			infos[len(infos)-1].VerifiedDealWeight = big.Zero()
+		}
 		l.next++
 	}
 	return infos

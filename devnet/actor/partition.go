@@ -1,9 +1,6 @@
 package actor
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
@@ -47,11 +44,11 @@ func (p *partition) check() error {
 func (p *partition) checkStates() error {
 	switch {
 	case !covers(p.Sectors, union(p.Unproven, p.Faults, p.Terminated)):
-		return errors.New("states of sectors that it does not have")
+		return contradiction("states of sectors that it does not have")
 	case !isEmpty(both(p.Terminated, union(p.Unproven, p.Faults))):
-		return errors.New("terminated sectors in another state")
+		return contradiction("terminated sectors in another state")
 	case !covers(p.Faults, p.Recoveries):
-		return errors.New("recoveries of sectors that are not faulty")
+		return contradiction("recoveries of sectors that are not faulty")
 	}
 	return nil
 }
@@ -61,7 +58,7 @@ func (p *partition) checkPower() error {
 		{&p.UnprovenPower, &p.LivePower}, {&p.RecoveringPower, &p.FaultyPower}, {&p.FaultyPower, &p.LivePower},
 	} {
 		if pair.part.Raw.GreaterThan(pair.whole.Raw) || pair.part.QA.GreaterThan(pair.whole.QA) || pair.part.Raw.Sign() < 0 || pair.part.QA.Sign() < 0 {
-			return fmt.Errorf("power out of order: %v of %v", *pair.part, *pair.whole)
+			return contradiction("power out of order: %v of %v", *pair.part, *pair.whole)
 		}
 	}
 	return nil
@@ -90,7 +87,7 @@ func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven boo
 		return g, err
 	}
 	if !isEmpty(both(p.Sectors, g.sectors)) {
-		return g, fmt.Errorf("sectors %v are there already", members(both(p.Sectors, g.sectors)))
+		return g, contradiction("sectors %v are there already", members(both(p.Sectors, g.sectors)))
 	}
 	p.Sectors = union(p.Sectors, g.sectors)
 	p.LivePower = p.LivePower.Add(g.power)
@@ -204,7 +201,7 @@ func (p *partition) missed(f *frame) (penalized miner.PowerPair, out faulted, er
 // misses are dealt with.
 func (p *partition) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet, error) {
 	if !isEmpty(p.Unproven) || !isEmpty(p.Recoveries) {
-		return nil, errors.New("unproven or recovering sectors while sectors expire")
+		return nil, contradiction("unproven or recovering sectors while sectors expire")
 	}
 	var out *miner.ExpirationSet
 	if err := p.queued(f, func(q *expirations) (err error) {
@@ -215,7 +212,7 @@ func (p *partition) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet,
 	}
 	ended := union(out.OnTimeSectors, out.EarlySectors)
 	if !isEmpty(both(p.Terminated, ended)) {
-		return nil, errors.New("expiring sectors are terminated already")
+		return nil, contradiction("expiring sectors are terminated already")
 	}
 	p.Terminated = union(p.Terminated, ended)
 	p.Faults = minus(p.Faults, ended)

@@ -2,7 +2,6 @@ package actor
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -165,7 +164,7 @@ func (s *session) release(pledge abi.TokenAmount) error {
 	s.st.InitialPledge = big.Sub(s.st.InitialPledge, pledge)
 	s.out.Pledge = big.Sub(s.out.Pledge, pledge)
 	if s.st.InitialPledge.Sign() < 0 {
-		return errors.New("initial pledge falls below zero")
+		return contradiction("initial pledge falls below zero")
 	}
 	return nil
 }

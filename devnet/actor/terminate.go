@@ -1,8 +1,6 @@
 package actor
 
 import (
-	"fmt"
-
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
@@ -148,7 +146,7 @@ func (q *expirations) removeActive(sectors []*miner.SectorOnChainInfo) (*miner.E
 	}
 	for _, p := range places {
 		if !isEmpty(p.early) {
-			return out, fmt.Errorf("sectors %v are faulty", members(p.early))
+			return out, contradiction("sectors %v are faulty", members(p.early))
 		}
 		g := q.f.sum(pick(sectors, p.onTime))
 		gone := emptySet()

@@ -49,7 +49,7 @@ func (s *session) free(amount abi.TokenAmount) error {
 	s.st.LockedFunds = big.Sub(s.st.LockedFunds, amount)
 	s.out.Pledge = big.Sub(s.out.Pledge, amount)
 	if s.st.LockedFunds.Sign() < 0 {
-		return fmt.Errorf("locked funds fall to %s", s.st.LockedFunds)
+		return contradiction("locked funds fall to %s", s.st.LockedFunds)
 	}
 	return nil
 }
