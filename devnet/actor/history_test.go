@@ -77,6 +77,7 @@ func TestDaysWithEverythingInThem(t *testing.T) {
 			for range c.days {
 				h.day()
 				h.invariants()
+				h.forget()
 			}
 			t.Logf("%v", h.did)
 			for _, must := range []string{"post", "terminate", "fault", "add"} {

@@ -16,6 +16,7 @@ import (
 	"github.com/filecoin-project/go-state-types/proof"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	cbg "github.com/whyrusleeping/cbor-gen"
 	"golang.org/x/crypto/blake2b"
 )
 
@@ -167,6 +168,24 @@ func (l *lab) end() Effects {
 	l.took(out)
 	l.rt.Epoch++
 	return out
+}
+
+// forget drops every block that the miner's state does not need.
+func (l *lab) forget() {
+	l.t.Helper()
+	keep := memory{}
+	var walk func(c cid.Cid)
+	walk = func(c cid.Cid) {
+		data, ok := l.blocks[c]
+		if _, seen := keep[c]; seen || !ok { // sealed CIDs are no blocks
+			return
+		}
+		keep[c] = data
+		check(l.t, cbg.ScanForLinks(bytes.NewReader(data), walk))
+	}
+	walk(l.head)
+	l.blocks = keep
+	l.rt.Store = keep.store(l.rt.Store.Context())
 }
 
 func (l *lab) view() *View {

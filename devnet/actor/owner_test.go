@@ -284,7 +284,7 @@ func TestAPenaltyBeyondTheBalanceIsOwed(t *testing.T) {
 	}
 	l.invariants()
 	_, err := l.as(owner, 16, &miner.WithdrawBalanceParams{AmountRequested: big.Zero()})
-	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (0.0 < 6.0)")
+	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt: unlocked balance can not repay fee debt (0.0 < 6.0)")
 }
 
 func TestAmountsInWordsAreInFIL(t *testing.T) {

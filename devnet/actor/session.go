@@ -147,7 +147,8 @@ func (s *session) repayAll() error {
 		return err
 	}
 	if free.LessThan(s.st.FeeDebt) {
-		return refuse(exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (%s < %s)", inFIL(free), inFIL(s.st.FeeDebt))
+		words := "unlocked balance can not repay fee debt" // the network's actor says it twice
+		return refuse(exitcode.ErrInsufficientFunds, "%s: %s (%s < %s)", words, words, inFIL(free), inFIL(s.st.FeeDebt))
 	}
 	s.burn(s.st.FeeDebt)
 	return nil

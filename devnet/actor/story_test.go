@@ -288,7 +288,7 @@ func TestDebtMustBePaidBeforeARecovery(t *testing.T) {
 	l.rt.Balance = big.NewInt(2000 + 499) // the pledge is 2000
 	faulty := l.partitions(2)[0].Faulty
 	_, err = l.recover(2, 0, faulty)
-	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (0.000000000000000499 < 0.0000000000000005)")
+	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt: unlocked balance can not repay fee debt (0.000000000000000499 < 0.0000000000000005)")
 	l.rt.Balance = rich
 	out, err = l.recover(2, 0, faulty)
 	check(t, err)
