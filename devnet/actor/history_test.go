@@ -168,7 +168,7 @@ func (h *history) incident() {
 	case 5:
 		h.right = h.r.IntN(3) > 0
 		h.rt.Caller = stranger
-		h.try("dispute", 24, &miner.DisputeWindowedPoStParams{Deadline: h.someDeadline(), PoStIndex: uint64(h.r.IntN(2))})
+		h.disputeSome()
 	case 6:
 		h.terminateSome()
 	case 7:
@@ -224,6 +224,21 @@ func (h *history) reward() {
 	}
 	h.rt.Balance = big.Add(h.rt.Balance, p.Reward)
 	h.try("reward", 14, p)
+}
+
+// disputeSome disputes a proof that may be disputed, if there is one.
+func (h *history) disputeSome() {
+	h.t.Helper()
+	all, err := h.view().Deadlines()
+	check(h.t, err)
+	start, from := h.view().State.ProvingPeriodStart, uint64(h.r.IntN(48))
+	for i := range miner.WPoStPeriodDeadlines {
+		d := (from + i) % miner.WPoStPeriodDeadlines
+		if n := all[d].DisputableProofCount; n > 0 && disputable(start, d, h.rt.Epoch) {
+			h.try("dispute", 24, &miner.DisputeWindowedPoStParams{Deadline: d, PoStIndex: uint64(h.r.IntN(int(n)))})
+			return
+		}
+	}
 }
 
 // terminateSome ends one or a few sectors, or none.
