@@ -64,8 +64,8 @@ func TestDaysWithEverythingInThem(t *testing.T) {
 		sectors, days int
 		long          bool
 	}{
-		{window2KiB, 1, 30, false}, {window2KiB, 300, 3, false}, {window32GiB, 5_000, 3, false},
-		{window2KiB, 1_000, 30, true}, {window2KiB, 10_000, 30, true}, {window2KiB, 100_000, 30, true},
+		{window2KiB, 1, 8, false}, {window2KiB, 300, 2, false}, {window32GiB, 5_000, 3, false},
+		{window2KiB, 1, 30, true}, {window2KiB, 1_000, 30, true}, {window2KiB, 10_000, 30, true}, {window2KiB, 100_000, 30, true},
 		{window32GiB, 1_000, 30, true}, {window32GiB, 10_000, 30, true}, {window32GiB, 100_000, 30, true},
 	} {
 		seed := uint64(c.sectors + c.days)
