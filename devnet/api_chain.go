@@ -176,7 +176,7 @@ func (a *api) ChainGetParentMessages(_ context.Context, c cid.Cid) ([]MessageWit
 func (a *api) ChainGetParentReceipts(_ context.Context, c cid.Cid) ([]*Receipt, error) {
 	p, err := a.parentOf(c)
 	if err != nil || p == nil {
-		return []*Receipt{}, err
+		return nil, err
 	}
 	out := []*Receipt{}
 	for i := range p.receipts {

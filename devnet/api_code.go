@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/network"
 	"github.com/ipfs/go-cid"
 )
@@ -50,29 +47,4 @@ func (a *api) StateActorManifestCID(_ context.Context, version uint) (cid.Cid, e
 		return cid.Undef, fmt.Errorf("invalid network version")
 	}
 	return manifestCID, nil
-}
-
-func (a *api) StateMinerSectorAllocated(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (bool, error) {
-	v, err := a.miner(ctx, addr, key, usualWords)
-	if err != nil {
-		return false, err
-	}
-	f, err := v.allocated()
-	if err != nil {
-		return false, err
-	}
-	return f.IsSet(uint64(number))
-}
-
-// StateSectorPreCommitInfo finds a sector between its precommit and its proof.
-func (a *api) StateSectorPreCommitInfo(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*miner.SectorPreCommitOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key, sectorWords)
-	if err != nil {
-		return nil, err
-	}
-	info, found, err := v.State.GetPrecommittedSector(v.store, number)
-	if err != nil || !found {
-		return nil, err
-	}
-	return info, nil
 }

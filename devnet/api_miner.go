@@ -185,74 +185,6 @@ func (a *api) StateMinerPartitions(ctx context.Context, addr address.Address, in
 	return out, nil
 }
 
-func (a *api) StateMinerSectors(ctx context.Context, addr address.Address, filter *bitfield.BitField, key TipSetKey) ([]*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key, nestedWords)
-	if err != nil {
-		return nil, err
-	}
-	return v.infos(filter)
-}
-
-// infos lists sectors, all of them for no set; none is an empty list. A number
-// that the miner does not have is an error.
-func (v *minerView) infos(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
-	list, err := v.load(of)
-	return append([]*miner.SectorOnChainInfo{}, list...), err
-}
-
-func (v *minerView) load(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
-	if of == nil {
-		return v.Sectors(nil)
-	}
-	all, err := miner.LoadSectors(v.store, v.State.Sectors)
-	if err != nil {
-		return nil, err
-	}
-	return all.Load(*of)
-}
-
-func (a *api) StateMinerActiveSectors(ctx context.Context, addr address.Address, key TipSetKey) ([]*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key, nestedWords)
-	if err != nil {
-		return nil, err
-	}
-	active, err := v.union(func(p *actor.Partition) bitfield.BitField { return p.Active })
-	if err != nil {
-		return nil, err
-	}
-	return v.infos(&active)
-}
-
-func (a *api) StateSectorGetInfo(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key, sectorWords)
-	if err != nil {
-		return nil, err
-	}
-	s, found, err := v.State.GetSector(v.store, number)
-	if err != nil || !found {
-		return nil, err
-	}
-	return s, nil
-}
-
-// SectorLocation is the answer of StateSectorPartition.
-type SectorLocation struct {
-	Deadline  uint64
-	Partition uint64
-}
-
-func (a *api) StateSectorPartition(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*SectorLocation, error) {
-	v, err := a.miner(ctx, addr, key, plainWords)
-	if err != nil {
-		return nil, err
-	}
-	d, p, err := v.State.FindSector(v.store, number)
-	if err != nil {
-		return nil, err
-	}
-	return &SectorLocation{d, p}, nil
-}
-
 func (a *api) StateMinerFaults(ctx context.Context, addr address.Address, key TipSetKey) (bitfield.BitField, error) {
 	return a.field(ctx, addr, key, func(p *actor.Partition) bitfield.BitField { return p.Faulty })
 }
@@ -267,19 +199,6 @@ func (a *api) field(ctx context.Context, addr address.Address, key TipSetKey, of
 		return bitfield.New(), err
 	}
 	return v.union(of)
-}
-
-func (a *api) StateMinerAllocated(ctx context.Context, addr address.Address, key TipSetKey) (*bitfield.BitField, error) {
-	v, err := a.miner(ctx, addr, key, plainWords)
-	if err != nil {
-		return nil, err
-	}
-	return v.allocated()
-}
-
-func (v *minerView) allocated() (*bitfield.BitField, error) {
-	f := bitfield.New()
-	return &f, v.store.Get(v.store.Context(), v.State.AllocatedSectors, &f)
 }
 
 // SectorCount is the answer of StateMinerSectorCount.
@@ -324,9 +243,9 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 	if err != nil {
 		return nil, err
 	}
-	var out MinerPower
 	own, _, _ := ts.before.lookup(addr)
 	total := big.Zero()
+	out := MinerPower{MinerPower: Claim{total, total}}
 	for _, id := range ts.before.miners() {
 		v, err := a.n.view(ctx, ts.before, ts.height(), idAddress(id))
 		if err != nil {
@@ -343,7 +262,7 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 		}
 	}
 	out.TotalPower = Claim{total, total}
-	out.HasMinPower = !out.MinerPower.RawBytePower.NilOrZero()
+	out.HasMinPower = !out.MinerPower.RawBytePower.IsZero()
 	return &out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/filecoin-project/go-jsonrpc/auth"
@@ -110,6 +111,11 @@ func (a *api) ID(context.Context) (string, error) {
 		return "", err
 	}
 	return id.B58String(), nil
+}
+
+// EthChainId is the only method of Ethereum's: tools tell networks apart by it.
+func (a *api) EthChainId(context.Context) (string, error) {
+	return fmt.Sprintf("%#x", ethChainID), nil
 }
 
 // AddrInfo is the answer of NetAddrsListen.

@@ -160,6 +160,9 @@ type NetworkParams struct {
 	GenesisTimestamp        uint64
 }
 
+// ethChainID is that of a development network.
+const ethChainID = 31415926
+
 // upgrades are the heights of the network's past upgrades: all before genesis.
 var upgrades = []string{
 	"Smoke", "Breeze", "Ignition", "Refuel", "Tape", "Assembly", "Liftoff", "Kumquat", "Calico", "Persian",
@@ -176,7 +179,7 @@ func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
 		ConsensusMinerMinPower:  big.NewInt(int64(provableSize)),
 		PreCommitChallengeDelay: 10,
 		ForkUpgradeParams:       map[string]int64{"BreezeGasTampingDuration": 0, "UpgradeXxHeight": 1_000_000_000},
-		Eip155ChainID:           31415926,
+		Eip155ChainID:           ethChainID,
 		GenesisTimestamp:        a.n.chain.genesis.header.Timestamp,
 	}
 	for i, name := range upgrades {

@@ -207,8 +207,9 @@ func (r *InvocResult) charged(baseFee abi.TokenAmount) {
 	}
 }
 
-// StateCall executes a message on the state that a tipset's parent left, at the
-// tipset's epoch, for nothing.
+// StateCall executes a message for nothing, at a tipset's epoch: on the state
+// that the tipset's parent left and, as a node does, after the messages that
+// the tipset has of the same sender.
 func (a *api) StateCall(ctx context.Context, m *Message, key TipSetKey) (*InvocResult, error) {
 	ts, err := a.loaded(key)
 	if err != nil {
@@ -223,9 +224,18 @@ func (a *api) StateCall(ctx context.Context, m *Message, key TipSetKey) (*InvocR
 		probe.GasLimit = math.MaxInt64 / 2
 	}
 	x := a.n.estimator(ctx, ts)
-	from, _, ok := x.st.lookup(probe.From)
+	for _, p := range ts.messages {
+		if p.Message.From != probe.From {
+			continue
+		}
+		if _, _, err := x.apply(&p.Message, p.chainLength(), ts.header.ParentBaseFee); err != nil {
+			return nil, fmt.Errorf("applying prior message: %w", err)
+		}
+	}
+	from, sender, ok := x.st.lookup(probe.From)
 	if !ok {
 		return nil, fmt.Errorf("sender %s not found on chain: %w", probe.From, errSender)
 	}
+	probe.Nonce = sender.nonce
 	return x.traced(&probe, 0, func() (Receipt, *fault, error) { return x.run(from, &probe, 0) })
 }

@@ -43,6 +43,7 @@ func (a *api) GasBatchEstimateMessageGas(ctx context.Context, list []*EstimateMe
 			return nil, err
 		}
 		m := *e.Msg
+		m.defaults()
 		m.Nonce = nonce
 		priced, err := a.n.priced(ctx, m, e.Spec, ts, before)
 		if err != nil {

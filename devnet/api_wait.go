@@ -28,6 +28,15 @@ func (a *api) StateSearchMsg(_ context.Context, from TipSetKey, c cid.Cid, limit
 	if err != nil {
 		return nil, fmt.Errorf("loading tipset %v: %w", from, err)
 	}
+	found, err := a.search(ts, c, limit, allowReplaced)
+	var replaced *replacedError
+	if !allowReplaced && errors.As(err, &replaced) {
+		return nil, nil
+	}
+	return found, err
+}
+
+func (a *api) search(ts *tipset, c cid.Cid, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
 	m, ok := a.n.chain.message(c)
 	if !ok {
 		return nil, errNoMessageHere{errNoBlock{c}}
@@ -43,25 +52,32 @@ func (e errNoMessageHere) Error() string {
 	return "%!w(*errors.errorString=&{failed to load message}): " + e.error.Error()
 }
 
+// replacedError says that another message took the nonce of the one that was
+// looked for. The words are a node's.
+type replacedError struct{ text string }
+
+func (e *replacedError) Error() string { return "message was replaced: " + e.text }
+
 // lookup finds a message that was executed at ts or before. It finds another one
-// that took its nonce if that does the same and the caller is content with it.
+// that took its nonce if that does the same and the caller is content with it;
+// else that is a *replacedError.
 func (n *Network) lookup(ts *tipset, c cid.Cid, m *SignedMessage, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
 	in, ok := n.chain.place(m.Message.From, m.Message.Nonce)
 	if !ok {
 		return nil, nil
 	}
 	executed, ok := n.chain.child(in.tipset)
-	if !ok || executed.height() > ts.height() || limit != noLimit && executed.height() < ts.height()-limit {
+	if !ok || executed.height() > ts.height() {
 		return nil, nil
 	}
-	if got := in.tipset.cids[in.index]; got != c {
-		if !allowReplaced {
-			return nil, nil
+	if limit != noLimit && executed != ts && executed.height() <= ts.height()-limit {
+		return nil, nil
+	}
+	if err := in.takes(c, m, allowReplaced); err != nil {
+		if executed != ts && allowReplaced {
+			err = fmt.Errorf("checking for message execution during lookback: %w", err)
 		}
-		if !m.Message.equalCall(&in.tipset.messages[in.index].Message) {
-			return nil, fmt.Errorf("message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:%s n %d, TS: %s n%d)",
-				c, m.Message.Nonce, got, m.Message.Nonce)
-		}
+		return nil, err
 	}
 	return &MsgLookup{
 		Message: in.tipset.cids[in.index],
@@ -71,6 +87,23 @@ func (n *Network) lookup(ts *tipset, c cid.Cid, m *SignedMessage, limit abi.Chai
 	}, nil
 }
 
+// takes says why the included message cannot stand for another one of its nonce.
+func (in inclusion) takes(c cid.Cid, m *SignedMessage, allowReplaced bool) error {
+	got, nonce := in.tipset.cids[in.index], m.Message.Nonce
+	switch {
+	case got == c:
+		return nil
+	case !m.Message.equalCall(&in.tipset.messages[in.index].Message):
+		return &replacedError{fmt.Sprintf("found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:%s n %d, TS: %s n%d)", c, nonce, got, nonce)}
+	case !allowReplaced:
+		return &replacedError{fmt.Sprintf("found message with equal nonce as the one we are looking for (F:%s n %d, TS: %s n%d)", c, nonce, got, nonce)}
+	}
+	return nil
+}
+
+// StateWaitMsg waits until a message was executed and is so deep in the chain.
+// One that was replaced against the caller's will is an error; a node notices
+// that only if it happens while it waits, and else waits on.
 func (a *api) StateWaitMsg(ctx context.Context, c cid.Cid, confidence uint64, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
 	if confidence > finality {
 		return nil, fmt.Errorf("message confidence exceeds maximum: %d > %d", confidence, finality)
@@ -88,7 +121,7 @@ func (a *api) StateWaitMsg(ctx context.Context, c cid.Cid, confidence uint64, li
 			}
 		}
 		head := a.n.chain.current()
-		found, err := a.StateSearchMsg(ctx, head.key(), c, limit, allowReplaced)
+		found, err := a.search(head, c, limit, allowReplaced)
 		if err != nil || found != nil && head.height() >= found.Height+abi.ChainEpoch(confidence) {
 			return a.withReturn(found), err
 		}

@@ -96,7 +96,7 @@ func TestNoMoneyAppearsOrVanishes(t *testing.T) {
 	for w.Epoch() < firstOpen+2*2880+100 {
 		if w.Epoch()%700 == 0 {
 			w.sent("owner")
-			w.send(worker, m, 16, nil) // fails, and pays
+			w.send(worker, m, 99, nil) // fails, and pays
 		}
 		w.pass(1)
 		blocks++

@@ -22,6 +22,11 @@
 //
 //	pool ─▶ produce: select ─▶ execute ─▶ cron ─▶ audit proofs ─▶ store ─▶ head ─▶ ChainNotify
 //
+// The API is a Lotus node's, versions 0 to 2, as far as storage providers' tools
+// use it (docs/devnet-api.md lists it): methods in files api_*.go, one chapter
+// each, registered by reflection. Its answers are compared with those of a real
+// node by asking again what a real node was asked (recorded_test.go).
+//
 // While the process is off, time stands still: the chain goes on at the epoch
 // after its last one.
 package devnet

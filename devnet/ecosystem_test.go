@@ -118,7 +118,6 @@ type node struct {
 		GasEstimateMessageGas     func(context.Context, *message, *sendSpec, []cid.Cid) (*message, error)             `perm:"read"`
 		WalletDefaultAddress      func(context.Context) (address.Address, error)                                      `perm:"write"`
 		WalletSignMessage         func(context.Context, address.Address, *message) (*signedMessage, error)            `perm:"sign"`
-		Closing                   func(context.Context) (<-chan struct{}, error)                                      `perm:"read"`
 	}
 }
 

@@ -44,6 +44,8 @@ func judgeAnswer(w *httptest.ResponseRecorder) error {
 		return fmt.Errorf("HTTP status %d, not JSON: %w: %.200s", w.Code, err, w.Body)
 	}
 	switch {
+	case bytes.Contains(r.Result, []byte(`"\u003cnil\u003e"`)):
+		return fmt.Errorf("an amount that no client can read: %.300s", w.Body)
 	case r.Error == nil && w.Code == 200:
 		return nil
 	case r.Error == nil:

@@ -81,6 +81,7 @@ func (a *api) rpc(methods any) http.Handler {
 	srv.Register(namespace, methods)
 	srv.Register("Devnet", &admin{a.n})
 	srv.AliasMethod("rpc.discover", namespace+".Discover")
+	srv.AliasMethod("eth_chainId", namespace+".EthChainId")
 	return &auth.Handler{
 		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.n.tokens.permissions(token) },
 		Next:   srv.ServeHTTP,
