@@ -88,8 +88,9 @@ func (n *Network) reexecute(ctx context.Context, ts *tipset) ([]*InvocResult, *m
 	return results, x, nil
 }
 
-// shadow is a network that reads this one's chain, logs nothing, and makes no
-// sectors: those that arrived with a tipset are looked up in what it left.
+// shadow is a network that reads this one's chain and touches nothing: it logs
+// nothing and makes no sectors. Those that arrived with a tipset, by an order or
+// by themselves, are looked up in what it left.
 func (n *Network) shadow(ctx context.Context, ts *tipset) *Network {
 	s := &Network{cfg: n.cfg, log: slog.New(slog.DiscardHandler), blocks: n.blocks, chain: n.chain, pool: n.pool, weather: n.weather, upgrades: n.Upgrades()}
 	s.cfg.Sector = func(_ context.Context, _ string, miner abi.ActorID, number abi.SectorNumber) ([32]byte, error) {
