@@ -76,44 +76,54 @@ func (d *deadline) compact(f *frame, size uint64, remove bits) (dead bits, err e
 	case !isEmpty(d.EarlyTerminations):
 		return dead, illegal("cannot remove partitions from deadline with early terminations")
 	}
-	kept, live, dead, err := f.split(arr, which)
+	out, err := f.split(arr, which)
 	if err != nil {
 		return dead, within(err, "while removing partitions")
 	}
-	d.Partitions = kept
+	d.Partitions = out.kept
 	if err := d.cutExpirations(f, remove); err != nil {
 		return dead, err
 	}
-	return dead, d.putBack(f, size, live, dead)
+	return out.dead, d.putBack(f, size, out)
+}
+
+// removed is what partitions that were taken out had in them, and the array of
+// those that were not.
+type removed struct {
+	kept       cid.Cid
+	live, dead bits
+	power      miner.PowerPair // of the live
 }
 
 // split keeps the partitions that are not to be removed, moved up, and collects
 // the sectors of the others.
-func (f *frame) split(arr *adt.Array, remove []uint64) (kept cid.Cid, live, dead bits, err error) {
+func (f *frame) split(arr *adt.Array, remove []uint64) (removed, error) {
+	out := removed{live: bitfield.New(), dead: bitfield.New(), power: miner.NewPowerPairZero()}
 	rest, err := adt.MakeEmptyArray(f.store, miner.DeadlinePartitionsAmtBitwidth)
 	if err != nil {
-		return cid.Undef, live, dead, err
+		return out, err
 	}
 	for i := range arr.Length() {
 		p, err := getPartition(arr, i)
 		if err != nil {
-			return cid.Undef, live, dead, err
+			return out, err
 		}
 		switch {
 		case !slices.Contains(remove, i):
 			if err := rest.AppendContinuous(p); err != nil {
-				return cid.Undef, live, dead, err
+				return out, err
 			}
 		case !isEmpty(p.Faults):
-			return cid.Undef, live, dead, illegal("cannot remove partition %d: has faults", i)
+			return out, illegal("cannot remove partition %d: has faults", i)
 		case !isEmpty(p.Unproven):
-			return cid.Undef, live, dead, illegal("cannot remove partition %d: has unproven sectors", i)
+			return out, illegal("cannot remove partition %d: has unproven sectors", i)
 		default:
-			live, dead = union(live, p.live()), union(dead, p.Terminated)
+			out.live, out.dead = union(out.live, p.live()), union(out.dead, p.Terminated)
+			out.power = out.power.Add(p.LivePower)
 		}
 	}
-	kept, err = rest.Root()
-	return kept, live, dead, err
+	out.kept, err = rest.Root()
+	return out, err
 }
 
 // cutExpirations removes partitions from the deadline's queue; those after them
@@ -153,18 +163,22 @@ func (d *deadline) cutExpirations(f *frame, remove bits) error {
 
 // putBack adds live sectors that were taken out; they are proven, and pay what
 // they paid before.
-func (d *deadline) putBack(f *frame, size uint64, live, dead bits) error {
-	infos, err := load(f.sectors, live)
+func (d *deadline) putBack(f *frame, size uint64, out removed) error {
+	infos, err := load(f.sectors, out.live)
 	if err != nil {
 		return err
 	}
-	before := d.Deadline
-	d.LiveSectors -= count(live)
-	d.TotalSectors -= count(live) + count(dead)
+	power, fee := d.LivePower, d.DailyFee
+	d.LivePower = d.LivePower.Sub(out.power)
+	d.LiveSectors -= count(out.live)
+	d.TotalSectors -= count(out.live) + count(out.dead)
 	if err := d.add(f, size, infos, true); err != nil {
 		return within(err, "failed to add back moved sectors")
 	}
-	d.LivePower, d.DailyFee = before.LivePower, before.DailyFee
+	if !d.LivePower.Equals(power) {
+		return contradiction("power changed when compacting partitions: was %v, is now %v", power, d.LivePower)
+	}
+	d.DailyFee = fee
 	return nil
 }
 

@@ -22,6 +22,7 @@ const maxLifetime = 5 * builtin.EpochsInYear
 // without it.
 func (s *session) extendExpiration(p *miner.ExtendSectorExpiration2Params) error {
 	all := map[uint64][]extension{}
+	var order []uint64 // in which the network's actor finds something to refuse
 	for _, x := range p.Extensions {
 		if x.Deadline >= miner.WPoStPeriodDeadlines {
 			return illegal("deadline %d not in range 0..%d", x.Deadline, miner.WPoStPeriodDeadlines)
@@ -36,12 +37,20 @@ func (s *session) extendExpiration(p *miner.ExtendSectorExpiration2Params) error
 			}
 			set = union(set, setOf(uint64(c.SectorNumber)))
 		}
+		if _, known := all[x.Deadline]; !known {
+			order = append(order, x.Deadline)
+		}
 		all[x.Deadline] = append(all[x.Deadline], extension{x.Partition, set, x.NewExpiration})
 	}
 	if err := s.allowControl(); err != nil {
 		return err
 	}
-	return inOrder(all, s.extendIn)
+	for _, index := range order {
+		if err := s.extendIn(index, all[index]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // extension is a part of a partition and when it is to expire.

@@ -142,7 +142,7 @@ func (h *history) step() {
 	switch h.r.IntN(20) {
 	case 0, 1, 2, 3, 4, 5:
 		h.right = h.r.IntN(3) > 0
-		h.judge("post", h.postSome())
+		h.count("post", h.postSome())
 	case 6, 7, 8, 9:
 		h.until(h.rt.Epoch + abi.ChainEpoch(1+h.r.IntN(50)))
 	default:
@@ -184,7 +184,7 @@ func (h *history) incident() {
 		h.rt.Caller = owner
 		h.try("withdraw", 16, &miner.WithdrawBalanceParams{AmountRequested: fil(int64(h.r.IntN(3)))})
 	case 11:
-		h.judge("repay", h.sendOnly(22))
+		h.count("repay", h.sendOnly(22))
 	case 12:
 		h.try("mask", 20, &miner.CompactSectorNumbersParams{MaskSectorNumbers: setOf(uint64(1_000_000 + h.r.IntN(1000)))})
 	}
@@ -199,11 +199,11 @@ func (h *history) sendOnly(method abi.MethodNum) error {
 func (h *history) try(name string, method abi.MethodNum, params cbor.Marshaler) {
 	h.t.Helper()
 	_, err := h.call(method, params)
-	h.judge(name, err)
+	h.count(name, err)
 }
 
-// judge counts what succeeded. What was not refused must have succeeded.
-func (h *history) judge(name string, err error) {
+// count counts what succeeded. What was not refused must have succeeded.
+func (h *history) count(name string, err error) {
 	h.t.Helper()
 	var r *Refusal
 	switch {
