@@ -197,6 +197,9 @@ func FuzzRequest(f *testing.F) {
 		"", "null", "[]", "{}", "[{}]", "[[]]", `{"id":{}}`, `{"jsonrpc":"2.0","id":1,"method":"Filecoin.ChainHead","params":[]}`,
 		`{"id":"x","method":"Filecoin.StateMinerInfo","params":["t01000",null]}`, `[{"id":1,"method":"Filecoin.Version"},{"method":"Filecoin.Version"}]`,
 		`{"id":1,"method":"Filecoin.StateCall","params":[{"To":"t01000","From":"t0101","Method":5,"Params":"gA=="},null]}`,
+		`{"id":1,"method":"Filecoin.ChainHead","params":[],"meta":{"SpanContext":"!!!"}}`, `{"id":1,"method":"Filecoin.ChainHead","meta":{"SpanContext":"AAAA"}}`,
+		`{"id":1,"method":"Filecoin.ChainHead","params":[],"meta":{"SpanContext":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}`,
+		`{"id":1,"method":"Filecoin.ChainHead","params":[],"meta":[]}`,
 		strings.Repeat("[", 20_000), `{"id":1,"method":"Filecoin.ChainHead","params":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`,
 	} {
 		f.Add([]byte(seed))

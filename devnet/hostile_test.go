@@ -2,7 +2,10 @@ package devnet
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/gorilla/websocket"
 )
 
 func TestNonsenseIsRefusedAndNothingPanics(t *testing.T) {
@@ -59,5 +62,39 @@ func TestNonsenseIsRefusedAndNothingPanics(t *testing.T) {
 		if status, r := w.ask("/rpc/v1", w.Token(), c.method, c.params...); status != 200 && (r.Error == nil || r.Error.Code == 0) {
 			t.Errorf("%s%v: status %d, %+v", c.method, c.params, status, r.Error)
 		}
+	}
+}
+
+// TestHostileFramesEndNothing sends what no client would over a WebSocket.
+// After each the node still answers, on the same connection or a new one.
+func TestHostileFramesEndNothing(t *testing.T) {
+	w := start(t, Config{Sectors: -1})
+	for _, frame := range []string{
+		``, `nonsense`, `null`, `{}`, `[]`, `1`, strings.Repeat("[", 100_000), `{"id":{}}`, `{"id":[],"method":"Filecoin.ChainHead"}`,
+		`{"id":1,"result":5}`, `{"method":"xrpc.cancel"}`, `{"method":"xrpc.cancel","params":[]}`, `{"method":"xrpc.cancel","params":[{}]}`,
+		`{"method":"xrpc.cancel","params":[99]}`, `{"method":"xrpc.ch.val","params":[1,2]}`, `{"method":"xrpc.ch.val","params":["x"]}`,
+		`{"method":"xrpc.ch.close","params":[18446744073709551615]}`, `{"method":"Filecoin.ChainNotify","params":[]}`,
+		`{"id":7,"method":"Filecoin.ChainNotify","params":[1,2,3]}`, `{"id":7,"method":"Filecoin.MpoolSub","params":[]}`,
+		`{"id":7,"method":"Filecoin.ChainNotify","params":[]}`, `{"id":7,"method":"Filecoin.ChainNotify","params":[]}`,
+		`{"id":7,"method":"Filecoin.ChainNotify","params":[],"meta":{"SpanContext":"AAAA"}}`, "\x00\xff",
+	} {
+		ws := w.socket()
+		for _, text := range []string{frame, string(versionCall(100))} {
+			if err := ws.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
+				t.Errorf("%.60q: %v", frame, err)
+			}
+		}
+		for answered := false; !answered; {
+			_, text, err := ws.ReadMessage()
+			if err != nil {
+				t.Errorf("%.60q ended the connection: %v", frame, err)
+				break
+			}
+			answered = strings.Contains(string(text), "APIVersion")
+		}
+		ws.Close()
+	}
+	if got := get[TipSet](w, "ChainHead"); got.Height != 0 {
+		t.Error("the node does not answer any more")
 	}
 }
