@@ -105,10 +105,13 @@ func (q *expirations) add(sectors []*miner.SectorOnChainInfo) (all group, err er
 		e := q.f.quant.QuantizeUp(s.Expiration)
 		byEpoch[e] = append(byEpoch[e], s)
 	}
-	all = q.f.sum(nil)
-	for _, e := range sorted(byEpoch) {
+	for i, e := range sorted(byEpoch) {
 		g := q.f.sum(byEpoch[e])
-		all = group{union(all.sectors, g.sectors), all.power.Add(g.power), big.Add(all.pledge, g.pledge), big.Add(all.fee, g.fee)}
+		if i == 0 {
+			all = g
+		} else {
+			all = all.plus(g)
+		}
 		if err := q.change(e, func(s *miner.ExpirationSet) {
 			s.OnTimeSectors = union(s.OnTimeSectors, g.sectors)
 			s.OnTimePledge = big.Add(s.OnTimePledge, g.pledge)
@@ -117,6 +120,9 @@ func (q *expirations) add(sectors []*miner.SectorOnChainInfo) (all group, err er
 		}); err != nil {
 			return all, err
 		}
+	}
+	if len(sectors) == 0 {
+		all = q.f.sum(nil)
 	}
 	return all, nil
 }
@@ -127,6 +133,10 @@ type group struct {
 	power   miner.PowerPair
 	pledge  abi.TokenAmount
 	fee     abi.TokenAmount
+}
+
+func (g group) plus(o group) group {
+	return group{union(g.sectors, o.sectors), g.power.Add(o.power), big.Add(g.pledge, o.pledge), big.Add(g.fee, o.fee)}
 }
 
 func (f *frame) sum(sectors []*miner.SectorOnChainInfo) group {
