@@ -89,10 +89,10 @@ func (n *Network) reexecute(ctx context.Context, ts *tipset) ([]*InvocResult, *m
 }
 
 // shadow is a network that reads this one's chain and touches nothing: it logs
-// nothing, obeys no orders, which may be about files, and makes no sectors:
-// those that arrived with a tipset are looked up in what it left.
+// nothing and makes no sectors. Those that arrived with a tipset, by an order or
+// by themselves, are looked up in what it left.
 func (n *Network) shadow(ctx context.Context, ts *tipset) *Network {
-	s := &Network{cfg: n.cfg, log: slog.New(slog.DiscardHandler), blocks: n.blocks, chain: n.chain, pool: n.pool, weather: newWeather(0), upgrades: n.Upgrades()}
+	s := &Network{cfg: n.cfg, log: slog.New(slog.DiscardHandler), blocks: n.blocks, chain: n.chain, pool: n.pool, weather: n.weather, upgrades: n.Upgrades()}
 	s.cfg.Sector = func(_ context.Context, _ string, miner abi.ActorID, number abi.SectorNumber) ([32]byte, error) {
 		v, err := n.view(ctx, ts.after, ts.height(), idAddress(miner))
 		if err != nil {

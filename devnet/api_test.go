@@ -27,7 +27,7 @@ func TestAReplayDoesWhatWasDone(t *testing.T) {
 		case 2:
 			sent = append(sent, w.send(worker, m, 5, w.postParams(m, firstDeadline, goodProof, bitfield.New(), 0)))
 		case 3:
-			sent = append(sent, w.send(worker, m, 16, nil))
+			sent = append(sent, w.send(worker, m, 99, nil))
 		default:
 			sent = append(sent, w.send(worker, w.key("owner").Address, 0, nil))
 		}

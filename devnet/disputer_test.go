@@ -8,6 +8,9 @@ import (
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/exitcode"
+	"github.com/ipfs/go-cid"
 )
 
 func decoded(t *testing.T, data []byte, into interface{ UnmarshalCBOR(io.Reader) error }) {
@@ -28,7 +31,7 @@ func TestAWrongProofIsDisputedByAnAccountOfItsOwn(t *testing.T) {
 	w.to(firstOpen + 60)
 	w.pass(2)
 	funds := get[abi.TokenAmount](w, "WalletBalance", disputer)
-	miner := get[Actor](w, "StateGetActor", m, nil).Balance
+	had := get[Actor](w, "StateGetActor", m, nil).Balance
 	w.pass(disputeAfter + 3)
 	if f := numbers(t, w.partition(firstDeadline).FaultySectors); len(f) != 2 {
 		t.Errorf("faulty sectors %v, want both", f)
@@ -39,7 +42,7 @@ func TestAWrongProofIsDisputedByAnAccountOfItsOwn(t *testing.T) {
 	if won := big.Sub(get[abi.TokenAmount](w, "WalletBalance", disputer), funds); won.LessThan(fil(3)) {
 		t.Errorf("the disputer won %s", filText(won))
 	}
-	if lost := big.Sub(miner, get[Actor](w, "StateGetActor", m, nil).Balance); lost.LessThan(fil(20)) {
+	if lost := big.Sub(had, get[Actor](w, "StateGetActor", m, nil).Balance); lost.LessThan(fil(20)) {
 		t.Errorf("the miner lost %s, want 20 FIL and more", filText(lost))
 	}
 }
@@ -96,7 +99,7 @@ func TestNoMoneyAppearsOrVanishes(t *testing.T) {
 	for w.Epoch() < firstOpen+2*2880+100 {
 		if w.Epoch()%700 == 0 {
 			w.sent("owner")
-			w.send(worker, m, 16, nil) // fails, and pays
+			w.send(worker, m, 99, nil) // fails, and pays
 		}
 		w.pass(1)
 		blocks++
@@ -124,5 +127,48 @@ func TestNullRoundsTakeTheirTime(t *testing.T) {
 		if w.due(waited) != want {
 			t.Errorf("%d epochs after 4 the tipset of 9 is due: %v", waited, !want)
 		}
+	}
+}
+
+// What lotus's TestWindowPostDispute does: a disputed proof leaves a debt that
+// must be paid before sectors are recovered, and the next wrong proof is refused
+// at once.
+func TestADisputedMinerPaysItsDebtBeforeItRecovers(t *testing.T) {
+	w := opened(t, Config{Disputer: true})
+	m, worker, owner := w.Miners()[0], w.key("worker"), w.key("owner")
+	if err := w.SetBalance(m, fil(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.send(worker, m, 5, w.postParams(m, firstDeadline, badProof, bitfield.New(), 0))
+	w.to(firstOpen + 60 + disputeAfter + 5)
+	if w.DisputesSent() != 1 || len(numbers(t, w.partition(firstDeadline).FaultySectors)) != 2 {
+		t.Fatalf("%d disputes", w.DisputesSent())
+	}
+	declare := func() exitcode.ExitCode {
+		c := w.send(worker, m, 11, encoded(t, &miner.DeclareFaultsRecoveredParams{
+			Recoveries: []miner.RecoveryDeclaration{{Deadline: firstDeadline, Partition: 0, Sectors: bitfield.NewFromSet([]uint64{0, 1})}},
+		}))
+		w.pass(2)
+		return w.receipt(c).ExitCode
+	}
+	if code := declare(); code != exitcode.ErrInsufficientFunds {
+		t.Errorf("a recovery with a debt: exit code %d, want 19", code)
+	}
+	pay := w.signed(owner, Message{To: m, Value: fil(300)})
+	get[cid.Cid](w, "MpoolPush", pay)
+	w.pass(2)
+	if code := declare(); code != 0 {
+		t.Errorf("a recovery when the debt can be paid: exit code %d", code)
+	}
+	w.to(firstOpen + 1 + miner.WPoStProvingPeriod)
+	bad := w.send(worker, m, 5, w.postParams(m, firstDeadline, badProof, bitfield.New(), 0))
+	w.pass(2)
+	if r := w.receipt(bad); r.ExitCode != 16 {
+		t.Errorf("the second wrong proof: exit code %d, want 16 at once", r.ExitCode)
+	}
+	good := w.send(worker, m, 5, w.postParams(m, firstDeadline, goodProof, bitfield.New(), 0))
+	w.pass(2)
+	if r := w.receipt(good); r.ExitCode != 0 || len(numbers(t, w.partition(firstDeadline).FaultySectors)) != 0 {
+		t.Errorf("the good one: exit code %d", r.ExitCode)
 	}
 }

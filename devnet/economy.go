@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/math"
@@ -40,7 +41,7 @@ func (s *state) economy() actor.Economy {
 	for _, power := range s.power {
 		total = big.Add(total, power)
 	}
-	return actor.Economy{Reward: steady(blockReward), Power: steady(total)}
+	return actor.Economy{Reward: steady(blockReward), Power: steady(total), Circulating: fil(circulatingSupply)}
 }
 
 func steady(v big.Int) smoothing.FilterEstimate {
@@ -75,6 +76,16 @@ func (s *state) producer(seed []byte) abi.ActorID {
 		}
 	}
 	return firstMiner
+}
+
+// payProducer gives the reward and the tips of a block to who made it.
+func (x *machine) payProducer(miner address.Address) error {
+	id, err := address.IDFromAddress(miner)
+	if err != nil {
+		return err
+	}
+	x.earn(abi.ActorID(id), big.Add(blockReward, x.tips))
+	return nil
 }
 
 // burntFunds is the account that nobody can spend from.

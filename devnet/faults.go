@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -108,7 +109,7 @@ func (n *Network) Fail(f Fault) error {
 	n.faults.mu.Lock()
 	defer n.faults.mu.Unlock()
 	n.faults.list = append(n.faults.list, &FaultReport{Fault: f, From: n.Epoch(), Until: s.until})
-	n.log.Info("the node becomes faulty", "kind", f.Kind, "method", f.Method, "until", s.until)
+	n.log.Info("the node becomes faulty", "kind", f.Kind, "method", cmp.Or(f.Method, "all"), "until", s.until)
 	return nil
 }
 

@@ -26,6 +26,10 @@ const (
 	gasRecovered     = 16_900_000  // DeclareFaultsRecovered
 	gasFaults        = 29_500_000  // DeclareFaults
 	gasDispute       = 180_000_000 // DisputeWindowedPoSt that verifies a proof
+	gasTerminate     = 150_000_000 // TerminateSectors; this and the next ones are estimates, no receipt was at hand
+	gasCompact       = 100_000_000 // CompactPartitions, CompactSectorNumbers
+	gasExtend        = 60_000_000  // ExtendSectorExpiration2
+	gasOwner         = 15_000_000  // what changes the miner or its money
 	gasRefused       = 2_800_000   // a method that refuses
 	gasRead          = 1_250_000   // a method that only reads
 	gasTransfer      = 475_000     // what a call costs beside its place on chain
@@ -74,12 +78,27 @@ func overBurn(used, limit int64) int64 {
 	return burn.Int64()
 }
 
-// The methods of the miner actor that this network knows.
+// The methods that this network sends or looks at itself.
 const (
-	methodSend      abi.MethodNum = builtin.MethodSend
-	methodControl   abi.MethodNum = 2
-	methodPost      abi.MethodNum = 5
-	methodFaults    abi.MethodNum = 10
-	methodRecovered abi.MethodNum = 11
-	methodDispute   abi.MethodNum = 24
+	methodSend    abi.MethodNum = builtin.MethodSend
+	methodPost    abi.MethodNum = 5
+	methodDispute abi.MethodNum = 24
 )
+
+// methodGas is what methods of the miner actor use beside posts. Those that are
+// not here only read.
+var methodGas = func() map[abi.MethodNum]int64 {
+	m := builtin.MethodsMiner
+	gas := map[abi.MethodNum]int64{
+		m.DeclareFaults: gasFaults, m.DeclareFaultsRecovered: gasRecovered, m.DisputeWindowedPoSt: gasDispute,
+		m.TerminateSectors: gasTerminate, m.CompactPartitions: gasCompact, m.CompactSectorNumbers: gasCompact, m.ExtendSectorExpiration2: gasExtend,
+	}
+	for _, method := range []abi.MethodNum{
+		m.ChangeWorkerAddress, m.ConfirmChangeWorkerAddress, m.ChangeOwnerAddress, m.ChangePeerID, m.ChangeMultiaddrs, m.WithdrawBalance, m.RepayDebt, m.ChangeBeneficiary,
+		m.ChangeWorkerAddressExported, m.ConfirmChangeWorkerAddressExported, m.ChangeOwnerAddressExported, m.ChangePeerIDExported, m.ChangeMultiaddrsExported,
+		m.WithdrawBalanceExported, m.RepayDebtExported, m.ChangeBeneficiaryExported,
+	} {
+		gas[method] = gasOwner
+	}
+	return gas
+}()

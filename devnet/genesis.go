@@ -133,9 +133,6 @@ func (n *Network) makeMiner(ctx context.Context, x *machine, id abi.ActorID) err
 	}
 	sizes := n.cfg.SectorSizes
 	size := sizes[int(id-firstMiner)%len(sizes)]
-	if IsFake(size) {
-		n.log.Warn("the proofs of this miner are FAKE: its sectors have no files", "miner", idAddress(id), "sector_size", size.ShortString())
-	}
 	opens := firstOpen + abi.ChainEpoch(id-firstMiner)%firstOpenSpread
 	if err := x.createMiner(id, size, accounts, opens-120); err != nil {
 		return err

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/crypto"
-	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/filecoin-project/go-state-types/proof"
 	"github.com/ipfs/go-cid"
 
@@ -27,7 +27,7 @@ type acceptedPost struct {
 func (x *machine) runtime(id, caller abi.ActorID) *actor.Runtime {
 	return &actor.Runtime{
 		Store: x.store, Epoch: x.epoch, Miner: id, Caller: caller, Balance: x.st.actors[id].balance,
-		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, Economy: x.st.economy(), ProofTypes: x.st.postTypes(),
+		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, Economy: x.st.economy(), Resolve: x.resolve, ProofTypes: x.st.postTypes(),
 	}
 }
 
@@ -53,7 +53,7 @@ func (x *machine) beacon(tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, e
 func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 	a := x.st.actors[id]
 	x.st.gain(id, e.Power.QA)
-	balance := big.Sub(big.Sub(a.balance, e.Burn), e.Reward)
+	balance := big.Sub(big.Sub(big.Sub(a.balance, e.Burn), e.Reward), e.Withdrawn)
 	if balance.LessThan(big.Zero()) {
 		return fmt.Errorf("miner %d pays more than it has", id)
 	}
@@ -63,9 +63,10 @@ func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 	}
 	x.burn(e.Burn)
 	if !e.Reward.IsZero() {
-		c := x.st.actors[caller]
-		c.balance = big.Add(c.balance, e.Reward)
-		x.st.set(caller, c)
+		x.earn(caller, e.Reward)
+	}
+	if !e.Withdrawn.IsZero() {
+		x.earn(e.Beneficiary, e.Withdrawn)
 	}
 	return nil
 }
@@ -130,13 +131,6 @@ func newSector(number abi.SectorNumber, size abi.SectorSize, sealed cid.Cid, epo
 
 // callMiner executes a method of a miner.
 func (x *machine) callMiner(from, to abi.ActorID, method abi.MethodNum, params []byte) outcome {
-	switch method {
-	case methodControl:
-		return x.controlAddresses(to)
-	case methodPost, methodFaults, methodRecovered, methodDispute:
-	default:
-		return outcome{gas: gasRefused, err: refuse(exitcode.ErrUnhandledMessage, "unhandled message method %d", method)}
-	}
 	rt := x.runtime(to, from)
 	e, err := actor.Invoke(rt, x.st.actors[to].head, method, params)
 	var refused *actor.Refusal
@@ -152,7 +146,7 @@ func (x *machine) callMiner(from, to abi.ActorID, method abi.MethodNum, params [
 	if err != nil {
 		return outcome{err: &fatal{err}}
 	}
-	return outcome{gas: gasOf(method, e.Post)}
+	return outcome{ret: e.Return, gas: gasOf(method, e)}
 }
 
 // take remembers a post that the actor took, for the audit.
@@ -169,15 +163,17 @@ func (x *machine) take(rt *actor.Runtime, e actor.Effects) error {
 }
 
 // gasOf is what a method that succeeded used.
-func gasOf(method abi.MethodNum, p *actor.Post) int64 {
-	switch method {
-	case methodFaults:
-		return gasFaults
-	case methodRecovered:
-		return gasRecovered
-	case methodDispute:
-		return gasDispute
+func gasOf(method abi.MethodNum, e actor.Effects) int64 {
+	if e.Post != nil {
+		return gasOfPost(e.Post)
 	}
+	if gas, ok := methodGas[method]; ok {
+		return gas
+	}
+	return gasRead
+}
+
+func gasOfPost(p *actor.Post) int64 {
 	gas := gasPostBase + gasPostPartition*int64(len(p.Partitions))
 	if p.Skipped > 0 {
 		gas += gasPostSkipped
@@ -188,22 +184,8 @@ func gasOf(method abi.MethodNum, p *actor.Post) int64 {
 	return gas
 }
 
-// controlAddresses answers who may act for the miner.
-func (x *machine) controlAddresses(id abi.ActorID) outcome {
-	v, err := actor.Open(x.store, x.st.actors[id].head)
-	if err != nil {
-		return outcome{err: &fatal{err}}
-	}
-	var e encoder
-	e.array(3)
-	e.value(&v.Info.Owner)
-	e.value(&v.Info.Worker)
-	e.array(len(v.Info.ControlAddresses))
-	for i := range v.Info.ControlAddresses {
-		e.value(&v.Info.ControlAddresses[i])
-	}
-	if e.err != nil {
-		return outcome{err: &fatal{e.err}}
-	}
-	return outcome{ret: e.buf.Bytes(), gas: gasRead}
+// resolve finds an account that a message names.
+func (x *machine) resolve(a address.Address) (actor.Account, bool) {
+	id, e, ok := x.st.lookup(a)
+	return actor.Account{ID: id, Key: e.key}, ok
 }

@@ -201,6 +201,9 @@ func (n *Network) open(ctx context.Context) error {
 	if n.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
 		return fmt.Errorf("listen for the API: %w", err)
 	}
+	if fake := n.FakeMiners(); len(fake) > 0 {
+		n.log.Warn("the proofs of these miners are FAKE: their sectors have no files", "miners", fake)
+	}
 	n.log.Info("devnet opened", "network", n.cfg.Name, "epoch", n.Epoch(), "api", "http://"+n.Addr()+"/rpc/v1")
 	return nil
 }

@@ -15,14 +15,15 @@ import (
 )
 
 // order is something that happens to the state at the end of an epoch, on every
-// branch that has the epoch.
+// branch that has the epoch, and again when the epoch is replayed: on says for
+// which network.
 type order struct {
 	epoch abi.ChainEpoch
-	do    func(ctx context.Context, x *machine) error
+	do    func(ctx context.Context, on *Network, x *machine) error
 }
 
 // orderNext gives an order for the next epoch.
-func (n *Network) orderNext(do func(context.Context, *machine) error) {
+func (n *Network) orderNext(do func(context.Context, *Network, *machine) error) {
 	epoch := n.Epoch() + 1
 	n.weather.mu.Lock()
 	defer n.weather.mu.Unlock()
@@ -45,7 +46,7 @@ func (w *weather) ordered(e abi.ChainEpoch) []order {
 // undone: the chain goes on.
 func (n *Network) obey(ctx context.Context, x *machine, o order) {
 	kept := x.st.clone()
-	if err := o.do(ctx, x); err != nil {
+	if err := o.do(ctx, n, x); err != nil {
 		x.st = kept
 		n.log.Error("what the devnet was told to do cannot be done", "epoch", o.epoch, "error", err)
 	}
@@ -76,7 +77,7 @@ func (n *Network) AddSectors(addr address.Address, count int) error {
 	if count < 1 || count > most {
 		return fmt.Errorf("%d sectors to add to %s: at least 1, at most %d", count, addr, most)
 	}
-	n.orderNext(func(ctx context.Context, x *machine) error { return n.addSectors(ctx, x, id, count) })
+	n.orderNext(func(ctx context.Context, on *Network, x *machine) error { return on.addSectors(ctx, x, id, count) })
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (n *Network) SetBalance(addr address.Address, amount abi.TokenAmount) error
 	if amount.Int == nil || amount.Sign() < 0 {
 		return fmt.Errorf("a balance of %s attoFIL", amount)
 	}
-	n.orderNext(func(_ context.Context, x *machine) error {
+	n.orderNext(func(_ context.Context, _ *Network, x *machine) error {
 		a := x.st.actors[id]
 		if a.isMiner() {
 			v, err := actor.Open(x.store, a.head)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	bls "github.com/consensys/gnark-crypto/ecc/bls12-381"
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
@@ -124,7 +123,6 @@ type draft struct {
 	header *BlockHeader
 	m      *machine
 	ts     *tipset
-	tips   abi.TokenAmount // of its messages, for its producer
 }
 
 // draft begins a tipset: its epoch, and all that its header says of its past.
@@ -153,7 +151,7 @@ func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
 	}
 	ts := &tipset{header: h, before: parent.after}
 	return &draft{
-		parent: parent, header: h, ts: ts, tips: big.Zero(),
+		parent: parent, header: h, ts: ts,
 		m: n.newMachine(ctx, parent.after, drawn{n.chain, parent, ts}),
 	}
 }
@@ -187,11 +185,9 @@ func (d *draft) execute(ctx context.Context, n *Network) error {
 	if err := d.include(n.pool.pick(d.m.st, d.header.ParentBaseFee, keep)); err != nil {
 		return err
 	}
-	producer, err := address.IDFromAddress(d.header.Miner)
-	if err != nil {
+	if err := d.m.payProducer(d.header.Miner); err != nil {
 		return err
 	}
-	d.m.earn(abi.ActorID(producer), big.Add(blockReward, d.tips))
 	return n.endEpoch(ctx, d.m, d.header.Height)
 }
 
@@ -215,9 +211,6 @@ func (d *draft) include(picked []*SignedMessage) error {
 				return fmt.Errorf("message %s: %w", c, err)
 			}
 			d.m.count(&m.Message, r)
-			paid := pay(&m.Message, r.GasUsed, d.header.ParentBaseFee)
-			d.tips = big.Add(d.tips, paid.tip)
-			d.m.burn(big.Add(paid.baseFeeBurn, paid.overEstimationBurn))
 			d.ts.messages = append(d.ts.messages, m)
 			d.ts.cids = append(d.ts.cids, c)
 			d.ts.receipts = append(d.ts.receipts, r)

@@ -1,6 +1,9 @@
 package devnet
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/filecoin-project/go-address"
@@ -21,7 +24,8 @@ func (w *world) fakePost(m address.Address, partitions ...uint64) []byte {
 
 func TestMinersOfAllSizesHaveTheNetworksShapes(t *testing.T) {
 	sizes := []abi.SectorSize{2 << 10, 8 << 20, 512 << 20, 32 << 30, 64 << 30}
-	w := start(t, Config{Miners: 6, Sectors: 3000, SectorSizes: sizes})
+	var log bytes.Buffer
+	w := start(t, Config{Miners: 6, Sectors: 3000, SectorSizes: sizes, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for i, m := range w.Miners() {
 		info := get[MinerInfo](w, "StateMinerInfo", m, nil)
 		if info.SectorSize != sizes[i%5] {
@@ -35,6 +39,9 @@ func TestMinersOfAllSizesHaveTheNetworksShapes(t *testing.T) {
 		if n := uint64(len(numbersUpTo(t, first[0].AllSectors))); n != want || info.WindowPoStPartitionSectors != want {
 			t.Errorf("miner %s has partitions of %d sectors, %d in the first, want %d", m, info.WindowPoStPartitionSectors, n, want)
 		}
+	}
+	if !strings.Contains(log.String(), "the proofs of these miners are FAKE") {
+		t.Error("the log does not say that proofs are fake")
 	}
 	if v := get[APIVersion](w, "Version").Version; v != "vigil-devnet+fake-proofs" {
 		t.Errorf("the API's version is %q; it must say that proofs are fake", v)

@@ -191,7 +191,7 @@ func TestOnlyTheMinersOwnAccountsMayPost(t *testing.T) {
 
 func TestWhatAMinerDoesNotKnowIsUnhandled(t *testing.T) {
 	w := start(t, Config{Sectors: -1})
-	c := w.send(w.key("owner"), w.Miners()[0], 16, nil)
+	c := w.send(w.key("owner"), w.Miners()[0], 99, nil)
 	w.pass(2)
 	if r := w.receipt(c); r.ExitCode != 22 {
 		t.Errorf("exit code %d, want 22", r.ExitCode)
@@ -255,7 +255,7 @@ func TestTheChainGoesOnWhereItWasCutOff(t *testing.T) {
 	m, worker := w.Miners()[0], w.key("worker")
 	posted := w.send(worker, m, 5, w.postParams(m, firstDeadline, goodProof, bitfield.New(), 0))
 	w.pass(5)
-	waiting := w.send(worker, m, 16, nil)
+	waiting := w.send(worker, m, 99, nil)
 	head, token := get[TipSet](w, "ChainHead"), w.Token()
 	deadlines, _ := w.Deadlines(t.Context(), m)
 	w.stop()
@@ -403,7 +403,7 @@ func (w *world) wholeFrom200() {
 func TestAKilledProcessLosesNothingItHasShown(t *testing.T) {
 	dir, copied := t.TempDir(), t.TempDir()
 	w := opened(t, Config{Dir: dir})
-	waiting := w.send(w.key("worker"), w.Miners()[0], 16, nil)
+	waiting := w.send(w.key("worker"), w.Miners()[0], 99, nil)
 	head := get[TipSet](w, "ChainHead")
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)

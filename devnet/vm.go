@@ -22,7 +22,8 @@ type machine struct {
 	epoch  abi.ChainEpoch
 	draw   randomness
 	verify VerifyFunc
-	posts  []acceptedPost // taken by the actor, in the order of execution
+	posts  []acceptedPost  // taken by the actor, in the order of execution
+	tips   abi.TokenAmount // of the messages, for the block's producer
 	// unpaid is for estimates: the sender need not have the gas limit's price.
 	unpaid bool
 }
@@ -30,7 +31,7 @@ type machine struct {
 // newMachine starts from a state, which it leaves alone.
 func (n *Network) newMachine(ctx context.Context, st *state, draw randomness) *machine {
 	sc := newScratch(n.blocks)
-	return &machine{st: st.clone(), sc: sc, store: sc.adt(ctx), draw: draw, verify: n.judge}
+	return &machine{st: st.clone(), sc: sc, store: sc.adt(ctx), draw: draw, verify: n.judge, tips: big.Zero()}
 }
 
 // randomness is what the chain drew, as seen from the epoch being executed.
@@ -90,9 +91,10 @@ func (x *machine) apply(m *Message, length int, baseFee abi.TokenAmount) (Receip
 		return Receipt{}, nil, err
 	}
 	if !x.unpaid {
-		sender = x.st.actors[from]
-		sender.balance = big.Add(sender.balance, pay(m, r.GasUsed, baseFee).refund)
-		x.st.set(from, sender)
+		paid := pay(m, r.GasUsed, baseFee)
+		x.earn(from, paid.refund)
+		x.burn(big.Add(paid.baseFeeBurn, paid.overEstimationBurn))
+		x.tips = big.Add(x.tips, paid.tip)
 	}
 	return r, f, nil
 }

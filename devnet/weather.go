@@ -131,9 +131,12 @@ func (w *weather) stands() bool {
 	return w.paused
 }
 
+// maxSpan is the longest that something lasts which has an end: ten years.
+const maxSpan abi.ChainEpoch = 10 * 365 * 2880
+
 // ahead is the span of so many epochs from the next one on; none is for good.
 func (n *Network) ahead(epochs abi.ChainEpoch) (span, error) {
-	if epochs < 0 {
+	if epochs < 0 || epochs > maxSpan {
 		return span{}, fmt.Errorf("%d epochs cannot be how long something lasts", epochs)
 	}
 	s := span{from: n.Epoch() + 1}

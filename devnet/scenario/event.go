@@ -155,6 +155,9 @@ func actionFirst(word string) int {
 	return 0
 }
 
+// maxEvery is about a year.
+const maxEvery = 1_000_000
+
 func (e *Event) check() error {
 	name, err := e.name()
 	if err != nil {
@@ -171,8 +174,8 @@ func (e *Event) check() error {
 	if e.lasts, err = epochsOf(e.For, actions[name].lasts); err != nil {
 		return err
 	}
-	if e.Every < 0 || e.Times < 0 || e.Times > 0 && e.Every == 0 {
-		return errors.New("every is a number of epochs, and times is how often it happens so")
+	if e.Every < 0 || e.Every > maxEvery || e.Times < 0 || e.Times > 0 && e.Every == 0 {
+		return fmt.Errorf("every is a number of epochs up to %d, and times is how often it happens so", maxEvery)
 	}
 	return e.checkWords()
 }

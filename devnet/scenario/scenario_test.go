@@ -201,7 +201,7 @@ func TestAFileThatCannotBeMeantIsRefusedInWords(t *testing.T) {
 		{"about = \"x\"\n[[event]]\nat = 3\nrival = \"thief\"", "event 1: rival = \"thief\": it is owner, worker or control"},
 		{"about = \"x\"\n[[event]]\nat = 3\nbalance = \"much\"", "event 1: \"much\" is no amount"},
 		{"about = \"x\"\n[[event]]\nat = 3\ncalm = false", "event 1: it says that something does not happen"},
-		{"about = \"x\"\n[[event]]\nat = 3\ncalm = true\ntimes = 3", "event 1: every is a number of epochs"},
+		{"about = \"x\"\n[[event]]\nat = 3\ncalm = true\ntimes = 3", "event 1: every is a number of epochs up to 1000000"},
 		{"about = \"x\"\n[network]\nsector_sizes = [\"3KiB\"]", `sector size "3KiB": there are 2KiB`},
 		{"about = \"x\"\n[expect]\nmissed = 0", "expect needs until"},
 	} {
@@ -248,4 +248,29 @@ func TestAnEventIsToldInTheFilesWords(t *testing.T) {
 	if got := s.Events[0].String() + "; " + s.Events[1].String(); got != "node=cut for=5m method=MpoolPush; base_fee=x10" {
 		t.Error(got)
 	}
+}
+
+// Whatever a file holds, it is read or refused.
+func FuzzParse(f *testing.F) {
+	for _, name := range scenario.Names() {
+		text, err := os.ReadFile(filepath.Join("stories", name+".toml"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := scenario.Parse("fuzz", text)
+		if (s == nil) == (err == nil) {
+			t.Errorf("scenario %+v with error %v", s, err)
+		}
+		if err != nil {
+			return
+		}
+		for i := range s.Events {
+			if s.Events[i].String() == "" {
+				t.Errorf("event %d says nothing", i+1)
+			}
+		}
+	})
 }
