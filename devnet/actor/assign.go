@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
@@ -43,16 +42,14 @@ func AddSectors(rt *Runtime, head cid.Cid, sectors []*miner.SectorOnChainInfo) (
 	if err := s.release(pledge.Neg()); err != nil {
 		return Effects{}, err
 	}
+	s.st.DeadlineCronActive = true
 	return s.end()
 }
 
 // enter writes the sectors into the miner's books.
 func (s *session) enter(sectors []*miner.SectorOnChainInfo) error {
-	var taken bitfield.BitField
-	if err := s.rt.Store.Get(s.rt.Store.Context(), s.st.AllocatedSectors, &taken); err != nil {
-		return fmt.Errorf("load allocated sector numbers: %w", err)
-	}
-	if err := checked(taken); err != nil {
+	taken, err := s.allocated()
+	if err != nil {
 		return err
 	}
 	arr, err := adt.AsArray(s.rt.Store, s.st.Sectors, miner.SectorsAmtBitwidth)
@@ -60,7 +57,7 @@ func (s *session) enter(sectors []*miner.SectorOnChainInfo) error {
 		return fmt.Errorf("load sectors: %w", err)
 	}
 	for i, info := range sectors {
-		if i > 0 && info.SectorNumber == sectors[i-1].SectorNumber || isIn(uint64(info.SectorNumber), taken) {
+		if i > 0 && info.SectorNumber == sectors[i-1].SectorNumber {
 			return illegal("sector %d already allocated", info.SectorNumber)
 		}
 		if err := s.fits(info); err != nil {
@@ -70,10 +67,26 @@ func (s *session) enter(sectors []*miner.SectorOnChainInfo) error {
 			return err
 		}
 	}
+	fresh := numbers(sectors)
+	if again := both(taken, fresh); !isEmpty(again) {
+		return illegal("sector %d already allocated", must(again.First()))
+	}
 	if s.st.Sectors, err = arr.Root(); err != nil {
 		return err
 	}
-	s.st.AllocatedSectors, err = s.rt.Store.Put(s.rt.Store.Context(), union(taken, numbers(sectors)))
+	return s.allocate(union(taken, fresh))
+}
+
+// allocated are the sector numbers that the miner ever had.
+func (s *session) allocated() (taken bits, err error) {
+	if err := s.rt.Store.Get(s.rt.Store.Context(), s.st.AllocatedSectors, &taken); err != nil {
+		return taken, fmt.Errorf("load allocated sector numbers: %w", err)
+	}
+	return taken, checked(taken)
+}
+
+func (s *session) allocate(taken bits) (err error) {
+	s.st.AllocatedSectors, err = s.rt.Store.Put(s.rt.Store.Context(), taken)
 	return err
 }
 
@@ -119,7 +132,7 @@ func (s *session) assign(sectors []*miner.SectorOnChainInfo) error {
 		if err != nil {
 			return err
 		}
-		return s.edit(index, func(d *deadline) error { return d.add(f, s.info.WindowPoStPartitionSectors, share) })
+		return s.edit(index, func(d *deadline) error { return d.add(f, s.info.WindowPoStPartitionSectors, share, false) })
 	})
 }
 

@@ -36,9 +36,12 @@ func union(sets ...bits) bits {
 	return must(bitfield.MultiMerge(sets...))
 }
 
+// minus may be a itself, where nothing was taken away.
 func minus(a bits, others ...bits) bits {
 	for _, b := range others {
-		a = must(bitfield.SubtractBitField(a, b))
+		if !isEmpty(b) {
+			a = must(bitfield.SubtractBitField(a, b))
+		}
 	}
 	return a
 }

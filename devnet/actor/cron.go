@@ -3,7 +3,6 @@ package actor
 import (
 	"fmt"
 
-	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
@@ -14,37 +13,69 @@ import (
 // EndEpoch is the network's cron, to be called after the messages of every
 // epoch, null rounds too. In the last epoch of a deadline it closes it: what was
 // not proven becomes faulty, what is due expires, the proofs are kept for
-// disputes, fees and penalties are charged. In every other epoch it changes
-// nothing.
+// disputes, fees and penalties are charged. Terminations that are not settled
+// yet are settled in any epoch, as many as the network allows in one. In every
+// other epoch it changes nothing, and never for a miner that has no money locked
+// in anything: its deadlines rest until it gets sectors.
 func EndEpoch(rt *Runtime, head cid.Cid) (Effects, error) {
 	s, err := begin(rt, head)
 	if err != nil {
 		return Effects{}, err
 	}
 	d := s.deadline()
-	if rt.Epoch != d.Last() {
+	closes := rt.Epoch == d.Last() && s.st.DeadlineCronActive
+	if !closes && isEmpty(s.st.EarlyTerminations) {
 		return s.out, nil
 	}
-	if err := s.close(d); err != nil {
-		return Effects{}, fmt.Errorf("close deadline %d at epoch %d: %w", d.Index, rt.Epoch, err)
+	if closes {
+		if err := s.close(d); err != nil {
+			return Effects{}, fmt.Errorf("close deadline %d at epoch %d: %w", d.Index, rt.Epoch, err)
+		}
+	}
+	fees, err := s.settleTerminations()
+	if err != nil {
+		return Effects{}, fmt.Errorf("settle early terminations at epoch %d: %w", rt.Epoch, err)
+	}
+	if s.out.Closed != nil {
+		s.out.Closed.Penalty = big.Add(s.out.Closed.Penalty, fees)
 	}
 	return s.end()
 }
 
 // close ends a deadline's window and goes on to the next.
 func (s *session) close(d *dline.Info) error {
-	s.st.CurrentDeadline = (d.Index + 1) % miner.WPoStPeriodDeadlines
-	s.st.ProvingPeriodStart = d.PeriodStart
-	if s.st.CurrentDeadline == 0 {
-		s.st.ProvingPeriodStart += miner.WPoStProvingPeriod
+	if err := s.takePendingWorker(); err != nil {
+		return err
 	}
-	f, err := s.frame(s.st.Sectors, d)
+	s.st.CurrentDeadline = (d.Index + 1) % miner.WPoStPeriodDeadlines
+	if s.st.CurrentDeadline == 0 {
+		s.st.ProvingPeriodStart = d.PeriodStart + miner.WPoStProvingPeriod
+	}
+	c, err := s.closeDeadline(d)
 	if err != nil {
 		return err
 	}
-	c := &Closed{Deadline: d.Index, NewFaults: miner.NewPowerPairZero(), Faulty: miner.NewPowerPairZero(), Penalty: big.Zero()}
 	s.out.Closed = c
-	if err := s.edit(d.Index, func(dl *deadline) error {
+	s.charge(c.Penalty)
+	if _, err := s.repay(); err != nil {
+		return err
+	}
+	if err := s.unlockVested(); err != nil {
+		return err
+	}
+	s.st.DeadlineCronActive = s.st.ContinueDeadlineCron()
+	return nil
+}
+
+// closeDeadline deals with the deadline's partitions, and says what is to be
+// paid for them.
+func (s *session) closeDeadline(d *dline.Info) (*Closed, error) {
+	c := &Closed{Deadline: d.Index, NewFaults: miner.NewPowerPairZero(), Faulty: miner.NewPowerPairZero(), Penalty: big.Zero()}
+	f, err := s.frame(s.st.Sectors, d)
+	if err != nil {
+		return c, err
+	}
+	return c, s.edit(d.Index, func(dl *deadline) error {
 		if dl.idle() {
 			return nil
 		}
@@ -56,15 +87,7 @@ func (s *session) close(d *dline.Info) error {
 			s.rt.Economy.continuedFault(continued.QA),
 			s.rt.Economy.dailyFee(dl.DailyFee, dl.LivePower.QA))
 		return nil
-	}); err != nil {
-		return err
-	}
-	if err := s.terminate(f, c); err != nil {
-		return err
-	}
-	s.charge(c.Penalty)
-	_, err = s.repay()
-	return err
+	})
 }
 
 // closeWindow deals with what was not proven, then with what is due to expire.
@@ -87,26 +110,4 @@ func (s *session) closeWindow(f *frame, dl *deadline, last abi.ChainEpoch, c *Cl
 	}
 	s.out.Power = delta.Sub(ended.ActivePower)
 	return s.release(ended.OnTimePledge)
-}
-
-// terminate settles for the sectors that were faulty for too long: the fee is
-// charged and the rest of their pledge is free.
-func (s *session) terminate(f *frame, c *Closed) error {
-	pledge := big.Zero()
-	for _, index := range members(s.st.EarlyTerminations) {
-		if err := s.edit(index, func(d *deadline) error {
-			return d.takeEarly(f, func(at abi.ChainEpoch, set bits) error {
-				infos, err := load(f.sectors, set)
-				for _, info := range infos {
-					pledge = big.Add(pledge, info.InitialPledge)
-					c.Penalty = big.Add(c.Penalty, s.rt.Economy.termination(f.size, info, at))
-				}
-				return err
-			})
-		}); err != nil {
-			return err
-		}
-	}
-	s.st.EarlyTerminations = bitfield.New()
-	return s.release(pledge)
 }

@@ -38,11 +38,23 @@ func loadDeadline(store adt.Store, all *miner.Deadlines, index uint64) (*deadlin
 // edit visits partitions by index and keeps what visit made of them. One that
 // is not there is refused.
 func (d *deadline) edit(f *frame, indexes []uint64, visit func(i uint64, p *partition) error) error {
+	return d.editNamed(f, noPartition, indexes, visit)
+}
+
+// noPartition is how most methods of the network's actor refuse a partition that
+// is not there.
+const noPartition = "no such partition %d"
+
+// editNamed is edit with words of its own for a partition that is not there.
+func (d *deadline) editNamed(f *frame, missing string, indexes []uint64, visit func(i uint64, p *partition) error) error {
 	arr, err := d.PartitionsArray(f.store)
 	if err != nil {
 		return err
 	}
 	for _, i := range indexes {
+		if i >= arr.Length() {
+			return refuse(exitcode.ErrNotFound, missing, i)
+		}
 		p, err := getPartition(arr, i)
 		if err != nil {
 			return err
@@ -51,7 +63,7 @@ func (d *deadline) edit(f *frame, indexes []uint64, visit func(i uint64, p *part
 			return err
 		}
 		if err := p.check(); err != nil {
-			return fmt.Errorf("partition %d: %w", i, err)
+			return within(err, "partition %d", i)
 		}
 		if err := arr.Set(i, p); err != nil {
 			return err
@@ -63,14 +75,17 @@ func (d *deadline) edit(f *frame, indexes []uint64, visit func(i uint64, p *part
 
 func getPartition(arr *adt.Array, i uint64) (*partition, error) {
 	p := new(partition)
-	found, err := arr.Get(i, p)
-	if err != nil {
-		return nil, fmt.Errorf("load partition %d: %w", i, err)
+	found := i < arr.Length()
+	if found {
+		var err error
+		if found, err = arr.Get(i, p); err != nil {
+			return nil, fmt.Errorf("load partition %d: %w", i, err)
+		}
 	}
 	if !found {
-		return nil, refuse(exitcode.ErrNotFound, "no such partition %d", i)
+		return nil, refuse(exitcode.ErrNotFound, noPartition, i)
 	}
-	if err := p.check(); err != nil {
+	if err := checked(p.Sectors, p.Unproven, p.Faults, p.Recoveries, p.Terminated); err != nil {
 		return nil, fmt.Errorf("partition %d: %w", i, err)
 	}
 	return p, nil
@@ -88,27 +103,34 @@ func (d *deadline) expectAt(f *frame, epoch abi.ChainEpoch, partitions bits) err
 }
 
 // add fills the last partition up to its size and then appends new ones. Holes
-// that terminated sectors have left are not filled.
-func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo) error {
+// that terminated sectors have left are not filled. New sectors have yet to be
+// proven.
+func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo, proven bool) error {
 	arr, err := d.PartitionsArray(f.store)
 	if err != nil {
 		return err
 	}
-	g := f.sum(sectors)
+	empty, err := newPartition(f.store)
+	if err != nil {
+		return err
+	}
 	d.LiveSectors += uint64(len(sectors))
 	d.TotalSectors += uint64(len(sectors))
-	d.LivePower = d.LivePower.Add(g.power)
-	d.DailyFee = big.Add(d.DailyFee, g.fee)
 	ends := map[abi.ChainEpoch][]uint64{}
 	for i := arr.Length() - min(1, arr.Length()); len(sectors) > 0; i++ {
-		p, err := lastPartition(f, arr, i)
-		if err != nil {
-			return err
+		p := &partition{empty.Partition}
+		if i < arr.Length() {
+			if p, err = getPartition(arr, i); err != nil {
+				return err
+			}
 		}
 		room := min(size-min(size, count(p.Sectors)), uint64(len(sectors)))
-		if err := p.add(f, sectors[:room]); err != nil {
-			return fmt.Errorf("partition %d: %w", i, err)
+		g, err := p.add(f, sectors[:room], proven)
+		if err != nil {
+			return within(err, "partition %d", i)
 		}
+		d.LivePower = d.LivePower.Add(g.power)
+		d.DailyFee = big.Add(d.DailyFee, g.fee)
 		for _, s := range sectors[:room] {
 			e := f.quant.QuantizeUp(s.Expiration)
 			ends[e] = append(ends[e], i)
@@ -124,13 +146,6 @@ func (d *deadline) add(f *frame, size uint64, sectors []*miner.SectorOnChainInfo
 	return inOrder(ends, func(e abi.ChainEpoch, partitions []uint64) error {
 		return d.expectAt(f, e, setOf(partitions...))
 	})
-}
-
-func lastPartition(f *frame, arr *adt.Array, i uint64) (*partition, error) {
-	if i < arr.Length() {
-		return getPartition(arr, i)
-	}
-	return newPartition(f.store)
 }
 
 // recordFaults marks sectors as faulty, by partition, and returns the change to
@@ -200,7 +215,7 @@ func (d *deadline) missing(f *frame, c *Closed) (delta miner.PowerPair, err erro
 	err = d.edit(f, late, func(i uint64, p *partition) error {
 		penalized, out, err := p.missed(f)
 		if err != nil {
-			return fmt.Errorf("missed post of partition %d: %w", i, err)
+			return within(err, "missed post of partition %d", i)
 		}
 		if !out.power.IsZero() {
 			hit = append(hit, i)
@@ -249,7 +264,7 @@ func (d *deadline) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet, 
 	err = d.edit(f, members(union(due...)), func(i uint64, p *partition) error {
 		out, err := p.expire(f, last)
 		if err != nil {
-			return fmt.Errorf("expire sectors of partition %d: %w", i, err)
+			return within(err, "expire sectors of partition %d", i)
 		}
 		if !isEmpty(out.EarlySectors) {
 			early = append(early, i)
@@ -267,19 +282,6 @@ func (d *deadline) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet, 
 	d.DailyFee = big.Sub(d.DailyFee, all.FeeDeduction)
 	return all, nil
 }
-
-// takeEarly takes the sectors that were terminated early out of their queues,
-// by the epoch of their termination.
-func (d *deadline) takeEarly(f *frame, visit func(abi.ChainEpoch, bits) error) error {
-	err := d.edit(f, members(d.EarlyTerminations), func(_ uint64, p *partition) (err error) {
-		p.EarlyTerminated, err = dequeue(f.store, p.EarlyTerminated, miner.PartitionEarlyTerminationArrayAmtBitwidth, endOfTime, visit)
-		return err
-	})
-	d.EarlyTerminations = bitfield.New()
-	return err
-}
-
-const endOfTime = abi.ChainEpoch(1<<63 - 1)
 
 // takePost takes a proof of the last window out of its snapshot: it cannot be
 // disputed twice.

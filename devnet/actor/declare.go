@@ -29,7 +29,7 @@ func (d declared) check() error {
 	for _, byPartition := range d {
 		partitions += uint64(len(byPartition))
 		for _, set := range byPartition {
-			sectors += count(set)
+			sectors += min(count(set), miner.AddressedSectorsMax+1) // a sum of sets without end would wrap
 		}
 	}
 	if partitions > miner.AddressedPartitionsMax {

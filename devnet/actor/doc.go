@@ -13,9 +13,9 @@
 // no clock, no randomness and no goroutine: what it must know of the world is in
 // Runtime.
 //
-//	Construct ─▶ AddSectors ─▶ Invoke (post, declare, dispute) ─▶ EndEpoch ─▶ …
+//	Construct ─▶ AddSectors ─▶ Invoke (post, declare, dispute, terminate, …) ─▶ EndEpoch ─▶ …
 //
-// What is simple here: money is kept as amounts that the caller moves, rewards
-// do not vest, sectors arrive proven, and terminations, extensions, compaction
-// and replica updates do not exist.
+// Money is kept as amounts that the caller moves. What is not here: sectors arrive
+// proven, by AddSectors, instead of by pre-commits and seal proofs; replica
+// updates, deals and claims, and consensus faults do not exist.
 package actor

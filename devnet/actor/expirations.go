@@ -59,7 +59,7 @@ func (q *expirations) put(epoch abi.ChainEpoch, s *miner.ExpirationSet) error {
 	}
 	for _, a := range []big.Int{s.OnTimePledge, s.ActivePower.Raw, s.ActivePower.QA, s.FaultyPower.Raw, s.FaultyPower.QA, s.FeeDeduction} {
 		if a.Sign() < 0 {
-			return fmt.Errorf("expirations of epoch %d fall below zero", epoch)
+			return contradiction("expirations of epoch %d fall below zero", epoch)
 		}
 	}
 	return q.arr.Set(uint64(epoch), s)
@@ -98,25 +98,27 @@ func (q *expirations) walk(visit func(epoch abi.ChainEpoch, s *miner.ExpirationS
 	return err
 }
 
-// add schedules active sectors at the end of their life.
-func (q *expirations) add(sectors []*miner.SectorOnChainInfo) error {
+// add schedules active sectors at the end of their life, and sums them up.
+func (q *expirations) add(sectors []*miner.SectorOnChainInfo) (all group, err error) {
 	byEpoch := map[abi.ChainEpoch][]*miner.SectorOnChainInfo{}
 	for _, s := range sectors {
 		e := q.f.quant.QuantizeUp(s.Expiration)
 		byEpoch[e] = append(byEpoch[e], s)
 	}
+	all = q.f.sum(nil)
 	for _, e := range sorted(byEpoch) {
 		g := q.f.sum(byEpoch[e])
+		all = group{union(all.sectors, g.sectors), all.power.Add(g.power), big.Add(all.pledge, g.pledge), big.Add(all.fee, g.fee)}
 		if err := q.change(e, func(s *miner.ExpirationSet) {
 			s.OnTimeSectors = union(s.OnTimeSectors, g.sectors)
 			s.OnTimePledge = big.Add(s.OnTimePledge, g.pledge)
 			s.ActivePower = s.ActivePower.Add(g.power)
 			s.FeeDeduction = big.Add(s.FeeDeduction, g.fee)
 		}); err != nil {
-			return err
+			return all, err
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // group is what some sectors amount to.
@@ -168,7 +170,7 @@ func (q *expirations) locate(sectors []*miner.SectorOnChainInfo, declared bool) 
 		}
 	}
 	if !isEmpty(left) {
-		return nil, fmt.Errorf("sectors %v are not in the expiration queue", members(left))
+		return nil, contradiction("sectors %v are not in the expiration queue", members(left))
 	}
 	return found, nil
 }
@@ -199,7 +201,7 @@ func (q *expirations) fault(sectors []*miner.SectorOnChainInfo) (miner.PowerPair
 	var moved []*miner.SectorOnChainInfo
 	for _, p := range places {
 		if !isEmpty(p.early) {
-			return miner.PowerPair{}, fmt.Errorf("sectors %v are faulty already", members(p.early))
+			return miner.PowerPair{}, contradiction("sectors %v are faulty already", members(p.early))
 		}
 		these := pick(sectors, p.onTime)
 		g := q.f.sum(these)
@@ -245,7 +247,7 @@ func (q *expirations) faultAll() error {
 			s.FaultyPower, s.ActivePower = power, miner.NewPowerPairZero()
 			stay[epoch] = s
 		case !isEmpty(s.EarlySectors):
-			bad = fmt.Errorf("early expirations at epoch %d, after a fault of now would expire", epoch)
+			bad = contradiction("early expirations at epoch %d, after a fault of now would expire", epoch)
 		default:
 			gone = append(gone, uint64(epoch))
 			all.EarlySectors = union(all.EarlySectors, s.OnTimeSectors)
@@ -288,7 +290,8 @@ func (q *expirations) recover(sectors []*miner.SectorOnChainInfo) (miner.PowerPa
 			return miner.PowerPair{}, err
 		}
 	}
-	return q.f.power(sectors), q.add(moved)
+	_, err = q.add(moved)
+	return q.f.power(sectors), err
 }
 
 // popUntil takes out what expires up to an epoch.

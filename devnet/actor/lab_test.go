@@ -16,12 +16,13 @@ import (
 	"github.com/filecoin-project/go-state-types/proof"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	cbg "github.com/whyrusleeping/cbor-gen"
 	"golang.org/x/crypto/blake2b"
 )
 
 // lab is one miner on a chain that consists of its epoch.
 type lab struct {
-	t      *testing.T
+	t      testing.TB
 	rt     *Runtime
 	head   cid.Cid
 	blocks memory
@@ -29,6 +30,8 @@ type lab struct {
 	claim  miner.PowerPair
 	pledge abi.TokenAmount
 	next   abi.SectorNumber
+	// mixed says that two of three new sectors have no verified deals.
+	mixed bool
 	// right is what the verifier thinks of every proof.
 	right bool
 	asked []proof.WindowPoStVerifyInfo
@@ -41,7 +44,7 @@ const (
 	stranger abi.ActorID = 100
 )
 
-func newLab(t *testing.T, id abi.ActorID, kind abi.RegisteredPoStProof, epoch, periodStart abi.ChainEpoch) *lab {
+func newLab(t testing.TB, id abi.ActorID, kind abi.RegisteredPoStProof, epoch, periodStart abi.ChainEpoch) *lab {
 	t.Helper()
 	l := &lab{t: t, blocks: memory{}, right: true, claim: miner.NewPowerPairZero(), pledge: big.Zero()}
 	l.rt = &Runtime{
@@ -71,33 +74,41 @@ func (l *lab) took(out Effects) {
 	l.head = out.Head
 	l.claim = l.claim.Add(out.Power)
 	l.pledge = big.Add(l.pledge, out.Pledge)
-	l.rt.Balance = big.Sub(l.rt.Balance, big.Add(out.Burn, out.Reward))
+	l.rt.Balance = big.Sub(l.rt.Balance, big.Sum(out.Burn, out.Reward, out.Withdrawn))
 }
 
 // add gives the miner its next n sectors.
 func (l *lab) add(n int, life abi.ChainEpoch) {
+	l.t.Helper()
+	out, err := AddSectors(l.rt, l.head, l.fresh(n, life))
+	check(l.t, err)
+	l.took(out)
+}
+
+// fresh makes the miner's next n sectors.
+func (l *lab) fresh(n int, life abi.ChainEpoch) (infos []*miner.SectorOnChainInfo) {
 	l.t.Helper()
 	info := l.view().Info
 	seal := map[abi.RegisteredPoStProof]abi.RegisteredSealProof{
 		abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1:  abi.RegisteredSealProof_StackedDrg2KiBV1_1,
 		abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1: abi.RegisteredSealProof_StackedDrg32GiBV1_1,
 	}[info.WindowPoStProofType]
-	var infos []*miner.SectorOnChainInfo
 	for range n {
 		infos = append(infos, &miner.SectorOnChainInfo{
 			SectorNumber: l.next, SealProof: seal, SealedCID: sealed(l.t, l.next),
 			Activation: l.rt.Epoch, PowerBaseEpoch: l.rt.Epoch, Expiration: l.rt.Epoch + life,
 			DealWeight: big.Zero(), VerifiedDealWeight: big.Mul(big.NewIntUnsigned(uint64(info.SectorSize)), big.NewInt(int64(life))),
-			InitialPledge: big.NewInt(1000), DailyFee: big.NewInt(7),
+			InitialPledge: big.NewInt(1000), DailyFee: big.NewInt(7), Flags: miner.SIMPLE_QA_POWER,
 		})
+		if l.mixed && l.next%3 > 0 {
+			infos[len(infos)-1].VerifiedDealWeight = big.Zero()
+		}
 		l.next++
 	}
-	out, err := AddSectors(l.rt, l.head, infos)
-	check(l.t, err)
-	l.took(out)
+	return infos
 }
 
-func sealed(t *testing.T, n abi.SectorNumber) cid.Cid {
+func sealed(t testing.TB, n abi.SectorNumber) cid.Cid {
 	t.Helper()
 	commR := blake2b.Sum256(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	mh, err := multihash.Encode(commR[:], 0xb401)
@@ -141,7 +152,9 @@ func (l *lab) until(epoch abi.ChainEpoch) (closed []*Closed) {
 			break
 		}
 		l.rt.Epoch = last
-		closed = append(closed, l.end().Closed)
+		if c := l.end().Closed; c != nil {
+			closed = append(closed, c)
+		}
 	}
 	l.rt.Epoch = epoch
 	return closed
@@ -155,6 +168,24 @@ func (l *lab) end() Effects {
 	l.took(out)
 	l.rt.Epoch++
 	return out
+}
+
+// forget drops every block that the miner's state does not need.
+func (l *lab) forget() {
+	l.t.Helper()
+	keep := memory{}
+	var walk func(c cid.Cid)
+	walk = func(c cid.Cid) {
+		data, ok := l.blocks[c]
+		if _, seen := keep[c]; seen || !ok { // sealed CIDs are no blocks
+			return
+		}
+		keep[c] = data
+		check(l.t, cbg.ScanForLinks(bytes.NewReader(data), walk))
+	}
+	walk(l.head)
+	l.blocks = keep
+	l.rt.Store = keep.store(l.rt.Store.Context())
 }
 
 func (l *lab) view() *View {
@@ -188,7 +219,7 @@ func (l *lab) send(method abi.MethodNum, params []byte) (Effects, error) {
 }
 
 // refused asserts the exit code and the words of a refusal.
-func refused(t *testing.T, err error, want exitcode.ExitCode, words string) {
+func refused(t testing.TB, err error, want exitcode.ExitCode, words string) {
 	t.Helper()
 	var r *Refusal
 	if !errors.As(err, &r) {
@@ -202,12 +233,13 @@ func refused(t *testing.T, err error, want exitcode.ExitCode, words string) {
 // post is a message that proves partitions of the open deadline.
 func (l *lab) post(skipped map[uint64][]uint64, partitions ...uint64) (Effects, error) {
 	l.t.Helper()
-	d := l.view().ProvingDeadline(l.rt.Epoch)
+	v := l.view()
+	d := v.ProvingDeadline(l.rt.Epoch)
 	rand, err := l.rt.Tickets(crypto.DomainSeparationTag_PoStChainCommit, d.Challenge, nil)
 	check(l.t, err)
 	p := &miner.SubmitWindowedPoStParams{
 		Deadline: d.Index, ChainCommitEpoch: d.Challenge, ChainCommitRand: rand,
-		Proofs: []proof.PoStProof{{PoStProof: l.view().Info.WindowPoStProofType, ProofBytes: make([]byte, 192*len(partitions))}},
+		Proofs: []proof.PoStProof{{PoStProof: v.Info.WindowPoStProofType, ProofBytes: make([]byte, 192*len(partitions))}},
 	}
 	for _, i := range partitions {
 		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i, Skipped: bitfield.NewFromSet(skipped[i])})

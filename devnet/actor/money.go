@@ -1,6 +1,11 @@
 package actor
 
 import (
+	"cmp"
+	"fmt"
+	mathbig "math/big"
+	"strings"
+
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin"
@@ -43,4 +48,16 @@ func (e Economy) dailyFee(owed abi.TokenAmount, live abi.StoragePower) abi.Token
 // termination is the fee for a sector that was faulty for too long.
 func (e Economy) termination(size abi.SectorSize, s *miner.SectorOnChainInfo, at abi.ChainEpoch) abi.TokenAmount {
 	return miner.PledgePenaltyForTermination(s.InitialPledge, at-s.Activation, e.continuedFault(miner.QAPowerForSector(size, s)))
+}
+
+// inFIL writes an amount as the network's actor does in its words: in FIL, with
+// a point always.
+func inFIL(a abi.TokenAmount) string {
+	whole, part := new(mathbig.Int).QuoRem(new(mathbig.Int).Abs(amount(a).Int), fil(1).Int, new(mathbig.Int))
+	digits := strings.TrimRight(fmt.Sprintf("%018s", part), "0")
+	sign := ""
+	if amount(a).Sign() < 0 {
+		sign = "-"
+	}
+	return fmt.Sprintf("%s%s.%s", sign, whole, cmp.Or(digits, "0"))
 }

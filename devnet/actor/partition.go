@@ -1,12 +1,8 @@
 package actor
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 )
@@ -37,26 +33,32 @@ func (p *partition) active() bits { return minus(p.live(), p.Faults, p.Unproven)
 
 // check says whether the partition contradicts itself.
 func (p *partition) check() error {
-	if err := checked(p.Sectors, p.Unproven, p.Faults, p.Recoveries, p.Terminated); err != nil {
-		return err
+	if !isEmpty(p.Unproven) || !isEmpty(p.Faults) || !isEmpty(p.Terminated) || !isEmpty(p.Recoveries) {
+		if err := p.checkStates(); err != nil {
+			return err
+		}
 	}
+	return p.checkPower()
+}
+
+func (p *partition) checkStates() error {
 	switch {
 	case !covers(p.Sectors, union(p.Unproven, p.Faults, p.Terminated)):
-		return errors.New("states of sectors that it does not have")
+		return contradiction("states of sectors that it does not have")
 	case !isEmpty(both(p.Terminated, union(p.Unproven, p.Faults))):
-		return errors.New("terminated sectors in another state")
+		return contradiction("terminated sectors in another state")
 	case !covers(p.Faults, p.Recoveries):
-		return errors.New("recoveries of sectors that are not faulty")
+		return contradiction("recoveries of sectors that are not faulty")
 	}
-	for _, pair := range []struct{ part, whole miner.PowerPair }{
-		{miner.NewPowerPairZero(), p.UnprovenPower},
-		{p.UnprovenPower, p.LivePower},
-		{miner.NewPowerPairZero(), p.RecoveringPower},
-		{p.RecoveringPower, p.FaultyPower},
-		{p.FaultyPower, p.LivePower},
+	return nil
+}
+
+func (p *partition) checkPower() error {
+	for _, pair := range [...]struct{ part, whole *miner.PowerPair }{
+		{&p.UnprovenPower, &p.LivePower}, {&p.RecoveringPower, &p.FaultyPower}, {&p.FaultyPower, &p.LivePower},
 	} {
-		if pair.part.Raw.GreaterThan(pair.whole.Raw) || pair.part.QA.GreaterThan(pair.whole.QA) {
-			return fmt.Errorf("power out of order: %v above %v", pair.part, pair.whole)
+		if pair.part.Raw.GreaterThan(pair.whole.Raw) || pair.part.QA.GreaterThan(pair.whole.QA) || pair.part.Raw.Sign() < 0 || pair.part.QA.Sign() < 0 {
+			return contradiction("power out of order: %v of %v", *pair.part, *pair.whole)
 		}
 	}
 	return nil
@@ -75,17 +77,25 @@ func (p *partition) queued(f *frame, by func(*expirations) error) error {
 	return err
 }
 
-// add takes in sectors that have yet to be proven.
-func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo) error {
-	g := f.sum(sectors)
+// add takes in sectors, which are healthy or have yet to be proven, and sums them
+// up.
+func (p *partition) add(f *frame, sectors []*miner.SectorOnChainInfo, proven bool) (g group, err error) {
+	if err := p.queued(f, func(q *expirations) (err error) {
+		g, err = q.add(sectors)
+		return err
+	}); err != nil {
+		return g, err
+	}
 	if !isEmpty(both(p.Sectors, g.sectors)) {
-		return fmt.Errorf("sectors %v are there already", members(both(p.Sectors, g.sectors)))
+		return g, contradiction("sectors %v are there already", members(both(p.Sectors, g.sectors)))
 	}
 	p.Sectors = union(p.Sectors, g.sectors)
-	p.Unproven = union(p.Unproven, g.sectors)
 	p.LivePower = p.LivePower.Add(g.power)
-	p.UnprovenPower = p.UnprovenPower.Add(g.power)
-	return p.queued(f, func(q *expirations) error { return q.add(sectors) })
+	if !proven {
+		p.Unproven = union(p.Unproven, g.sectors)
+		p.UnprovenPower = p.UnprovenPower.Add(g.power)
+	}
+	return g, nil
 }
 
 // faulted is what became faulty.
@@ -95,10 +105,15 @@ type faulted struct {
 	delta   miner.PowerPair // to the claim: unproven sectors had none to lose
 }
 
+func noFault() faulted {
+	return faulted{bitfield.New(), miner.NewPowerPairZero(), miner.NewPowerPairZero()}
+}
+
 // fault marks sectors as faulty. Those that are faulty or terminated already
 // are passed over; those recovering stop recovering.
 func (p *partition) fault(f *frame, named bits) (faulted, error) {
-	out := faulted{minus(named, p.Terminated, p.Faults), miner.NewPowerPairZero(), miner.NewPowerPairZero()}
+	out := noFault()
+	out.sectors = minus(named, p.Terminated, p.Faults)
 	infos, err := load(f.sectors, out.sectors)
 	if err != nil {
 		return out, within(err, "failed to load fault sectors")
@@ -186,7 +201,7 @@ func (p *partition) missed(f *frame) (penalized miner.PowerPair, out faulted, er
 // misses are dealt with.
 func (p *partition) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet, error) {
 	if !isEmpty(p.Unproven) || !isEmpty(p.Recoveries) {
-		return nil, errors.New("unproven or recovering sectors while sectors expire")
+		return nil, contradiction("unproven or recovering sectors while sectors expire")
 	}
 	var out *miner.ExpirationSet
 	if err := p.queued(f, func(q *expirations) (err error) {
@@ -197,14 +212,13 @@ func (p *partition) expire(f *frame, last abi.ChainEpoch) (*miner.ExpirationSet,
 	}
 	ended := union(out.OnTimeSectors, out.EarlySectors)
 	if !isEmpty(both(p.Terminated, ended)) {
-		return nil, errors.New("expiring sectors are terminated already")
+		return nil, contradiction("expiring sectors are terminated already")
 	}
 	p.Terminated = union(p.Terminated, ended)
 	p.Faults = minus(p.Faults, ended)
 	p.LivePower = p.LivePower.Sub(out.ActivePower).Sub(out.FaultyPower)
 	p.FaultyPower = p.FaultyPower.Sub(out.FaultyPower)
 	var err error
-	p.EarlyTerminated, err = enqueue(f.store, p.EarlyTerminated, miner.PartitionEarlyTerminationArrayAmtBitwidth,
-		builtin.NoQuantization.QuantizeUp(last), out.EarlySectors)
+	p.EarlyTerminated, err = enqueue(f.store, p.EarlyTerminated, miner.PartitionEarlyTerminationArrayAmtBitwidth, last, out.EarlySectors)
 	return out, err
 }

@@ -78,6 +78,11 @@ func (s *session) submitPost(p *miner.SubmitWindowedPoStParams) error {
 	if err := s.checkPostSize(p); err != nil {
 		return err
 	}
+	return s.takePost(p)
+}
+
+// takePost judges a post whose form and size are right.
+func (s *session) takePost(p *miner.SubmitWindowedPoStParams) error {
 	d := s.deadline()
 	if err := s.checkPostTime(p, d); err != nil {
 		return err
@@ -194,6 +199,7 @@ func (d *deadline) prove(f *frame, partitions []miner.PoStPartition, post *Post)
 		return delta, illegal("partition already proven: %s", ranges(again))
 	}
 	var hit []uint64
+	var all, ignored []bits
 	if err := d.edit(f, post.Partitions, func(i uint64, p *partition) error {
 		out, recovered, err := p.prove(f, skipped[i])
 		if err != nil {
@@ -205,12 +211,13 @@ func (d *deadline) prove(f *frame, partitions []miner.PoStPartition, post *Post)
 		d.FaultyPower = d.FaultyPower.Add(out.power).Sub(recovered)
 		delta = delta.Add(out.delta)
 		post.Recovered = post.Recovered.Add(recovered)
-		post.all = union(post.all, p.Sectors)
-		post.ignored = union(post.ignored, p.Faults, p.Terminated)
+		all = append(all, p.Sectors)
+		ignored = append(ignored, p.Faults, p.Terminated)
 		return nil
 	}); err != nil {
 		return delta, err
 	}
+	post.all, post.ignored = union(all...), union(ignored...)
 	d.PartitionsPoSted = union(d.PartitionsPoSted, setOf(post.Partitions...))
 	return delta, d.expectAt(f, f.faultExpiration, setOf(hit...))
 }
@@ -218,11 +225,14 @@ func (d *deadline) prove(f *frame, partitions []miner.PoStPartition, post *Post)
 // prove takes the partition as proven, without the skipped sectors. The delta
 // of what it returns is all of the change to the claim.
 func (p *partition) prove(f *frame, skipped bits) (out faulted, recovered miner.PowerPair, err error) {
-	if !covers(p.Sectors, skipped) {
-		return out, recovered, illegal("skipped faults contains sectors outside partition")
-	}
-	if out, err = p.fault(f, skipped); err != nil {
-		return out, recovered, err
+	out = noFault()
+	if !isEmpty(skipped) {
+		if !covers(p.Sectors, skipped) {
+			return out, recovered, illegal("skipped faults contains sectors outside partition")
+		}
+		if out, err = p.fault(f, skipped); err != nil {
+			return out, recovered, err
+		}
 	}
 	if recovered, err = p.recover(f); err != nil {
 		return out, recovered, err

@@ -10,7 +10,7 @@ import (
 // Refusal is a call that the rules do not allow: the message fails with this
 // exit code and these words, and the state stays as it was. Every other error
 // of this package is the host's: a block that is not in the store, randomness
-// that cannot be drawn, a state that contradicts itself.
+// that cannot be drawn.
 type Refusal struct {
 	Code exitcode.ExitCode
 	Text string
@@ -25,6 +25,12 @@ func refuse(code exitcode.ExitCode, format string, args ...any) error {
 // illegal is the refusal of an argument, the commonest.
 func illegal(format string, args ...any) error {
 	return refuse(exitcode.ErrIllegalArgument, format, args...)
+}
+
+// contradiction is the refusal of what would leave a state that contradicts
+// itself, as the network refuses it. From EndEpoch it is an error like any other.
+func contradiction(format string, args ...any) error {
+	return refuse(exitcode.ErrIllegalState, format, args...)
 }
 
 // within says where an error happened; a refusal keeps its code.

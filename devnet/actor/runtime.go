@@ -27,6 +27,9 @@ type Runtime struct {
 	// Caller is who sent the message. Construct, AddSectors and EndEpoch do not
 	// look at it.
 	Caller abi.ActorID
+	// Resolve finds an account by its address; nil knows ID addresses alone and
+	// takes each for an account with a BLS key.
+	Resolve func(address.Address) (Account, bool)
 	// Balance is the actor's, with the value of the message.
 	Balance abi.TokenAmount
 
@@ -47,9 +50,37 @@ type Runtime struct {
 // is not the message's fault.
 type Draw func(tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte) ([]byte, error)
 
+// Account is somebody whom a message names.
+type Account struct {
+	ID abi.ActorID
+	// Key is the address of its public key; address.Undef where the actor is no
+	// account.
+	Key address.Address
+}
+
+// resolve finds an account by its address.
+func (rt *Runtime) resolve(a address.Address) (Account, bool) {
+	if rt.Resolve != nil {
+		return rt.Resolve(a)
+	}
+	id, err := address.IDFromAddress(a)
+	return Account{ID: abi.ActorID(id), Key: anyBLSKey()}, err == nil
+}
+
+func anyBLSKey() address.Address {
+	a, err := address.NewBLSAddress(make([]byte, address.BlsPublicKeyBytes))
+	if err != nil {
+		panic("unreachable: " + err.Error())
+	}
+	return a
+}
+
 // Economy is the network's smoothed block reward and quality-adjusted power.
 type Economy struct {
 	Reward, Power smoothing.FilterEstimate
+	// Circulating is the supply that the daily fee of an extended sector is a
+	// share of, if it paid none before; the zero value charges none.
+	Circulating abi.TokenAmount
 }
 
 // Effects are what a call has changed.
@@ -58,11 +89,15 @@ type Effects struct {
 	Head cid.Cid
 	// Power is to be added to the miner's claim.
 	Power miner.PowerPair
-	// Pledge is to be added to what the network has locked; negative where
-	// pledge was released.
+	// Pledge is to be added to what the network has locked, pledge and rewards
+	// that vest; negative where they were released.
 	Pledge abi.TokenAmount
-	// Burn leaves the miner's balance for nobody, Reward for the caller.
-	Burn, Reward abi.TokenAmount
+	// Burn leaves the miner's balance for nobody, Reward for the caller,
+	// Withdrawn for the Beneficiary, whom only a withdrawal names.
+	Burn, Reward, Withdrawn abi.TokenAmount
+	Beneficiary             abi.ActorID
+	// Return is the value that the method answered, in CBOR; most have none.
+	Return []byte
 	// Post is the proof that the call took, if it was one.
 	Post *Post
 	// Closed is the deadline whose last epoch this was, from EndEpoch.
@@ -70,7 +105,7 @@ type Effects struct {
 }
 
 func noEffects(head cid.Cid) Effects {
-	return Effects{Head: head, Power: miner.NewPowerPairZero(), Pledge: big.Zero(), Burn: big.Zero(), Reward: big.Zero()}
+	return Effects{Head: head, Power: miner.NewPowerPairZero(), Pledge: big.Zero(), Burn: big.Zero(), Reward: big.Zero(), Withdrawn: big.Zero()}
 }
 
 // Closed is what became of a deadline when its window closed.

