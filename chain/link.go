@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -240,7 +239,8 @@ func (l *link) write() {
 }
 
 func (l *link) broken(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	var slow net.Error // gorilla gives no more of a deadline's error than its kind
+	if errors.As(err, &slow) && slow.Timeout() {
 		return fmt.Errorf("the node was silent for %s, to pings too", time.Duration(l.raw.quiet.Load()))
 	}
 	return fmt.Errorf("the connection to the node broke: %w", err)

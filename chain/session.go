@@ -96,7 +96,7 @@ func identify(ctx context.Context, c caller) (vigil.Network, error) {
 			return vigil.Network{}, err
 		}
 	}
-	return vigil.Network{Name: name, Version: version, BlockDelay: params.delay(), Genesis: genesis}, nil
+	return vigil.Network{Name: name, Version: version, BlockDelay: params.delay(), Genesis: genesis, Upgrades: params.upgrades()}, nil
 }
 
 func genesisTime(ctx context.Context, c caller) (time.Time, error) {
