@@ -39,7 +39,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 type Daemon struct {
 	log      *slog.Logger
 	config   Config
-	node     *chain.Client
+	nodes    *chain.Nodes
 	store    *store.Store
 	prover   *counted
 	messager *messager.Messager
@@ -79,25 +79,30 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	d.onClose(maths.Close)
 	d.prover = &counted{Prover: maths}
 
-	// The name of the network is compared below, so that another one ends the start.
-	d.node, err = chain.Dial(ctx, chain.Config{URL: c.Node.URL, Token: string(c.Node.Token), Timeout: c.Node.Timeout, Log: log})
-	if err != nil {
-		return fmt.Errorf("node: %w", err)
-	}
-	d.onClose(d.node.Close)
-	for _, problem := range c.Absent {
-		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
-	}
-	network, err := meet(ctx, d.node, c.Node.Network, log)
+	known, err := readOrigin(c.Data)
 	if err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.node, keys, maths, log}); err != nil {
+	if d.nodes, err = chain.Open(ctx, nodeConfigs(c.Nodes, known, log)...); err != nil {
+		return err
+	}
+	d.onClose(d.nodes.Close)
+	for _, problem := range c.Absent {
+		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
+	}
+	network, err := meet(ctx, d.nodes, log)
+	if err != nil {
+		return err
+	}
+	if err := writeOrigin(c.Data, network); err != nil {
+		return err
+	}
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, keys, maths, log}); err != nil {
 		return err
 	}
 
 	d.messager, err = messager.New(messager.Config{
-		Heads: d.node, Node: d.node, Signer: keys, Store: d.store, Log: log,
+		Heads: d.nodes, Node: d.nodes, Signer: keys, Store: d.store, Log: log,
 		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
 		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
 	})
@@ -105,7 +110,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
-		Heads: d.node, State: d.node, Randomness: d.node,
+		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: sector.NewReader(c.Storages...), Prover: d.prover, Verifier: maths,
 		Messager: d.messager, Store: d.store,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
@@ -168,7 +173,11 @@ func (d *Daemon) Close() error {
 }
 
 // Status implements vigil.StatusSource.
-func (d *Daemon) Status() vigil.Status { return d.runner.Status() }
+func (d *Daemon) Status() vigil.Status {
+	s := d.runner.Status()
+	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	return s
+}
 
 // Changed implements vigil.StatusSource.
 func (d *Daemon) Changed() <-chan struct{} { return d.runner.Changed() }

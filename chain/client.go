@@ -22,7 +22,8 @@ type Config struct {
 	Token string
 	// Network is the name of the network the node must follow; empty is any.
 	Network string
-	// Known is the network that what is stored is of; the zero value is none yet.
+	// Known is the network that what is stored is of, by name and genesis; the
+	// zero value is none yet.
 	Known vigil.Network
 	// Timeout bounds every call; 0 is one epoch, at least 3 s and at most 30 s.
 	Timeout time.Duration
@@ -101,8 +102,8 @@ func (c *Client) accept(n vigil.Network) error {
 	if c.expected != "" && n.Name != c.expected {
 		return &RefusedError{fmt.Sprintf("the node follows the network %q, but %q is expected: use a node of %s, or set the expected network to %q", n.Name, c.expected, c.expected, n.Name)}
 	}
-	if k := c.known; k.Name != "" && !n.Same(k) {
-		return &RefusedError{fmt.Sprintf("the node follows %s, and the database was made for %s: use a node of that network, or a data folder of its own for each network", origin(n), origin(k))}
+	if k := c.known; k.Name != "" && (n.Name != k.Name || !n.Genesis.Equal(k.Genesis)) {
+		return &RefusedError{fmt.Sprintf("the node follows %s, and the database was made for %s with the genesis of %s: use a node of that network, or a data folder of its own for each network", origin(n), k.Name, k.Genesis.UTC().Format(time.RFC3339))}
 	}
 	c.firstMu.Lock()
 	defer c.firstMu.Unlock()

@@ -39,7 +39,7 @@ func (n *node) session(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.pace().wait)
 	defer cancel()
 	for {
-		s, problem, changed := n.state()
+		s, changed, problem := n.state()
 		var no *RefusedError
 		switch {
 		case s != nil:
@@ -60,10 +60,10 @@ func (n *node) session(ctx context.Context) (*session, error) {
 
 // state is how the node stands now: its session or what keeps it from having
 // one, and what is closed when that changes.
-func (n *node) state() (s *session, problem error, changed <-chan struct{}) {
+func (n *node) state() (s *session, changed <-chan struct{}, problem error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.current, n.problem, n.changed
+	return n.current, n.changed, n.problem
 }
 
 // set tells callers of a new session, or of why there is none.

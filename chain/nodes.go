@@ -153,7 +153,7 @@ func (n *Nodes) NextUpgrade() *vigil.Upgrade {
 func (n *Nodes) attend(ctx context.Context, m *member) {
 	heads := m.client.Watch(ctx)
 	for {
-		session, problem, changed := m.client.node.state()
+		session, changed, problem := m.client.node.state()
 		n.connection(m, session, problem)
 		select {
 		case <-ctx.Done():

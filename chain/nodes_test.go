@@ -355,7 +355,7 @@ func TestANodeOfAnotherNetworkIsRefused(t *testing.T) {
 			}
 		}, "in use, ready, refused", "and the others follow lt2k with the genesis of"},
 		{"by what the database was made for", func(_ int, _ *fakeNode, c *chain.Config) {
-			c.Known = vigil.Network{Name: "mainnet", BlockDelay: 30 * time.Second, Genesis: time.Unix(1598306400, 0)}
+			c.Known = vigil.Network{Name: "mainnet", Genesis: time.Unix(1598306400, 0)}
 		}, "unreachable, unreachable, unreachable", "and the database was made for mainnet with the genesis of 2020-08-24T22:00:00Z"},
 		{"by a version that is not known", func(i int, n *fakeNode, _ *chain.Config) {
 			if i == 2 {
