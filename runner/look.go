@@ -3,7 +3,9 @@ package runner
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -13,9 +15,10 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// layout is all partitions of all deadlines, as they were when the current
-// deadline or the set of faulty sectors last changed: in between, nothing
-// changes that a plan or a page depends on.
+// layout is all partitions of all deadlines as far as a plan or a page depends
+// on them. It is read whole when the set of faulty sectors has changed; else a
+// deadline is read while it can be worked on, when it has closed, and half a
+// proving period later.
 type layout struct {
 	open       abi.ChainEpoch // of the deadline that was current
 	faults     uint64         // how many sectors were faulty
@@ -32,13 +35,38 @@ type looker struct {
 	current vigil.Deadline
 	posted  []bitfield.BitField
 	settled []bitfield.BitField
+	carried bool // nothing is asked
 }
 
-// look reads how things are at the head.
+// look tells how things are at the head: from what is known, if nothing can
+// have happened, and else from the chain.
 func (m *miner) look(ctx context.Context) (*looker, error) {
+	l := m.looker(ctx)
+	enough, err := l.carry()
+	if err != nil {
+		return nil, err
+	}
+	if !enough {
+		if l, err = m.lookClosely(ctx); err != nil {
+			return nil, err
+		}
+		m.sight.looked, m.sight.posted, m.sight.settled = m.head.Epoch, l.posted, l.settled
+	}
+	m.sight.head = m.head
+	return l, nil
+}
+
+func (m *miner) looker(ctx context.Context) *looker {
 	l := &looker{miner: m, ctx: ctx}
 	l.view.Miner, l.view.Epoch = m.id, m.head.Epoch
-	for _, step := range []func() error{l.readChain, l.readRows, l.readLayout, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
+	return l
+}
+
+// lookClosely reads how things are at the head.
+func (m *miner) lookClosely(ctx context.Context) (*looker, error) {
+	m.sight.head = vigil.Head{} // what follows may fail half-way
+	l := m.looker(ctx)
+	for _, step := range []func() error{l.readDeadline, l.readRows, l.readLayout, l.readOpen, l.readPosted, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -46,13 +74,13 @@ func (m *miner) look(ctx context.Context) (*looker, error) {
 	return l, nil
 }
 
-// readChain reads the current deadline and what is posted, now and as many
-// epochs ago as the confidence asks for.
-func (l *looker) readChain() (err error) {
-	key := l.head.Key
-	if l.current, err = l.cfg.State.Deadline(l.ctx, l.id, key); err != nil {
-		return fmt.Errorf("read the current deadline: %w", err)
+// readPosted reads what is posted, now and as many epochs ago as the
+// confidence asks for, if anything that can be posted is due.
+func (l *looker) readPosted() (err error) {
+	if owed, err := l.owed(); err != nil || !owed {
+		return err
 	}
+	key := l.head.Key
 	if l.posted, err = l.cfg.State.Posted(l.ctx, l.id, key); err != nil {
 		return fmt.Errorf("read what is posted: %w", err)
 	}
@@ -67,6 +95,25 @@ func (l *looker) readChain() (err error) {
 	if l.settled, err = l.cfg.State.Posted(l.ctx, l.id, before.Key); err != nil {
 		return fmt.Errorf("read what was posted at epoch %d: %w", before.Epoch, err)
 	}
+	return nil
+}
+
+// readDeadline asks the chain for the current deadline, once for each: in
+// between it is arithmetic. The chain's word counts where the two differ.
+func (l *looker) readDeadline() error {
+	var known bool
+	if l.current, known = l.sight.deadline(l.head.Epoch); known {
+		return nil
+	}
+	told, err := l.cfg.State.Deadline(l.ctx, l.id, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("read the current deadline: %w", err)
+	}
+	if expected, ok := l.sight.expected(l.head.Epoch); ok && expected != told {
+		l.log.Warn("the chain's current deadline is not the one that was computed; the chain's counts", "epoch", l.head.Epoch,
+			"deadline", told.Index, "open", told.Open, "computed_deadline", expected.Index, "computed_open", expected.Open)
+	}
+	l.current, l.sight.current, l.sight.checked = told, told, l.head.Epoch
 	return nil
 }
 
@@ -94,32 +141,78 @@ func (l *looker) readLayout() error {
 		return fmt.Errorf("count the faulty sectors: %w", err)
 	}
 	l.layout.faulty, l.layout.recovering = faulty, recovering
-	if l.layout.deadlines != nil && l.layout.open == l.current.Open && l.layout.faults == faults {
-		return nil
+	if err := l.refresh(faults); err != nil {
+		return err
 	}
-	all := make([][]vigil.Partition, l.current.Count)
-	for i := range all {
-		if all[i], err = l.cfg.State.Partitions(l.ctx, l.id, uint64(i), l.head.Key); err != nil {
-			return fmt.Errorf("read the partitions of deadline %d: %w", i, err)
-		}
-	}
-	l.layout.open, l.layout.faults, l.layout.deadlines = l.current.Open, faults, all
+	l.layout.open, l.layout.faults = l.current.Open, faults
 	return nil
 }
 
-// addOpen adds the deadlines that can be worked on: the current one, and the
+// refresh reads of the layout what may have changed.
+func (l *looker) refresh(faults uint64) error {
+	closed, opposite := l.current.Plus(-1), l.current.Plus(int(l.current.Count)/2)
+	switch {
+	case l.layout.deadlines != nil && l.layout.faults == faults && l.layout.open == l.current.Open:
+		return nil
+	case l.layout.deadlines != nil && l.layout.faults == faults && l.layout.open == closed.Open:
+		return errors.Join(l.readPartitions(closed.Index), l.readPartitions(opposite.Index))
+	}
+	return l.readAll()
+}
+
+// readAll reads the partitions of every deadline, or leaves all as they were.
+func (l *looker) readAll() error {
+	before := l.layout.deadlines
+	l.layout.deadlines = make([][]vigil.Partition, l.current.Count)
+	for i := range l.layout.deadlines {
+		if err := l.readPartitions(uint64(i)); err != nil {
+			l.layout.deadlines = before
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *looker) readPartitions(deadline uint64) error {
+	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, deadline, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("read the partitions of deadline %d: %w", deadline, err)
+	}
+	l.layout.deadlines[deadline] = partitions
+	return nil
+}
+
+// readOpen reads the deadlines that can be worked on.
+func (l *looker) readOpen() error {
+	for _, d := range l.workable() {
+		if err := l.readPartitions(d.Index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owed says whether a partition of the open deadline has a proof to give, given or not.
+func (l *looker) owed() (bool, error) {
+	for _, p := range l.layout.deadlines[l.current.Index] {
+		if n, err := due(p); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// workable gives the deadlines that can be worked on: the current one, and the
 // next when it is challenged.
+func (l *looker) workable() []vigil.Deadline {
+	both := []vigil.Deadline{l.current, l.current.Plus(1)}
+	return slices.DeleteFunc(both, func(d vigil.Deadline) bool { return l.head.Epoch < d.Challenge })
+}
+
+// addOpen adds the deadlines that can be worked on.
 func (l *looker) addOpen() error {
-	for _, d := range []vigil.Deadline{l.current, l.current.Plus(1)} {
-		if l.head.Epoch < d.Challenge {
-			continue
-		}
-		partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, l.head.Key)
-		if err != nil {
-			return fmt.Errorf("read the partitions of deadline %d: %w", d.Index, err)
-		}
-		l.layout.deadlines[d.Index] = partitions
-		if err := l.add(d, partitions); err != nil {
+	for _, d := range l.workable() {
+		if err := l.add(d, l.layout.deadlines[d.Index]); err != nil {
 			return err
 		}
 	}
@@ -198,7 +291,7 @@ func (l *looker) add(d vigil.Deadline, partitions []vigil.Partition) error {
 		}
 		deadline.Partitions = append(deadline.Partitions, entry)
 	}
-	if d.IsOpen(l.head.Epoch) && len(partitions) > 0 {
+	if d.IsOpen(l.head.Epoch) && len(partitions) > 0 && !l.carried {
 		deadline.Commit = l.commit(d)
 	}
 	l.view.Deadlines = append(l.view.Deadlines, deadline)
