@@ -27,7 +27,7 @@ type Nodes struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	heads   headlines
-	seeds   seedCache
+	claims  claimCache
 	stirred chan struct{} // capacity 1: heads have changed, forks may have
 
 	mu       sync.Mutex    // guards what follows, and what members say it guards

@@ -212,7 +212,7 @@ func TestANodeThatAnswersOnlyInPartIsSetAside(t *testing.T) {
 		if _, _, err := h.all.Faults(t.Context(), 1000, ""); err != nil {
 			t.Errorf("the other node is not read: %v", err)
 		}
-		h.says("it does not give faults")
+		h.says("it does not give the faulty sectors")
 		penance := 0
 		for range 200 { // it comes back, is not used, and nobody asks it what it cannot answer
 			h.pass(0.1)
@@ -249,8 +249,8 @@ func TestADecisionNeverMixesNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHerd(t, 2, 30*time.Second)
 		h.pass(1.5)
-		for i, n := range h.nodes {
-			n.answer("StateMinerFaults", fmt.Sprintf(`[%d,1]`, i+1))
+		for _, n := range h.nodes {
+			n.answer("StateMinerFaults", `[7,1]`)
 			n.answer("StateMinerRecoveries", `[]`)
 		}
 		decision := vigil.OneDecision(t.Context())
@@ -449,10 +449,10 @@ func TestASeedIsComparedBeforeItIsUsed(t *testing.T) {
 		then     string // of the next try
 	}{
 		{"all agree", []string{right, right, right}, "in use, ready, ready", "", ""},
-		{"the one that is read is alone with it", []string{wrong, right, right}, "set aside, in use, ready", "differs between the nodes", ""},
+		{"the one that is read is alone with it", []string{wrong, right, right}, "set aside, in use, ready", "something else than", ""},
 		{"another is alone with it", []string{right, wrong, right}, "in use, ready, set aside", "", ""},
-		{"two of two contradict each other", []string{right, wrong}, "in use, ready", "is held back", "is held back"},
-		{"three of three contradict each other", []string{right, wrong, other}, "in use, ready, ready", "is held back", "is held back"},
+		{"two of two contradict each other", []string{right, wrong}, "in use, ready", "held back, because", "held back, because"},
+		{"three of three contradict each other", []string{right, wrong, other}, "in use, ready, ready", "held back, because", "held back, because"},
 		{"the other cannot tell", []string{right, `null`}, "in use, ready", "", ""},
 		{"there is no other", []string{right}, "in use", "", ""},
 	} {
@@ -492,7 +492,7 @@ func TestANodeThatContradictsItselfIsSetAside(t *testing.T) {
 		})
 		h.nodes[1].answer("StateGetRandomnessFromBeacon", `"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="`)
 		key := vigil.TipSetKey(blockCID(h.nodes[0].height()))
-		if _, err := h.all.Challenge(t.Context(), 1000, 90, key); err == nil || !strings.Contains(err.Error(), "two different ones") {
+		if _, err := h.all.Challenge(t.Context(), 1000, 90, key); err == nil || !strings.Contains(err.Error(), "two different answers") {
 			t.Errorf("got %v", err)
 		}
 		seed, err := h.all.Challenge(t.Context(), 1000, 90, key)

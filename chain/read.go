@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -73,7 +74,7 @@ func (n *Nodes) nobody() error {
 }
 
 // read asks the node that is read, for the decision of ctx.
-func read[T any](ctx context.Context, n *Nodes, what string, key vigil.TipSetKey, ask func(context.Context, *Client) (T, error)) (T, error) {
+func read[T any](ctx context.Context, n *Nodes, what string, key vigil.TipSetKey, ask question[T]) (T, error) {
 	var none T
 	l, err := n.reader(ctx)
 	if err != nil {
@@ -121,39 +122,58 @@ func (n *Nodes) At(ctx context.Context, epoch abi.ChainEpoch, key vigil.TipSetKe
 
 // Miner gives what does not change from day to day.
 func (n *Nodes) Miner(ctx context.Context, miner abi.ActorID, key vigil.TipSetKey) (vigil.MinerInfo, error) {
-	return read(ctx, n, "miners", key, func(ctx context.Context, c *Client) (vigil.MinerInfo, error) { return c.Miner(ctx, miner, key) })
+	return agreed(ctx, n, claim{"the miner's addresses and sizes", miner, 0}, key, func(ctx context.Context, c *Client) (vigil.MinerInfo, error) { return c.Miner(ctx, miner, key) })
 }
 
 // Deadline is the one that is current at the tipset's epoch.
 func (n *Nodes) Deadline(ctx context.Context, miner abi.ActorID, key vigil.TipSetKey) (vigil.Deadline, error) {
-	return read(ctx, n, "deadlines", key, func(ctx context.Context, c *Client) (vigil.Deadline, error) { return c.Deadline(ctx, miner, key) })
+	return agreed(ctx, n, claim{"the current deadline", miner, 0}, key, func(ctx context.Context, c *Client) (vigil.Deadline, error) { return c.Deadline(ctx, miner, key) })
 }
 
 // Partitions of a deadline, by index.
 func (n *Nodes) Partitions(ctx context.Context, miner abi.ActorID, deadline uint64, key vigil.TipSetKey) ([]vigil.Partition, error) {
-	return read(ctx, n, "partitions", key, func(ctx context.Context, c *Client) ([]vigil.Partition, error) {
+	return agreed(ctx, n, claim{"the partitions of a deadline", miner, int64(deadline)}, key, func(ctx context.Context, c *Client) ([]vigil.Partition, error) {
 		return c.Partitions(ctx, miner, deadline, key)
 	})
 }
 
 // Posted gives, for each deadline, the partitions posted in its present occurrence.
 func (n *Nodes) Posted(ctx context.Context, miner abi.ActorID, key vigil.TipSetKey) ([]bitfield.BitField, error) {
-	return read(ctx, n, "what is posted", key, func(ctx context.Context, c *Client) ([]bitfield.BitField, error) { return c.Posted(ctx, miner, key) })
+	return agreed(ctx, n, claim{"what is posted", miner, 0}, key, func(ctx context.Context, c *Client) ([]bitfield.BitField, error) { return c.Posted(ctx, miner, key) })
 }
 
 // Sectors gives the sectors of a set, ascending.
 func (n *Nodes) Sectors(ctx context.Context, miner abi.ActorID, set bitfield.BitField, key vigil.TipSetKey) ([]vigil.Sector, error) {
-	return read(ctx, n, "sectors", key, func(ctx context.Context, c *Client) ([]vigil.Sector, error) { return c.Sectors(ctx, miner, set, key) })
+	which, err := printOf(set)
+	if err != nil {
+		return nil, fmt.Errorf("the set of sectors to ask for: %w", err)
+	}
+	about := claim{"the sectors of a set", miner, int64(binary.BigEndian.Uint64(which[:]))}
+	return agreed(ctx, n, about, key, func(ctx context.Context, c *Client) ([]vigil.Sector, error) { return c.Sectors(ctx, miner, set, key) })
 }
 
 // Faults gives all faulty sectors, the recovering ones included, and those.
 func (n *Nodes) Faults(ctx context.Context, miner abi.ActorID, key vigil.TipSetKey) (faulty, recovering bitfield.BitField, err error) {
-	type sets struct{ faulty, recovering bitfield.BitField }
-	s, err := read(ctx, n, "faults", key, func(ctx context.Context, c *Client) (sets, error) {
+	type sets struct{ Faulty, Recovering bitfield.BitField } // exported, so that it is compared
+	s, err := agreed(ctx, n, claim{"the faulty sectors", miner, 0}, key, func(ctx context.Context, c *Client) (sets, error) {
 		f, r, err := c.Faults(ctx, miner, key)
 		return sets{f, r}, err
 	})
-	return s.faulty, s.recovering, err
+	return s.Faulty, s.Recovering, err
+}
+
+// Challenge is the beacon's seed of a miner's deadline.
+func (n *Nodes) Challenge(ctx context.Context, miner abi.ActorID, epoch abi.ChainEpoch, key vigil.TipSetKey) ([32]byte, error) {
+	return agreed(ctx, n, claim{"the challenge seed", miner, int64(epoch)}, key, func(ctx context.Context, c *Client) ([32]byte, error) {
+		return c.Challenge(ctx, miner, epoch, key)
+	})
+}
+
+// Commit is the ticket randomness that ties a post to a fork.
+func (n *Nodes) Commit(ctx context.Context, epoch abi.ChainEpoch, key vigil.TipSetKey) ([32]byte, error) {
+	return agreed(ctx, n, claim{"the commit randomness", 0, int64(epoch)}, key, func(ctx context.Context, c *Client) ([32]byte, error) {
+		return c.Commit(ctx, epoch, key)
+	})
 }
 
 // KeyAddress is the key address of an account given by any of its addresses.

@@ -109,11 +109,13 @@ func (l *looker) readDeadline() error {
 	if err != nil {
 		return fmt.Errorf("read the current deadline: %w", err)
 	}
-	if expected, ok := l.sight.expected(l.head.Epoch); ok && expected != told {
+	expected, ok := l.sight.expected(l.head.Epoch)
+	if ok && expected != told && l.sight.doubted != told {
 		l.log.Warn("the chain's current deadline is not the one that was computed; the chain's counts", "epoch", l.head.Epoch,
 			"deadline", told.Index, "open", told.Open, "computed_deadline", expected.Index, "computed_open", expected.Open)
 	}
-	l.current, l.sight.current, l.sight.checked = told, told, l.head.Epoch
+	l.current = told
+	l.sight.confirm(told, expected, l.head.Epoch)
 	return nil
 }
 

@@ -21,6 +21,7 @@ type sight struct {
 	looked  abi.ChainEpoch // of the close look
 	current vigil.Deadline // as the chain gave it,
 	checked abi.ChainEpoch // at this epoch
+	doubted vigil.Deadline // as it gave it once, against arithmetic
 	posted  []bitfield.BitField
 	settled []bitfield.BitField
 }
@@ -29,6 +30,17 @@ type sight struct {
 // chain has confirmed the one that is open.
 func (s *sight) deadline(epoch abi.ChainEpoch) (vigil.Deadline, bool) {
 	return s.current, s.current.Count > 0 && s.checked <= epoch && epoch < s.current.Close
+}
+
+// confirm takes the chain's word for the current deadline. One that is not
+// what arithmetic gives is believed for as long as it is said: it is asked for
+// again at the next head, and taken for good if it is the same.
+func (s *sight) confirm(told, expected vigil.Deadline, epoch abi.ChainEpoch) {
+	if told == expected || told == s.doubted {
+		s.current, s.checked, s.doubted = told, epoch, vigil.Deadline{}
+		return
+	}
+	s.doubted = told
 }
 
 // expected is the deadline that arithmetic gives for an epoch.
@@ -56,7 +68,7 @@ func (l *looker) carry() (bool, error) {
 	if err := l.readRows(); err != nil {
 		return false, err
 	}
-	if l.unfinished() || l.news() {
+	if l.unfinished() || l.news() || l.dawns() {
 		return false, nil
 	}
 	l.carried, l.posted, l.settled = true, l.sight.posted, l.sight.settled
@@ -96,6 +108,13 @@ func (l *looker) news() bool {
 		}
 	}
 	return false
+}
+
+// dawns says that the next deadline is challenged, and that its partitions
+// were not read since: they may owe more than when they were read last.
+func (l *looker) dawns() bool {
+	next := l.current.Plus(1)
+	return next.Challenge <= l.head.Epoch && l.sight.looked < next.Challenge
 }
 
 // awaited says that a partition owes a proof that does not stand yet.
