@@ -53,14 +53,43 @@ type Daemon struct {
 // cannot mend: a network that is not the configured one, a miner that does not
 // exist, a key or proof parameters that are missing. Run must follow, or Close.
 func New(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error) {
+	return assemble(ctx, c, log, (*Daemon).tools)
+}
+
+// tools are what makes proofs and signatures.
+type tools struct {
+	keys    vigil.Signer
+	sectors vigil.SectorReader
+	maths   maths
+}
+
+// maths makes and judges proofs.
+type maths interface {
+	vigil.Prover
+	vigil.Verifier
+	parameters
+	Close() error
+}
+
+// tools opens those of the configuration.
+func (d *Daemon) tools() (tools, error) {
+	c := d.config
+	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	if err != nil {
+		return tools{}, err
+	}
+	return tools{keys, sector.NewReader(c.Storages...), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+}
+
+func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
 	d := &Daemon{log: log, config: c}
-	if err := d.wire(ctx, c, log); err != nil {
+	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
+func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder (set dir in [data]): %w", err)
 	}
@@ -70,14 +99,12 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	d.onClose(d.store.Close)
 
-	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	with, err := open(d)
 	if err != nil {
 		return err
 	}
-
-	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
-	d.onClose(maths.Close)
-	d.prover = &counted{Prover: maths}
+	d.onClose(with.maths.Close)
+	d.prover = &counted{Prover: with.maths}
 
 	known, err := readOrigin(c.Data)
 	if err != nil {
@@ -97,12 +124,12 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	if err := writeOrigin(c.Data, network); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, keys, maths, log}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, with.maths, log}); err != nil {
 		return err
 	}
 
 	d.messager, err = messager.New(messager.Config{
-		Heads: d.nodes, Node: d.nodes, Signer: keys, Store: d.store, Log: log,
+		Heads: d.nodes, Node: d.nodes, Signer: with.keys, Store: d.store, Log: log,
 		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
 		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
 	})
@@ -111,7 +138,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
-		Sectors: sector.NewReader(c.Storages...), Prover: d.prover, Verifier: maths,
+		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
 		Messager: d.messager, Store: d.store,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})

@@ -147,6 +147,10 @@ func (t trial) testify(ctx context.Context, m *member) (print, error) {
 	t.n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := m.take(ctx); err != nil {
+		return print{}, err
+	}
+	defer m.give()
 	return t.ask(ctx, m.client)
 }
 

@@ -83,7 +83,7 @@ func (n *Nodes) checked(m *member, head vigil.Head, took time.Duration, err erro
 	m.calls++
 	if err != nil {
 		m.failed++
-		if m.problem == nil { // else it is known that the connection is gone
+		if m.problem == nil && !lost(err) {
 			n.miss(m, "its head", err)
 		}
 		return
@@ -129,7 +129,7 @@ func (n *Nodes) note(m *member, what string, key vigil.TipSetKey, took time.Dura
 	case err == nil:
 		n.miss(m, what, fmt.Errorf("only after %s", took.Round(time.Millisecond)))
 	case answers(err):
-	case m.problem != nil || m.state == vigil.NodeRefused || !m.recent(key):
+	case m.problem != nil || m.state == vigil.NodeRefused || lost(err) || !m.recent(key):
 		m.failed++
 	case errors.Is(err, context.Canceled) && took < n.pace().tardy:
 		// nobody waited for the answer
@@ -143,6 +143,12 @@ func (n *Nodes) note(m *member, what string, key vigil.TipSetKey, took time.Dura
 func answers(err error) bool {
 	var refused *vigil.CallError
 	return errors.As(err, &refused) || errors.Is(err, vigil.ErrNotFound)
+}
+
+// lost says that a connection came to its end, which is judged by itself.
+func lost(err error) bool {
+	var gone *lostError
+	return errors.As(err, &gone)
 }
 
 // recent says whether a node must know the state at a key: it may have dropped

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -46,7 +47,7 @@ func (n *Nodes) comparePair(ctx context.Context, a, b *member) {
 	if errA != nil || errB != nil { // what is known of them is still the best there is
 		return
 	}
-	n.relate(a, b, atA.Key != atB.Key, epoch)
+	n.relate(a, b, atA, atB, epoch)
 }
 
 // apart says whether two nodes must be asked, and not asked too often.
@@ -82,15 +83,24 @@ func (n *Nodes) tipsetAt(ctx context.Context, m *member, epoch abi.ChainEpoch, k
 	return m.client.At(ctx, epoch, key)
 }
 
-func (n *Nodes) relate(a, b *member, foes bool, epoch abi.ChainEpoch) {
+// relate notes whether two nodes follow one chain, from their tipsets at an epoch.
+func (n *Nodes) relate(a, b *member, atA, atB vigil.Head, epoch abi.ChainEpoch) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !foes {
+	if atA.Key == atB.Key {
 		n.reconcile(a, b)
 		return
 	}
-	a.foes[b.index], b.foes[a.index] = epoch, epoch
+	ours := func(h vigil.Head) bool { return n.followed[h.Epoch] == h.Key }
+	a.foes[b.index] = rift{epoch, compareForks(atA, atB, ours)}
+	b.foes[a.index] = rift{epoch, compareForks(atB, atA, ours)}
 	n.rejudge()
+}
+
+// compareForks says which of two tipsets at one epoch is of the better fork:
+// the heavier is the network's; of two as heavy, the one that was read.
+func compareForks(a, b vigil.Head, ours func(vigil.Head) bool) int {
+	return cmp.Or(orZero(a.Weight).Cmp(orZero(b.Weight).Int), compareBool(ours(a), ours(b)))
 }
 
 // reconcile notes that two nodes follow one chain. n.mu is held.

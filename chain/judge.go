@@ -24,7 +24,13 @@ type standing struct {
 	seen    []sighting // its heads, latest last
 	trouble string     // why its answers are not relied on, or nothing
 	latency time.Duration
-	foes    map[int]abi.ChainEpoch // nodes with another tipset at that epoch, well below both heads
+	foes    map[int]rift // nodes that follow another chain
+}
+
+// rift is that between two nodes' chains.
+type rift struct {
+	epoch  abi.ChainEpoch // of different tipsets, well below both heads
+	better int            // above 0: this node's chain is the better one; 0: nobody knows
 }
 
 // sighting is a head and when it was learnt of.
@@ -147,7 +153,7 @@ func (m measure) againstClock(nodes []standing, out []verdict) {
 }
 
 // againstForks sets those aside that follow another chain than the most, or
-// of equally many, than the heaviest.
+// of equally many, than those of the better one.
 func (m measure) againstForks(nodes []standing, out []verdict) {
 	candidates := ready(out)
 	if len(candidates) == 0 {
@@ -165,14 +171,14 @@ func (m measure) againstForks(nodes []standing, out []verdict) {
 	model := slices.MaxFunc(candidates, func(a, b int) int {
 		return cmp.Or(
 			cmp.Compare(friends(a), friends(b)),
-			orZero(nodes[a].head.Weight).Cmp(orZero(nodes[b].head.Weight).Int),
+			nodes[a].foes[b].better,
 			compareBool(a == m.inUse, b == m.inUse),
 			cmp.Compare(b, a),
 		)
 	})
 	for _, i := range candidates {
-		if epoch, apart := nodes[model].foes[i]; apart {
-			out[i] = aside(faultFork, "it follows another fork: at epoch %d it has another tipset than %s", epoch, nodes[model].name)
+		if rift, apart := nodes[model].foes[i]; apart {
+			out[i] = aside(faultFork, "it follows another fork: at epoch %d it has another tipset than %s", rift.epoch, nodes[model].name)
 		}
 	}
 }

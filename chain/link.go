@@ -266,7 +266,7 @@ func (l *link) call(ctx context.Context, method string, params ...any) (json.Raw
 	case f := <-reply:
 		return f.outcome()
 	case <-l.dead:
-		return nil, l.why()
+		return nil, &lostError{l.why()}
 	case <-ctx.Done():
 		l.cancel(name)
 		return nil, fmt.Errorf("no answer within %s: %w", time.Since(start).Round(time.Millisecond), ctx.Err())
@@ -305,11 +305,19 @@ func (l *link) send(ctx context.Context, f frame) error {
 	case l.outgoing <- data:
 		return nil
 	case <-l.dead:
-		return l.why()
+		return &lostError{l.why()}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
+
+// lostError is that of a call whose connection came to its end: whether the
+// node is to blame is told by whether it can be connected to again.
+type lostError struct{ why error }
+
+func (e *lostError) Error() string { return e.why.Error() }
+
+func (e *lostError) Unwrap() error { return e.why }
 
 // outcome is what a frame answers.
 func (f frame) outcome() (json.RawMessage, error) {

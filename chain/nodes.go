@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Nodes struct {
 	lease    *lease        // of the node that is read; nil while none is
 	changed  chan struct{} // closed and replaced when lease changes
 	upgrades map[string]bool
+	followed map[abi.ChainEpoch]vigil.TipSetKey // the chain that was read
 }
 
 // lease is the time for which a node is read. When it ends, questions under
@@ -51,6 +53,7 @@ type member struct {
 	index  int
 	name   string
 	client *Client
+	slots  chan struct{} // one for each question that may be under way
 
 	standing
 	verdict
@@ -65,6 +68,22 @@ type member struct {
 	calls    uint64
 	failed   uint64
 }
+
+// atOnce is how many questions a node is asked at the same time. More are no
+// faster, and a node that is busy with them would be late with its heads.
+const atOnce = 16
+
+// take takes a slot of a node; give gives it back.
+func (m *member) take(ctx context.Context) error {
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("node %s is busy with earlier questions: %w", m.name, ctx.Err())
+	}
+}
+
+func (m *member) give() { <-m.slots }
 
 var (
 	_ vigil.Heads       = (*Nodes)(nil)
@@ -82,7 +101,8 @@ func Open(ctx context.Context, configs ...Config) (*Nodes, error) {
 	ctx, stop := context.WithCancel(ctx)
 	n := &Nodes{
 		stop: stop, began: time.Now(), changed: make(chan struct{}), stirred: make(chan struct{}, 1), upgrades: map[string]bool{},
-		log: configs[0].Log,
+		followed: map[abi.ChainEpoch]vigil.TipSetKey{},
+		log:      configs[0].Log,
 	}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -98,8 +118,8 @@ func Open(ctx context.Context, configs ...Config) (*Nodes, error) {
 		}
 		names[client.node.at.url] = true
 		n.members = append(n.members, &member{
-			index: i, name: client.node.at.url, client: client, misses: map[string]int{}, since: time.Now(),
-			standing: standing{name: client.node.at.url, foes: map[int]abi.ChainEpoch{}},
+			index: i, name: client.node.at.url, client: client, slots: make(chan struct{}, atOnce), misses: map[string]int{}, since: time.Now(),
+			standing: standing{name: client.node.at.url, foes: map[int]rift{}},
 			verdict:  verdict{state: vigil.NodeUnreachable, why: "connecting"},
 		})
 	}
@@ -152,9 +172,14 @@ func (n *Nodes) NextUpgrade() *vigil.Upgrade {
 // attend learns of a node's heads and of its connections.
 func (n *Nodes) attend(ctx context.Context, m *member) {
 	heads := m.client.Watch(ctx)
+	var known *session
 	for {
 		session, changed, problem := m.client.node.state()
 		n.connection(m, session, problem)
+		if session != nil && session != known {
+			n.learn(m, session.opened) // what it said on another connection is old
+		}
+		known = session
 		select {
 		case <-ctx.Done():
 			return
@@ -199,14 +224,27 @@ func (n *Nodes) learn(m *member, head vigil.Head) {
 	m.keys = last(append(m.keys, head.Parent, head.Key), keptKeys)
 	n.rejudge()
 	if n.lease != nil && n.lease.member == m {
+		n.follow(head)
 		n.heads.publish(head)
-		n.foresee(m.network, head.Epoch)
 	}
 	select {
 	case n.stirred <- struct{}{}:
 	default:
 	}
 }
+
+// follow remembers which chain was read, and looks ahead on it. n.mu is held.
+func (n *Nodes) follow(head vigil.Head) {
+	n.followed[head.Epoch] = head.Key
+	delete(n.followed, head.Epoch-remembered)
+	if len(n.followed) > 2*int(remembered) { // heads were skipped
+		maps.DeleteFunc(n.followed, func(e abi.ChainEpoch, _ vigil.TipSetKey) bool { return e < head.Epoch-remembered })
+	}
+	n.foresee(n.lease.network, head.Epoch)
+}
+
+// remembered is for how many epochs it is known which chain was read.
+const remembered abi.ChainEpoch = 256
 
 func last[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
 
@@ -305,8 +343,8 @@ func (n *Nodes) use(index, before int) {
 		if !n.alone() {
 			n.log.Info("this node is read now", "node", m.name, "epoch", m.head.Epoch)
 		}
+		n.follow(m.head)
 		n.heads.again(m.head)
-		n.foresee(m.network, m.head.Epoch)
 	}
 	close(n.changed)
 	n.changed = make(chan struct{})

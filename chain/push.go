@@ -82,7 +82,7 @@ func (n *Nodes) took(m *member, message vigil.SignedMessage, err error) {
 	default:
 		m.failed++
 		say.Debug("the node did not take the message", "error", err)
-		if m.problem == nil {
+		if m.problem == nil && !lost(err) {
 			n.miss(m, place, err)
 		}
 	}

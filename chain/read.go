@@ -86,6 +86,10 @@ func read[T any](ctx context.Context, n *Nodes, what string, key vigil.TipSetKey
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(l.ctx, func() { cancel(context.Cause(l.ctx)) })()
+	if err := l.take(bounded); err != nil {
+		return none, fmt.Errorf("%s: %w", what, err)
+	}
+	defer l.give()
 	began := time.Now()
 	v, err := ask(bounded, l.client)
 	if l.ctx.Err() == nil { // else the answer was not waited for
@@ -183,15 +187,15 @@ func (n *Nodes) KeyAddress(ctx context.Context, account address.Address, key vig
 
 // Account gives the next nonce after the tipset's own messages, and the balance before them.
 func (n *Nodes) Account(ctx context.Context, account address.Address, key vigil.TipSetKey) (uint64, abi.TokenAmount, error) {
-	type state struct {
-		nonce   uint64
-		balance abi.TokenAmount
+	type state struct { // exported, so that it is compared
+		Nonce   uint64
+		Balance abi.TokenAmount
 	}
-	s, err := read(ctx, n, "accounts", key, func(ctx context.Context, c *Client) (state, error) {
+	s, err := agreed(ctx, n, claim{"the account " + account.String(), 0, 0}, key, func(ctx context.Context, c *Client) (state, error) {
 		nonce, balance, err := c.Account(ctx, account, key)
 		return state{nonce, balance}, err
 	})
-	return s.nonce, s.balance, err
+	return s.Nonce, s.Balance, err
 }
 
 // EstimateGas runs the call on the head and proposes its gas.

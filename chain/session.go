@@ -18,6 +18,7 @@ type session struct {
 	link    *link
 	network vigil.Network
 	pace    pace
+	opened  vigil.Head // the head when it began
 	head    vigil.Head // the latest known; only the keeping goroutine reads and writes it
 }
 
@@ -55,7 +56,8 @@ func (n *node) introduce(ctx context.Context, l *link) (*session, error) {
 	if _, err := ask[uint64](ctx, asked, "ChainNotify"); err != nil { // the channel's number: a link has one
 		return nil, err
 	}
-	s.head, err = headNow(ctx, asked)
+	s.opened, err = headNow(ctx, asked)
+	s.head = s.opened
 	return s, err
 }
 

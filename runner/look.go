@@ -3,9 +3,9 @@ package runner
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -16,13 +16,14 @@ import (
 )
 
 // layout is all partitions of all deadlines as far as a plan or a page depends
-// on them. It is read whole when the set of faulty sectors has changed; else a
+// on them. All are read when the set of faulty sectors has changed; else a
 // deadline is read while it can be worked on, when it has closed, and half a
 // proving period later.
 type layout struct {
 	open       abi.ChainEpoch // of the deadline that was current
 	faults     uint64         // how many sectors were faulty
 	deadlines  [][]vigil.Partition
+	stale      map[uint64]bool   // deadlines to be read as soon as there is time
 	faulty     bitfield.BitField // now
 	recovering bitfield.BitField
 }
@@ -66,7 +67,7 @@ func (m *miner) looker(ctx context.Context) *looker {
 func (m *miner) lookClosely(ctx context.Context) (*looker, error) {
 	m.sight.head = vigil.Head{} // what follows may fail half-way
 	l := m.looker(ctx)
-	for _, step := range []func() error{l.readDeadline, l.readRows, l.readLayout, l.readOpen, l.readPosted, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
+	for _, step := range []func() error{l.readDeadline, l.readRows, l.readFaults, l.readOpen, l.readStale, l.readPosted, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -131,9 +132,8 @@ func (l *looker) readRows() (err error) {
 	return nil
 }
 
-// readLayout reads the faulty sectors, and all partitions when something may
-// have changed in them.
-func (l *looker) readLayout() error {
+// readFaults reads the faulty sectors, and sees which deadlines are to be read.
+func (l *looker) readFaults() error {
 	faulty, recovering, err := l.cfg.State.Faults(l.ctx, l.id, l.head.Key)
 	if err != nil {
 		return fmt.Errorf("read the faulty sectors: %w", err)
@@ -143,37 +143,54 @@ func (l *looker) readLayout() error {
 		return fmt.Errorf("count the faulty sectors: %w", err)
 	}
 	l.layout.faulty, l.layout.recovering = faulty, recovering
-	if err := l.refresh(faults); err != nil {
-		return err
-	}
-	l.layout.open, l.layout.faults = l.current.Open, faults
+	l.expire(faults)
 	return nil
 }
 
-// refresh reads of the layout what may have changed.
-func (l *looker) refresh(faults uint64) error {
+// expire notes which deadlines may have changed since they were read.
+func (l *looker) expire(faults uint64) {
 	closed, opposite := l.current.Plus(-1), l.current.Plus(int(l.current.Count)/2)
+	known := l.layout.deadlines != nil && l.layout.faults == faults
 	switch {
-	case l.layout.deadlines != nil && l.layout.faults == faults && l.layout.open == l.current.Open:
-		return nil
-	case l.layout.deadlines != nil && l.layout.faults == faults && l.layout.open == closed.Open:
-		return errors.Join(l.readPartitions(closed.Index), l.readPartitions(opposite.Index))
+	case known && l.layout.open == l.current.Open:
+	case known && l.layout.open == closed.Open:
+		l.layout.stale[closed.Index], l.layout.stale[opposite.Index] = true, true
+	default:
+		if l.layout.deadlines == nil {
+			l.layout.deadlines, l.layout.stale = make([][]vigil.Partition, l.current.Count), map[uint64]bool{}
+		}
+		for i := range l.current.Count {
+			l.layout.stale[i] = true
+		}
 	}
-	return l.readAll()
+	l.layout.open, l.layout.faults = l.current.Open, faults
 }
 
-// readAll reads the partitions of every deadline, or leaves all as they were.
-func (l *looker) readAll() error {
-	before := l.layout.deadlines
-	l.layout.deadlines = make([][]vigil.Partition, l.current.Count)
-	for i := range l.layout.deadlines {
-		if err := l.readPartitions(uint64(i)); err != nil {
-			l.layout.deadlines = before
+// readStale reads the deadlines that have changed, for no longer than a part of
+// the time there is: a hundred miners' deadlines are thousands of questions,
+// and those that can still be met do not wait for them. The rest is read at
+// the next look.
+func (l *looker) readStale() error {
+	enough := time.Now().Add(staleTime)
+	if end, ok := l.ctx.Deadline(); ok {
+		enough = time.Now().Add(time.Until(end) / 4)
+	}
+	for n := range int(l.current.Count) { // the next ones first
+		index := l.current.Plus(n).Index
+		if !l.layout.stale[index] {
+			continue
+		}
+		if time.Now().After(enough) {
+			return nil
+		}
+		if err := l.readPartitions(index); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+const staleTime = 5 * time.Second
 
 func (l *looker) readPartitions(deadline uint64) error {
 	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, deadline, l.head.Key)
@@ -181,6 +198,7 @@ func (l *looker) readPartitions(deadline uint64) error {
 		return fmt.Errorf("read the partitions of deadline %d: %w", deadline, err)
 	}
 	l.layout.deadlines[deadline] = partitions
+	delete(l.layout.stale, deadline)
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (s *sight) follows(head vigil.Head) bool {
 func (l *looker) carry() (bool, error) {
 	var known bool
 	l.current, known = l.sight.deadline(l.head.Epoch)
-	if !known || !l.sight.follows(l.head) || l.layout.deadlines == nil || len(l.running) > 0 {
+	if !known || !l.sight.follows(l.head) || l.layout.deadlines == nil || len(l.layout.stale) > 0 || len(l.running) > 0 {
 		return false, nil
 	}
 	if err := l.readRows(); err != nil {
