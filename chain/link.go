@@ -15,8 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// maxFrame bounds what one answer may be: twenty times the sectors of the largest message.
-const maxFrame = 256 << 20
+// maxFrame bounds what one answer may be, and with it the memory that a node
+// can make us use: ten times the sectors of the largest message.
+const maxFrame = 64 << 20
 
 // link is one WebSocket connection to a node. It lives until anything goes
 // wrong with it, and never comes back: a new link is made instead.
@@ -239,6 +240,9 @@ func (l *link) write() {
 }
 
 func (l *link) broken(err error) error {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		return &StrangerError{fmt.Errorf("the node sent an answer of more than %d MiB, which nothing that was asked for can be", maxFrame>>20)}
+	}
 	var slow net.Error // gorilla gives no more of a deadline's error than its kind
 	if errors.As(err, &slow) && slow.Timeout() {
 		return fmt.Errorf("the node was silent for %s, to pings too", time.Duration(l.raw.quiet.Load()))
