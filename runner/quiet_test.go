@@ -87,3 +87,27 @@ func TestTheChainsDeadlineCountsAndADifferenceIsSaid(t *testing.T) {
 		}
 	})
 }
+
+// N8 of the fault model: the network is upgraded in the middle of a deadline,
+// and asks for another kind of proof than the one that is stored.
+func TestAnUpgradeInTheMiddleOfADeadlineHasTheProofMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.proofType = abi.RegisteredPoStProof_StackedDrgWindow2KiBV1
+		struck := 0
+		w.at = map[abi.ChainEpoch]func(){open + 2: func() { // proved, and not sent yet
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.duties[post(0)].State == vigil.StateProved {
+				struck++
+			}
+			w.proofType = abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1
+		}}
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		if struck != 1 || w.calls["Prove"] != 2 || w.proofs[post(0)].Statement.ProofType != abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1 {
+			t.Errorf("struck %d times, %d proofs, the last of type %d", struck, w.calls["Prove"], w.proofs[post(0)].Statement.ProofType)
+		}
+	})
+}

@@ -52,6 +52,7 @@ type world struct {
 	at         map[abi.ChainEpoch]func() // what happens at an epoch
 	fork       int                       // counts reorgs: the head's parent is then another
 	shift      abi.ChainEpoch            // of the deadlines' numbers
+	proofType  abi.RegisteredPoStProof   // of the network's rules now
 
 	log bytes.Buffer // guarded by the handler; to be read when no runner runs
 
@@ -63,7 +64,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		epoch: 985, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
+		epoch: 985, proofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
 		bad: map[abi.SectorNumber]string{}, unknown: map[abi.SectorNumber]bool{},
 		failing: map[string]int{}, calls: map[string]int{}, inProof: map[vigil.DutyID]int{},
 		duties: map[vigil.DutyID]vigil.Duty{}, proofs: map[vigil.DutyID]vigil.Proof{},
@@ -229,7 +230,7 @@ func (w *world) Miner(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.Mine
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	worker, _ := address.NewIDAddress(101)
-	return vigil.MinerInfo{Miner: minerID, Owner: worker, Worker: worker, ProofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1}, w.called("Miner")
+	return vigil.MinerInfo{Miner: minerID, Owner: worker, Worker: worker, ProofType: w.proofType}, w.called("Miner")
 }
 
 func (w *world) Deadline(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) (vigil.Deadline, error) {
