@@ -74,7 +74,9 @@ var house = map[string]room{
 	"devnet":       {job: "A Filecoin chain in a process, served over real JSON-RPC; it shares no wire type with chain.", uses: []string{"proofs/post", "devnet/actor"}, tests: []string{"proofs/..."}},
 	"devnet/actor": {job: "The miner actor's rules.", uses: nil},
 
-	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "wallet", "proofs/..."}},
+	"devnet/scenario": {job: "Reads stories of what happens to a network, and lets them happen to a devnet.", uses: []string{"devnet"}},
+
+	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "wallet", "proofs/..."}},
 }
 
 // actingImports are what a pure room cannot need: with one of them it could

@@ -15,9 +15,8 @@ import (
 
 // The API versions that a node of network version 28 says it has.
 const (
-	apiVersion0    = 1<<16 | 5<<8
-	apiVersion1    = 2<<16 | 3<<8
-	networkVersion = 28
+	apiVersion0 = 1<<16 | 5<<8
+	apiVersion1 = 2<<16 | 3<<8
 )
 
 // APIVersion is the answer of Version.
@@ -29,7 +28,7 @@ type APIVersion struct {
 }
 
 func (a *api) Version(context.Context) (APIVersion, error) {
-	return APIVersion{Version: "vigil-devnet+2k", APIVersion: a.version, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
+	return APIVersion{Version: a.n.agent(), APIVersion: a.version, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
 }
 
 // blockDelaySecs is the block time as far as the API can say it: whole seconds, at least one.

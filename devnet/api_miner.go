@@ -305,7 +305,7 @@ func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key Tip
 		if err != nil {
 			return nil, err
 		}
-		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewInt(int64(sectorSize)))
+		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewIntUnsigned(uint64(o.Info.SectorSize)))
 		total = big.Add(total, power)
 		if id == v.id {
 			own = Claim{power, power}

@@ -49,22 +49,6 @@ func (a *api) push(ctx context.Context, method string, m *SignedMessage, maxPend
 	return a.n.push(ctx, m, maxPending)
 }
 
-// push takes a message into the pool; it is stored when this returns.
-func (n *Network) push(ctx context.Context, m *SignedMessage, maxPending int) (cid.Cid, error) {
-	if err := n.pool.add(m, n.chain.current().after, maxPending); err != nil {
-		return cid.Undef, err
-	}
-	c, err := m.CID()
-	if err != nil {
-		return cid.Undef, err
-	}
-	n.chain.remember(c, m)
-	if err := n.db.write(ctx, func(b *batch) { b.pending(m) }); err != nil {
-		return cid.Undef, fmt.Errorf("store the message: %w", err)
-	}
-	return c, nil
-}
-
 func (a *api) MpoolPending(_ context.Context, key TipSetKey) ([]*SignedMessage, error) {
 	if _, err := a.at(key); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetK
 	if err != nil {
 		return nil, err
 	}
-	return &Actor{Code: e.code, Head: e.head, Nonce: e.nonce, Balance: e.balance}, nil
+	return &Actor{Code: ts.before.code(e), Head: e.head, Nonce: e.nonce, Balance: e.balance}, nil
 }
 
 // ActorState is the answer of StateReadState.
@@ -60,7 +60,7 @@ func (a *api) StateReadState(ctx context.Context, addr address.Address, key TipS
 	if err != nil {
 		return nil, fmt.Errorf("getting actor: %w", err)
 	}
-	out := &ActorState{Balance: e.balance, Code: e.code, State: &account.State{Address: e.key}}
+	out := &ActorState{Balance: e.balance, Code: ts.before.code(e), State: &account.State{Address: e.key}}
 	if e.code == minerCode {
 		v, err := a.n.view(ctx, ts.before, ts.height(), addr)
 		if err != nil {
@@ -115,8 +115,11 @@ func (a *api) WalletBalance(_ context.Context, addr address.Address) (abi.TokenA
 func (a *api) StateNetworkName(context.Context) (string, error) { return a.n.cfg.Name, nil }
 
 func (a *api) StateNetworkVersion(_ context.Context, key TipSetKey) (int, error) {
-	_, err := a.at(key)
-	return networkVersion, err
+	ts, err := a.at(key)
+	if err != nil {
+		return 0, err
+	}
+	return int(a.n.versionAt(ts.height())), nil
 }
 
 // NetworkParams is the answer of StateGetNetworkParams. BlockDelayMillis is this
@@ -145,7 +148,7 @@ func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
 		NetworkName:             a.n.cfg.Name,
 		BlockDelaySecs:          a.n.blockDelaySecs(),
 		BlockDelayMillis:        uint64(a.n.cfg.BlockTime / 1_000_000),
-		ConsensusMinerMinPower:  big.NewInt(int64(sectorSize)),
+		ConsensusMinerMinPower:  big.NewInt(int64(provableSize)),
 		PreCommitChallengeDelay: 10,
 		ForkUpgradeParams:       map[string]int64{"BreezeGasTampingDuration": 0, "UpgradeXxHeight": 1_000_000_000},
 		Eip155ChainID:           31415926,
@@ -154,5 +157,6 @@ func (a *api) StateGetNetworkParams(context.Context) (*NetworkParams, error) {
 	for i, name := range upgrades {
 		p.ForkUpgradeParams["Upgrade"+name+"Height"] = int64(-1 - i)
 	}
+	a.n.planned(p.ForkUpgradeParams)
 	return p, nil
 }

@@ -95,10 +95,38 @@ func (c *chain) current() *tipset {
 	return c.head
 }
 
-// extend makes a tipset the head; its parent is the head before.
-func (c *chain) extend(t *tipset) {
+// keep makes a tipset known, by its key only.
+func (c *chain) keep(t *tipset) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.byCID[t.cid] = t
+}
+
+// extend makes a tipset the head; its parent is the head before.
+func (c *chain) extend(t *tipset) { c.adopt(nil, []*tipset{t}) }
+
+// adopt takes the last tipsets off the canonical chain, the head first, and
+// puts others in their place. What was taken off can still be read by its key.
+func (c *chain) adopt(off, on []*tipset) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range off {
+		c.takeOff(t)
+	}
+	for _, t := range on {
+		c.putOn(t)
+	}
+}
+
+func (c *chain) takeOff(t *tipset) {
+	delete(c.main, t.height())
+	for _, m := range t.messages {
+		delete(c.included, sequence{m.Message.From, m.Message.Nonce})
+	}
+	c.head = c.byCID[t.header.Parents[0]]
+}
+
+func (c *chain) putOn(t *tipset) {
 	c.byCID[t.cid] = t
 	c.main[t.height()] = t
 	c.head = t
@@ -111,21 +139,21 @@ func (c *chain) extend(t *tipset) {
 	}
 }
 
-// retreat takes the head off the canonical chain. It can still be read by its key.
-func (c *chain) retreat() (*tipset, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	old := c.head
-	parent, ok := c.byCID[old.header.Parents[0]]
-	if !ok || old == c.genesis {
-		return nil, fmt.Errorf("no tipset is kept below epoch %d", old.height())
+// last lists the last tipsets of the canonical chain, the head first, and the
+// one that they stand on.
+func (c *chain) last(depth int) (list []*tipset, base *tipset, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	base = c.head
+	for range depth {
+		parent, ok := c.byCID[base.header.Parents[0]]
+		if !ok || base == c.genesis {
+			return nil, nil, fmt.Errorf("reorg of %d tipsets: the chain is kept from epoch %d", depth, base.height())
+		}
+		list = append(list, base)
+		base = parent
 	}
-	delete(c.main, old.height())
-	for _, m := range old.messages {
-		delete(c.included, sequence{m.Message.From, m.Message.Nonce})
-	}
-	c.head = parent
-	return old, nil
+	return list, base, nil
 }
 
 // forget drops tipsets below an epoch, and returns their CIDs.

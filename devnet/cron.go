@@ -26,7 +26,10 @@ func (n *Network) endEpoch(ctx context.Context, x *machine, epoch abi.ChainEpoch
 			return fmt.Errorf("cron of miner %d: %w", id, err)
 		}
 	}
-	return nil
+	for _, o := range n.weather.ordered(epoch) {
+		n.obey(ctx, x, o)
+	}
+	return n.migrate(x, epoch)
 }
 
 // arriving is how many sectors come in an epoch, so that Onboard of them in a
@@ -69,28 +72,34 @@ func (t *Tally) close(c *actor.Closed) {
 	t.PartitionsMissed += c.Missed
 }
 
-// addSectors makes the files of new sectors and hands them to the actor, which
-// assigns them to deadlines by the network's rule.
+// addSectors makes the files of new sectors, if their size has any, and hands
+// them to the actor, which assigns them to deadlines by the network's rule.
 func (n *Network) addSectors(ctx context.Context, x *machine, id abi.ActorID, count int) error {
+	if count == 0 {
+		return nil
+	}
+	info, err := x.info(id)
+	if err != nil {
+		return err
+	}
 	t := x.st.tally[id]
 	var sectors []*miner.SectorOnChainInfo
 	for range count {
 		number := abi.SectorNumber(t.SectorsAdded)
-		commR, err := n.cfg.Sector(ctx, n.Storage(), id, number)
-		if err != nil {
-			return fmt.Errorf("make sector %d: %w", number, err)
+		commR := fakeCommR(id, number)
+		if !IsFake(info.SectorSize) {
+			if commR, err = n.cfg.Sector(ctx, n.Storage(), id, number); err != nil {
+				return fmt.Errorf("make sector %d: %w", number, err)
+			}
 		}
 		sealed, err := sealedCID(commR)
 		if err != nil {
 			return err
 		}
-		sectors = append(sectors, newSector(number, sealed, x.epoch))
+		sectors = append(sectors, newSector(number, info.SectorSize, sealed, x.epoch))
 		t.SectorsAdded++
 	}
 	x.st.tally[id] = t
-	if len(sectors) == 0 {
-		return nil
-	}
 	return x.assign(id, sectors)
 }
 
@@ -102,7 +111,7 @@ func (n *Network) audit(ctx context.Context, x *machine) error {
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, p := range x.posts {
 		g.Go(func() error {
-			verdicts[i] = n.cfg.Verify(p.question)
+			verdicts[i] = n.judge(p.question)
 			return ctx.Err()
 		})
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // db is the chain on disk: one SQLite file that belongs to one process. A
-// transaction is durable against the death of the process once it returns, not
-// against the death of the machine: this chain is worth less than its speed.
+// transaction is durable against the death of the process once it returns. After
+// the death of the machine the file may be unreadable, and the folder has to be
+// removed: this chain is worth less than its speed, which is twice as high so.
 type db struct{ sql *sql.DB }
 
 const schema = `
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS pending (sender TEXT NOT NULL, nonce INTEGER NOT NULL
 
 func openDB(ctx context.Context, dir string) (*db, error) {
 	file := filepath.Join(dir, "chain.db")
-	dsn := "file:" + file + "?_pragma=busy_timeout(500)&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	dsn := "file:" + file + "?_pragma=busy_timeout(500)&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
 	handle, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", file, err)
@@ -107,11 +108,12 @@ type record struct {
 	Receipts []Receipt
 	After    cid.Cid
 	Tally    map[abi.ActorID]Tally
+	Power    map[abi.ActorID]abi.StoragePower
 }
 
 // extend stores a tipset as the head and takes its messages out of the pool.
 func (b *batch) extend(t *tipset) {
-	body := b.json(record{t.header, t.messages, t.receipts, t.after.root, t.after.tally})
+	body := b.json(record{t.header, t.messages, t.receipts, t.after.root, t.after.tally, t.after.power})
 	b.exec("INSERT OR REPLACE INTO tipsets (cid, height, main, body) VALUES (?, ?, 1, ?)", t.cid.Bytes(), int64(t.height()), body)
 	for _, m := range t.messages {
 		b.exec("DELETE FROM pending WHERE sender = ? AND nonce <= ?", m.Message.From.String(), int64(m.Message.Nonce))
@@ -119,13 +121,19 @@ func (b *batch) extend(t *tipset) {
 	b.meta("head", t.cid.String())
 }
 
-// retreat takes the head off the canonical chain.
-func (b *batch) retreat(t *tipset) {
-	b.exec("UPDATE tipsets SET main = 0 WHERE cid = ?", t.cid.Bytes())
-	for _, m := range t.messages {
-		b.pending(m)
+// replace takes tipsets off the canonical chain, puts others in their place,
+// and makes the last one the head; base is what is left.
+func (b *batch) replace(off, on []*tipset, base *tipset) {
+	b.meta("head", base.cid.String())
+	for _, t := range off {
+		b.exec("UPDATE tipsets SET main = 0 WHERE cid = ?", t.cid.Bytes())
+		for _, m := range t.messages {
+			b.pending(m)
+		}
 	}
-	b.meta("head", t.header.Parents[0].String())
+	for _, t := range on {
+		b.extend(t)
+	}
 }
 
 func (b *batch) pending(m *SignedMessage) {

@@ -9,7 +9,6 @@ import (
 // The network's limits (lotus build/buildconstants).
 const (
 	blockGasLimit  = 10_000_000_000
-	blockGasTarget = blockGasLimit / 2
 	maxMessageSize = 64 << 10
 )
 
@@ -37,14 +36,6 @@ func gasOnChain(length int) int64 { return 38_863 + 1_000*(36+int64(length)) }
 
 // gasBase is what executing any message costs before its method runs.
 func gasBase(length int) int64 { return 38_863 + 1_300*(36+int64(length)) + gasTransfer }
-
-// nextBaseFee moves the base fee by at most an eighth, towards blocks that are half full.
-func nextBaseFee(base abi.TokenAmount, gasLimits int64) abi.TokenAmount {
-	delta := big.Div(
-		big.Mul(base, big.NewInt(min(gasLimits, 2*blockGasTarget)-blockGasTarget)),
-		big.NewInt(8*blockGasTarget))
-	return big.Max(big.Add(base, delta), minimumBaseFee)
-}
 
 // payment is where the gas of a message goes, by the network's rule.
 type payment struct {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/builtin/v18/account"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/ipfs/go-cid"
 )
@@ -73,9 +74,18 @@ func (n *Network) readSeed(ctx context.Context) error {
 // that all of it hangs from.
 func (n *Network) makeGenesis(ctx context.Context) error {
 	x := n.newMachine(ctx, emptyState(), nil)
+	x.st.bundle = bundleOf(n.cfg.NetworkVersion)
+	if err := x.makeBurntFunds(); err != nil {
+		return err
+	}
 	for i := range n.cfg.Miners {
 		if err := n.makeMiner(ctx, x, firstMiner+abi.ActorID(i)); err != nil {
 			return fmt.Errorf("miner %d: %w", i, err)
+		}
+	}
+	if n.cfg.Disputer {
+		if err := n.makeAccount(x, disputerRole); err != nil {
+			return err
 		}
 	}
 	if err := x.st.flush(x.store); err != nil {
@@ -96,6 +106,15 @@ func (n *Network) makeGenesis(ctx context.Context) error {
 	return nil
 }
 
+func (x *machine) makeBurntFunds() error {
+	head, err := x.store.Put(x.store.Context(), &account.State{Address: idAddress(burntFunds)})
+	if err != nil {
+		return err
+	}
+	x.st.set(burntFunds, actorEntry{code: accountCode, head: head, balance: big.Zero()})
+	return nil
+}
+
 func (n *Network) makeMiner(ctx context.Context, x *machine, id abi.ActorID) error {
 	accounts := map[string]abi.ActorID{}
 	for _, role := range roles {
@@ -112,8 +131,13 @@ func (n *Network) makeMiner(ctx context.Context, x *machine, id abi.ActorID) err
 		x.st.set(account, a)
 		accounts[role.name] = account
 	}
+	sizes := n.cfg.SectorSizes
+	size := sizes[int(id-firstMiner)%len(sizes)]
+	if IsFake(size) {
+		n.log.Warn("the proofs of this miner are FAKE: its sectors have no files", "miner", idAddress(id), "sector_size", size.ShortString())
+	}
 	opens := firstOpen + abi.ChainEpoch(id-firstMiner)%firstOpenSpread
-	if err := x.createMiner(id, accounts, opens-120); err != nil {
+	if err := x.createMiner(id, size, accounts, opens-120); err != nil {
 		return err
 	}
 	return n.addSectors(ctx, x, id, max(n.cfg.Sectors, 0))
@@ -121,7 +145,10 @@ func (n *Network) makeMiner(ctx context.Context, x *machine, id abi.ActorID) err
 
 // roleKey reads a key that an interrupted genesis left, or draws and exports one.
 func (n *Network) roleKey(role string, typ crypto.SigType, miner abi.ActorID) (*Key, error) {
-	path := n.KeyFile(role, idAddress(miner))
+	return readOrMakeKey(n.KeyFile(role, idAddress(miner)), typ)
+}
+
+func readOrMakeKey(path string, typ crypto.SigType) (*Key, error) {
 	if k, err := ReadKey(path); err == nil && k.Type == typ {
 		return k, nil
 	}

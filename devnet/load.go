@@ -87,7 +87,7 @@ func (n *Network) revive(ctx context.Context, body []byte, states map[cid.Cid]*s
 	if t.after, err = n.stateAt(ctx, rec.After, states); err != nil {
 		return nil, fmt.Errorf("state after %d: %w", t.height(), err)
 	}
-	t.after = t.after.with(rec.Tally)
+	t.after = t.after.with(rec)
 	if t.before, err = n.stateAt(ctx, rec.Header.ParentStateRoot, states); err != nil {
 		return nil, fmt.Errorf("state before %d: %w", t.height(), err)
 	}
@@ -103,10 +103,13 @@ func (n *Network) stateAt(ctx context.Context, root cid.Cid, states map[cid.Cid]
 	return s, err
 }
 
-// with is the same state with other counts.
-func (s *state) with(tally map[abi.ActorID]Tally) *state {
+// with is the same state with what is not in its tree.
+func (s *state) with(rec record) *state {
 	c := *s
-	c.tally = tally
+	c.tally, c.power = rec.Tally, rec.Power
+	if c.power == nil { // of a chain that was made before power was counted
+		c.power = map[abi.ActorID]abi.StoragePower{}
+	}
 	return &c
 }
 

@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,7 +27,7 @@ type acceptedPost struct {
 func (x *machine) runtime(id, caller abi.ActorID) *actor.Runtime {
 	return &actor.Runtime{
 		Store: x.store, Epoch: x.epoch, Miner: id, Caller: caller, Balance: x.st.actors[id].balance,
-		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, ProofTypes: []abi.RegisteredPoStProof{postProofType},
+		Tickets: x.tickets, Beacon: x.beacon, Verify: x.verify, Economy: x.st.economy(), ProofTypes: x.st.postTypes(),
 	}
 }
 
@@ -51,6 +52,7 @@ func (x *machine) beacon(tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, e
 // settle makes a call's effects part of the state.
 func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 	a := x.st.actors[id]
+	x.st.gain(id, e.Power.QA)
 	balance := big.Sub(big.Sub(a.balance, e.Burn), e.Reward)
 	if balance.LessThan(big.Zero()) {
 		return fmt.Errorf("miner %d pays more than it has", id)
@@ -59,6 +61,7 @@ func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 		a.head, a.balance = e.Head, balance
 		x.st.set(id, a)
 	}
+	x.burn(e.Burn)
 	if !e.Reward.IsZero() {
 		c := x.st.actors[caller]
 		c.balance = big.Add(c.balance, e.Reward)
@@ -68,10 +71,10 @@ func (x *machine) settle(id, caller abi.ActorID, e actor.Effects) error {
 }
 
 // createMiner makes a miner whose proving period starts at an epoch.
-func (x *machine) createMiner(id abi.ActorID, accounts map[string]abi.ActorID, periodStart abi.ChainEpoch) error {
+func (x *machine) createMiner(id abi.ActorID, size abi.SectorSize, accounts map[string]abi.ActorID, periodStart abi.ChainEpoch) error {
 	head, err := actor.Construct(x.runtime(id, 0), actor.Config{
 		Owner: accounts["owner"], Worker: accounts["worker"], Control: []abi.ActorID{accounts["control"]},
-		ProofType: postProofType, PeriodStart: &periodStart,
+		ProofType: x.st.postType(size), PeriodStart: &periodStart,
 	})
 	if err != nil {
 		return fmt.Errorf("construct: %w", err)
@@ -80,8 +83,33 @@ func (x *machine) createMiner(id abi.ActorID, accounts map[string]abi.ActorID, p
 	return nil
 }
 
-// assign hands new sectors to the actor, which puts them into deadlines.
+// info is what a miner is.
+func (x *machine) info(id abi.ActorID) (miner.MinerInfo, error) {
+	v, err := actor.Open(x.store, x.st.actors[id].head)
+	if err != nil {
+		return miner.MinerInfo{}, err
+	}
+	return v.Info, nil
+}
+
+// isFake says that the proofs of a miner are fake.
+func (n *Network) isFake(id abi.ActorID) (bool, error) {
+	head := n.chain.current()
+	v, err := n.view(context.Background(), head.after, head.height(), idAddress(id))
+	if err != nil {
+		return false, err
+	}
+	return IsFake(v.Info.SectorSize), nil
+}
+
+// assign hands new sectors to the actor, which puts them into deadlines. Their
+// pledge comes from outside of this chain.
 func (x *machine) assign(id abi.ActorID, sectors []*miner.SectorOnChainInfo) error {
+	a := x.st.actors[id]
+	for _, s := range sectors {
+		a.balance = big.Add(a.balance, s.InitialPledge)
+	}
+	x.st.set(id, a)
 	e, err := actor.AddSectors(x.runtime(id, 0), x.st.actors[id].head, sectors)
 	if err != nil {
 		return fmt.Errorf("assign sectors: %w", err)
@@ -90,13 +118,13 @@ func (x *machine) assign(id abi.ActorID, sectors []*miner.SectorOnChainInfo) err
 }
 
 // newSector is a sector of no deals.
-func newSector(number abi.SectorNumber, sealed cid.Cid, epoch abi.ChainEpoch) *miner.SectorOnChainInfo {
+func newSector(number abi.SectorNumber, size abi.SectorSize, sealed cid.Cid, epoch abi.ChainEpoch) *miner.SectorOnChainInfo {
 	zero := big.Zero()
 	return &miner.SectorOnChainInfo{
-		SectorNumber: number, SealProof: sealProofType, SealedCID: sealed,
+		SectorNumber: number, SealProof: forms[size].seal, SealedCID: sealed,
 		Activation: epoch, Expiration: epoch + sectorLife,
-		DealWeight: zero, VerifiedDealWeight: zero, InitialPledge: big.NewInt(1),
-		PowerBaseEpoch: epoch, DailyFee: zero,
+		DealWeight: zero, VerifiedDealWeight: zero, InitialPledge: sectorPledge,
+		PowerBaseEpoch: epoch, DailyFee: dailyFee(size),
 	}
 }
 

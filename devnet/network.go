@@ -15,6 +15,7 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/network"
 	"github.com/filecoin-project/go-state-types/proof"
 
 	"github.com/vigil-post/vigil/proofs/post"
@@ -44,8 +45,25 @@ type Config struct {
 	NullRounds float64        // the share of epochs without a block
 	Proofs     *post.Verifier // judges every proof that the chain took
 	Verify     VerifyFunc     // instead of Proofs, for tests without proofs
+	ProofsV1   *post.Verifier // judges those of the rule before network version 19
+	VerifyV1   VerifyFunc     // instead of ProofsV1
 	Sector     SectorFunc     // sectors with real files that Proofs can judge, if nil
 	Log        *slog.Logger   // slog.Default if nil
+
+	NetworkVersion network.Version // at genesis; 28 if zero
+	Upgrades       []Upgrade       // planned at genesis, in order
+	// SectorSizes are given to the miners in turn; 2 KiB if there is none.
+	// Sectors of any other size are shapes without files, with fake proofs.
+	SectorSizes []abi.SectorSize
+	// PostFake lets the network post for its miners with fake proofs, as other
+	// providers do for themselves.
+	PostFake bool
+	// Disputer disputes wrong proofs from an account of its own.
+	Disputer bool
+
+	// Script is called before each epoch is made, with nothing locked: it may
+	// do to the network whatever its methods offer.
+	Script func(ctx context.Context, n *Network, next abi.ChainEpoch) error
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -64,11 +82,20 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Sectors == 0 {
 		c.Sectors = 92
 	}
+	if c.NetworkVersion == 0 {
+		c.NetworkVersion = usualVersion
+	}
+	if len(c.SectorSizes) == 0 {
+		c.SectorSizes = []abi.SectorSize{provableSize}
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
 	if c.Verify == nil && c.Proofs != nil {
 		c.Verify = verifyWith(c.Proofs)
+	}
+	if c.VerifyV1 == nil && c.ProofsV1 != nil {
+		c.VerifyV1 = verifyWith(c.ProofsV1)
 	}
 	switch {
 	case c.Dir == "":
@@ -79,10 +106,14 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("devnet: block time of %s is under a millisecond", c.BlockTime)
 	case c.Miners < 0 || c.Miners > MaxMiners:
 		return c, fmt.Errorf("devnet: %d miners; at most %d", c.Miners, MaxMiners)
+	case c.NetworkVersion < network.Version19 && c.VerifyV1 == nil:
+		return c, fmt.Errorf("devnet: no verifier of V1 proofs, which network version %d asks for", c.NetworkVersion)
+	case c.NetworkVersion < oldestVersion || c.NetworkVersion > newestVersion:
+		return c, fmt.Errorf("devnet: network version %d; it can have %d to %d", c.NetworkVersion, oldestVersion, newestVersion)
 	case c.Onboard < 0:
 		return c, fmt.Errorf("devnet: %d sectors to add per proving period", c.Onboard)
-	case c.NullRounds < 0 || c.NullRounds > 0.9:
-		return c, fmt.Errorf("devnet: a share of null rounds of %v; at most 0.9", c.NullRounds)
+	case c.NullRounds < 0 || c.NullRounds > maxNullShare:
+		return c, fmt.Errorf("devnet: a share of null rounds of %v; at most %v", c.NullRounds, maxNullShare)
 	}
 	return c, nil
 }
@@ -90,23 +121,35 @@ func (c Config) withDefaults() (Config, error) {
 // MaxMiners is the most that a devnet has: it keeps the IDs of accounts below those of miners.
 const MaxMiners = 256
 
+// maxNullShare is the largest share of null rounds.
+const maxNullShare = 0.9
+
 // keepEpochs is how far back tipsets can be read: more than the dispute window
 // and a proving period.
 const keepEpochs = 4000
 
 // Network is a running chain. Its methods may be called by many at once.
 type Network struct {
-	cfg    Config
-	log    *slog.Logger
-	db     *db
-	blocks *blocks
-	chain  *chain
-	pool   *pool
-	notify notifier
-	token  string
-	listen net.Listener
+	cfg     Config
+	log     *slog.Logger
+	db      *db
+	blocks  *blocks
+	chain   *chain
+	pool    *pool
+	weather *weather
+	faults  *faults
+	notify  notifier
+
+	disputer disputer
+	token    string // to read and to push
+	// adminToken permits all that, and to change the network itself.
+	adminToken string
+	listen     net.Listener
 
 	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
+
+	upgradesMu sync.Mutex // guards upgrades
+	upgrades   []Upgrade  // the first one is what the network was born with
 
 	markMu sync.Mutex // guards mark
 	mark   *tipset    // counts are since this one
@@ -125,7 +168,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 		return nil, err
 	}
 	n := &Network{
-		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(),
+		cfg: cfg, log: cfg.Log, blocks: newBlocks(), chain: newChain(), pool: newPool(), weather: newWeather(1), faults: newFaults(2),
 	}
 	if n.db, err = openDB(ctx, cfg.Dir); err != nil {
 		return nil, err
@@ -141,16 +184,22 @@ func (n *Network) open(ctx context.Context) error {
 	if n.token, err = readToken(filepath.Join(n.cfg.Dir, "token")); err != nil {
 		return err
 	}
+	if n.adminToken, err = readToken(filepath.Join(n.cfg.Dir, "admin-token")); err != nil {
+		return err
+	}
 	if err := n.load(ctx); err != nil {
 		return fmt.Errorf("load the chain in %s: %w", n.cfg.Dir, err)
 	}
-	if err := n.readSeed(ctx); err != nil {
+	if err := errors.Join(n.readSeed(ctx), n.readUpgrades(ctx)); err != nil {
 		return err
 	}
 	if n.chain.head == nil {
 		if err := n.makeGenesis(ctx); err != nil {
 			return fmt.Errorf("make genesis: %w", err)
 		}
+	}
+	if err := n.findDisputer(); err != nil {
+		return err
 	}
 	n.mark = n.chain.head
 	if n.listen, err = (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.Listen); err != nil {
@@ -183,6 +232,10 @@ func (n *Network) Addr() string { return n.listen.Addr().String() }
 // Token permits to push messages. It is also in the file token of the folder.
 func (n *Network) Token() string { return n.token }
 
+// AdminToken permits the methods of the namespace Devnet too. It is also in the
+// file admin-token of the folder.
+func (n *Network) AdminToken() string { return n.adminToken }
+
 // Epoch is the head's.
 func (n *Network) Epoch() abi.ChainEpoch { return n.chain.current().height() }
 
@@ -205,6 +258,12 @@ func (n *Network) KeyFile(role string, miner address.Address) string {
 		return ""
 	}
 	return filepath.Join(n.cfg.Dir, "keys", fmt.Sprintf("%s-t0%d.key", role, id))
+}
+
+// due says that the next tipset is due when so many epochs have passed since the head.
+func (n *Network) due(waited abi.ChainEpoch) bool {
+	head := n.chain.current()
+	return n.nextHeight(head.height(), seedOf(head)) <= head.height()+waited
 }
 
 // Run serves the API and lets epochs pass until ctx ends, which is no error.
@@ -233,7 +292,7 @@ func (n *Network) close() error {
 	return n.db.close()
 }
 
-// tick makes an epoch each block time.
+// tick lets an epoch pass each block time; those without a block take theirs too.
 func (n *Network) tick(ctx context.Context) error {
 	if n.cfg.Manual {
 		<-ctx.Done()
@@ -241,12 +300,20 @@ func (n *Network) tick(ctx context.Context) error {
 	}
 	clock := time.NewTicker(n.cfg.BlockTime)
 	defer clock.Stop()
+	waited := abi.ChainEpoch(0) // epochs since the head, or since it was last changed by someone else
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-clock.C:
-			if err := n.Advance(ctx, 1); err != nil && ctx.Err() == nil {
+			if n.weather.stands() {
+				continue
+			}
+			if waited++; !n.due(waited) {
+				continue
+			}
+			waited = 0
+			if err := n.step(ctx); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}

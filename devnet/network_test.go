@@ -192,7 +192,7 @@ func (w *world) postParams(m address.Address, deadline uint64, bytes []byte, ski
 	p := miner.SubmitWindowedPoStParams{
 		Deadline: deadline, ChainCommitEpoch: info.Challenge,
 		ChainCommitRand: get[[]byte](w, "StateGetRandomnessFromTickets", crypto.DomainSeparationTag_PoStChainCommit, info.Challenge, nil, head.Cids),
-		Proofs:          []proof.PoStProof{{PoStProof: postProofType, ProofBytes: bytes}},
+		Proofs:          []proof.PoStProof{{PoStProof: forms[provableSize].post, ProofBytes: bytes}},
 	}
 	for _, i := range partitions {
 		p.Partitions = append(p.Partitions, miner.PoStPartition{Index: i, Skipped: skip})

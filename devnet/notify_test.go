@@ -49,7 +49,7 @@ func TestAWebSocketClientFollowsTheHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := <-heads
-	if len(back) != 3 || back[0].Type != "revert" || back[0].Val.Cids[0] != last.Cids[0] || back[1].Type != "revert" || back[2].Type != "apply" {
+	if len(back) != 5 || back[4].Type != "apply" || back[0].Type != "revert" || back[0].Val.Cids[0] != last.Cids[0] || back[1].Type != "revert" || back[2].Type != "apply" {
 		t.Errorf("a reorg of two: %+v", back)
 	}
 	if back[2].Val.Blocks[0].Parents[0] != back[1].Val.Blocks[0].Parents[0] {

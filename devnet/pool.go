@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	stdbig "math/big"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ const (
 	maxPendingUntrusted = 100
 	replaceByFeePercent = 110 // the least premium of a replacement, in percent of the old one's
 	maxBlockMessages    = 10_000
+	// A stranger's fee cap may be this many times below the base fee.
+	lowerFeeCap = 100
 )
 
 // What a pool refuses, in the words clients know.
@@ -35,16 +38,24 @@ var (
 	errFunds         = errors.New("not enough funds to execute transaction")
 	errSoft          = errors.New("validation failure")
 	errTooMany       = errors.New("too many pending messages for actor")
+	errNonceGap      = errors.New("unfulfilled nonce gap")
 )
 
 // pool holds the signed messages that wait for a block, by sender and nonce.
 type pool struct {
-	mu      sync.Mutex // guards senders
-	senders map[address.Address]map[uint64]*SignedMessage
+	mu        sync.Mutex // guards all below
+	senders   map[address.Address]map[uint64]*waiting
+	high, low int // a pool of more messages than high is cut to low
+}
+
+// waiting is a message in the pool, since the epoch that the head was at.
+type waiting struct {
+	*SignedMessage
+	came abi.ChainEpoch
 }
 
 func newPool() *pool {
-	return &pool{senders: map[address.Address]map[uint64]*SignedMessage{}}
+	return &pool{senders: map[address.Address]map[uint64]*waiting{}, high: poolSizeHigh, low: poolSizeLow}
 }
 
 // check is what does not depend on the chain.
@@ -71,11 +82,14 @@ func (p *pool) check(m *SignedMessage) error {
 	return nil
 }
 
-// add takes a message, or says why not. The state is the head's.
-func (p *pool) add(m *SignedMessage, st *state, maxPending int) error {
+// add takes a message, or says why not. The state and the base fee are the
+// head's. A stranger's, whose maxPending is the lower one, may leave no gap and
+// must be able to pay soon.
+func (p *pool) add(m *SignedMessage, head *tipset, maxPending int) error {
 	if err := p.check(m); err != nil {
 		return err
 	}
+	st := head.after
 	_, sender, ok := st.lookup(m.Message.From)
 	if !ok {
 		return fmt.Errorf("failed to get actor nonce: resolution lookup failed (%s): actor not found", m.Message.From)
@@ -86,12 +100,21 @@ func (p *pool) add(m *SignedMessage, st *state, maxPending int) error {
 	if err := m.Message.valid(gasOnChain(m.chainLength())); err != nil {
 		return fmt.Errorf("verify msg failed: message will not be included in a block: %w", err)
 	}
+	stranger := maxPending < maxPendingTrusted
+	bound := big.Max(big.Div(head.header.ParentBaseFee, big.NewInt(lowerFeeCap)), minimumBaseFee)
+	if stranger && m.Message.GasFeeCap.LessThan(bound) {
+		return fmt.Errorf("verify msg failed: GasFeeCap doesn't meet base fee lower bound for inclusion in the next 20 blocks (GasFeeCap: %s, baseFeeLowerBound: %s): %w",
+			m.Message.GasFeeCap, bound, errSoft)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.funds(m, sender.balance); err != nil {
 		return fmt.Errorf("failed to check balance: %w", err)
 	}
-	if err := p.place(m, maxPending); err != nil {
+	if next := p.nextLocked(m.Message.From, sender.nonce); stranger && m.Message.Nonce > next {
+		return fmt.Errorf("failed to add locked: message nonce has too big a gap from expected nonce (Nonce: %d, nextNonce: %d): %w", m.Message.Nonce, next, errNonceGap)
+	}
+	if err := p.place(&waiting{m, head.height()}, maxPending); err != nil {
 		return fmt.Errorf("failed to add locked: %w", err)
 	}
 	return nil
@@ -107,7 +130,7 @@ func (p *pool) funds(m *SignedMessage, balance abi.TokenAmount) error {
 	}
 	for nonce, other := range p.senders[m.Message.From] {
 		if nonce != m.Message.Nonce {
-			need = big.Add(need, requiredFunds(other))
+			need = big.Add(need, requiredFunds(other.SignedMessage))
 		}
 	}
 	if balance.LessThan(need) {
@@ -120,11 +143,11 @@ func requiredFunds(m *SignedMessage) abi.TokenAmount {
 	return big.Mul(m.Message.GasFeeCap, big.NewInt(m.Message.GasLimit))
 }
 
-func (p *pool) place(m *SignedMessage, maxPending int) error {
+func (p *pool) place(m *waiting, maxPending int) error {
 	mine := p.senders[m.Message.From]
 	old, replaces := mine[m.Message.Nonce]
 	if replaces {
-		if err := replaceable(old, m); err != nil {
+		if err := replaceable(old.SignedMessage, m.SignedMessage); err != nil {
 			return fmt.Errorf("message from %s with nonce %d already in mpool%w", m.Message.From, m.Message.Nonce, err)
 		}
 	}
@@ -132,7 +155,7 @@ func (p *pool) place(m *SignedMessage, maxPending int) error {
 		return fmt.Errorf("%w: %s", errTooMany, m.Message.From)
 	}
 	if mine == nil {
-		mine = map[uint64]*SignedMessage{}
+		mine = map[uint64]*waiting{}
 		p.senders[m.Message.From] = mine
 	}
 	mine[m.Message.Nonce] = m
@@ -161,18 +184,19 @@ func (p *pool) restore(m *SignedMessage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, taken := p.senders[m.Message.From][m.Message.Nonce]; !taken {
-		_ = p.place(m, poolSizeHigh) // the place is free, so there is nothing to refuse
+		_ = p.place(&waiting{SignedMessage: m}, math.MaxInt) // the place is free, so there is nothing to refuse
 	}
 }
 
-// settle forgets what the state has used the nonce of.
-func (p *pool) settle(st *state) {
+// remove takes messages out, by what they are. It lists them.
+func (p *pool) remove(which func(*SignedMessage) bool) []*SignedMessage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var gone []*SignedMessage
 	for from, mine := range p.senders {
-		_, a, ok := st.lookup(from)
-		for nonce := range mine {
-			if ok && nonce < a.nonce {
+		for nonce, m := range mine {
+			if which(m.SignedMessage) {
+				gone = append(gone, m.SignedMessage)
 				delete(mine, nonce)
 			}
 		}
@@ -180,6 +204,40 @@ func (p *pool) settle(st *state) {
 			delete(p.senders, from)
 		}
 	}
+	return gone
+}
+
+// evict cuts a pool that has too many messages to those that pay best. It
+// lists the others.
+func (p *pool) evict(baseFee abi.TokenAmount) []*SignedMessage {
+	p.mu.Lock()
+	high, low := p.high, p.low
+	p.mu.Unlock()
+	if p.size() <= high {
+		return nil
+	}
+	var all []*link
+	for _, q := range p.queues() {
+		all = append(all, links(q, baseFee)...)
+	}
+	slices.SortStableFunc(all, func(a, b *link) int { return b.pays(a) })
+	kept := map[*SignedMessage]bool{}
+	for _, l := range all {
+		for _, m := range l.list {
+			if len(kept) < low {
+				kept[m.SignedMessage] = true
+			}
+		}
+	}
+	return p.remove(func(m *SignedMessage) bool { return !kept[m] })
+}
+
+// settle forgets what the state has used the nonce of.
+func (p *pool) settle(st *state) {
+	p.remove(func(m *SignedMessage) bool {
+		_, a, ok := st.lookup(m.Message.From)
+		return ok && m.Message.Nonce < a.nonce
+	})
 }
 
 // nextNonce is the nonce after the sender's last one, here or on chain. A gap
@@ -187,6 +245,10 @@ func (p *pool) settle(st *state) {
 func (p *pool) nextNonce(from address.Address, onChain uint64) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.nextLocked(from, onChain)
+}
+
+func (p *pool) nextLocked(from address.Address, onChain uint64) uint64 {
 	for p.senders[from][onChain] != nil {
 		onChain++
 	}
@@ -197,11 +259,15 @@ func (p *pool) nextNonce(from address.Address, onChain uint64) uint64 {
 func (p *pool) of(from address.Address) []*SignedMessage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return inOrder(p.senders[from])
+	var out []*SignedMessage
+	for _, m := range inOrder(p.senders[from]) {
+		out = append(out, m.SignedMessage)
+	}
+	return out
 }
 
-func inOrder(mine map[uint64]*SignedMessage) []*SignedMessage {
-	var out []*SignedMessage
+func inOrder(mine map[uint64]*waiting) []*waiting {
+	var out []*waiting
 	for _, nonce := range slices.Sorted(maps.Keys(mine)) {
 		out = append(out, mine[nonce])
 	}
@@ -219,80 +285,62 @@ func (p *pool) size() int {
 	return n
 }
 
-// pending lists every message.
-func (p *pool) pending() []*SignedMessage {
+// queues is every message, by sender and in the order of their nonces.
+func (p *pool) queues() [][]*waiting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := []*SignedMessage{}
+	var out [][]*waiting
 	for _, from := range slices.SortedFunc(maps.Keys(p.senders), func(a, b address.Address) int {
 		return cmp.Compare(a.String(), b.String())
 	}) {
-		out = append(out, inOrder(p.senders[from])...)
+		out = append(out, inOrder(p.senders[from]))
 	}
 	return out
 }
 
-// pick chooses the messages of the next block: of the senders' next nonces
-// always the one that pays the highest premium, while the block has gas. A
-// nonce that is not there yet, a fee cap below the base fee or too little
-// balance keeps a sender's later messages waiting.
-func (p *pool) pick(st *state, baseFee abi.TokenAmount) []*SignedMessage {
-	queues := p.ready(st, baseFee)
-	var out []*SignedMessage
-	gas := int64(blockGasLimit)
-	for len(out) < maxBlockMessages {
-		best := bestPremium(queues)
-		if best < 0 {
-			break
+// pending lists every message.
+func (p *pool) pending() []*SignedMessage {
+	out := []*SignedMessage{}
+	for _, q := range p.queues() {
+		for _, m := range q {
+			out = append(out, m.SignedMessage)
 		}
-		m := queues[best][0]
-		if m.Message.GasLimit > gas {
-			queues[best] = nil
-			continue
-		}
-		queues[best] = queues[best][1:]
-		gas -= m.Message.GasLimit
-		out = append(out, m)
 	}
 	return out
 }
 
-func bestPremium(queues [][]*SignedMessage) int {
-	best := -1
+// pick chooses the messages of the next block. A nonce that is not there yet, a
+// fee cap below the base fee, too little balance or the weather keeps a
+// sender's later messages waiting.
+func (p *pool) pick(st *state, baseFee abi.TokenAmount, keep func(*waiting) bool) []*SignedMessage {
+	queues := p.queues()
 	for i, q := range queues {
-		if len(q) > 0 && (best < 0 || q[0].Message.GasPremium.GreaterThan(queues[best][0].Message.GasPremium)) {
-			best = i
-		}
+		queues[i] = ready(q, st, baseFee, keep)
 	}
-	return best
+	return pack(queues, baseFee)
 }
 
-// ready lists, per sender, the messages that could be executed one after the other.
-func (p *pool) ready(st *state, baseFee abi.TokenAmount) [][]*SignedMessage {
-	var queues [][]*SignedMessage
-	var queue []*SignedMessage
-	var nonce uint64
-	var left abi.TokenAmount
-	var from address.Address
-	for _, m := range p.pending() {
-		if m.Message.From != from {
-			queues = append(queues, queue)
-			from, queue = m.Message.From, nil
-			_, a, ok := st.lookup(from)
-			nonce, left = a.nonce, a.balance
-			if !ok {
-				left = big.Zero()
-			}
-		}
-		need := requiredFunds(m)
-		if m.Message.Nonce != nonce || m.Message.GasFeeCap.LessThan(baseFee) || left.LessThan(need) {
+// ready is the messages of a sender that could be executed one after the other.
+func ready(queue []*waiting, st *state, baseFee abi.TokenAmount, keep func(*waiting) bool) []*waiting {
+	_, a, ok := st.lookup(queue[0].Message.From)
+	if !ok {
+		return nil
+	}
+	nonce, left := a.nonce, a.balance
+	var out []*waiting
+	for _, m := range queue {
+		need := requiredFunds(m.SignedMessage)
+		switch {
+		case m.Message.Nonce < nonce:
 			continue
+		case m.Message.Nonce > nonce, m.Message.GasFeeCap.LessThan(baseFee), left.LessThan(need), keep(m):
+			return out
 		}
 		left = big.Sub(left, need)
 		nonce++
-		queue = append(queue, m)
+		out = append(out, m)
 	}
-	return append(queues, queue)
+	return out
 }
 
 // filText writes an amount as a node does in its errors.

@@ -173,11 +173,11 @@ func TestGasGoesWhereARealNodeSaysItGoes(t *testing.T) {
 func TestTheBaseFeeFollowsTheBlocks(t *testing.T) {
 	base := big.NewInt(8000)
 	for gas, want := range map[int64]int64{0: 7000, blockGasTarget: 8000, blockGasLimit: 9000} {
-		if got := nextBaseFee(base, gas); !got.Equals(big.NewInt(want)) {
+		if got := baseFeeByUse(base, gas); !got.Equals(big.NewInt(want)) {
 			t.Errorf("after %d gas: %s, want %d", gas, got, want)
 		}
 	}
-	if got := nextBaseFee(minimumBaseFee, 0); !got.Equals(minimumBaseFee) {
+	if got := baseFeeByUse(minimumBaseFee, 0); !got.Equals(minimumBaseFee) {
 		t.Errorf("below the minimum: %s", got)
 	}
 }
@@ -197,13 +197,15 @@ func TestAHigherPremiumGoesFirstButNeverBeforeItsNonce(t *testing.T) {
 		}
 		get[cid.Cid](w, "MpoolPush", sm)
 	}
-	for _, m := range w.pool.pick(w.chain.current().after, minimumBaseFee) {
+	for _, m := range w.pool.pick(w.chain.current().after, minimumBaseFee, nobody) {
 		order = append(order, m.Message.GasPremium.String())
 	}
 	if got := strings.Join(order, " "); got != "500 100 900" {
 		t.Errorf("premiums in the order %q, want 500 100 900", got)
 	}
 }
+
+func nobody(*waiting) bool { return false }
 
 func TestAMessageThatCannotPayAnyMoreIsLeftOutAndTheChainGoesOn(t *testing.T) {
 	w := start(t, Config{Sectors: -1})

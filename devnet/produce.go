@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"time"
 
 	bls "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
@@ -24,14 +26,96 @@ const pruneEvery = 500
 
 // Advance lets epochs pass. With null rounds one step may pass several.
 func (n *Network) Advance(ctx context.Context, epochs int) error {
-	n.making.Lock()
-	defer n.making.Unlock()
 	for target := n.Epoch() + abi.ChainEpoch(epochs); n.Epoch() < target; {
-		if err := n.produce(ctx, nil); err != nil {
-			return fmt.Errorf("epoch %d: %w", n.Epoch()+1, err)
+		if err := n.step(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// step makes the next tipset, after whatever the script has for it.
+func (n *Network) step(ctx context.Context) error {
+	next := n.Epoch() + 1
+	if n.cfg.Script != nil {
+		if err := n.cfg.Script(ctx, n, next); err != nil {
+			return fmt.Errorf("script of epoch %d: %w", next, err)
+		}
+	}
+	n.making.Lock()
+	defer n.making.Unlock()
+	if err := n.change(ctx, branch{on: n.chain.current(), length: 1}); err != nil {
+		return fmt.Errorf("epoch %d: %w", next, err)
+	}
+	if err := n.dispute(ctx); err != nil {
+		return err
+	}
+	return n.postForNeighbours(ctx)
+}
+
+// branch is a change of the canonical chain: what comes off and what is built in its place.
+type branch struct {
+	off    []*tipset // the head first
+	on     *tipset   // what remains
+	length abi.ChainEpoch
+}
+
+// change makes a branch, stores it and shows it, all at once.
+func (n *Network) change(ctx context.Context, b branch) error {
+	var made []*tipset
+	fresh := map[cid.Cid][]byte{}
+	for head := b.on; head.height() < b.on.height()+b.length; {
+		d, err := n.make(ctx, head, len(b.off) > 0)
+		if err != nil {
+			return fmt.Errorf("make epoch %d: %w", head.height()+1, err)
+		}
+		maps.Copy(fresh, d.m.sc.fresh)
+		made = append(made, d.ts)
+		head = d.ts
+	}
+	if err := n.db.write(ctx, func(x *batch) {
+		x.blocks(fresh)
+		x.replace(b.off, made, b.on)
+	}); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	n.notify.publish(func() { n.chain.adopt(b.off, made) }, changes(b.off, made))
+	n.unmark(b)
+	head := n.chain.current()
+	n.pool.settle(head.after)
+	if head.height()/pruneEvery > b.on.height()/pruneEvery {
+		return n.prune(ctx, head.height()-keepEpochs)
+	}
+	return nil
+}
+
+// changes is what subscribers hear of a branch.
+func changes(off, on []*tipset) []HeadChange {
+	var out []HeadChange
+	for _, t := range off {
+		out = append(out, HeadChange{"revert", t.wire()})
+	}
+	for _, t := range on {
+		out = append(out, HeadChange{"apply", t.wire()})
+	}
+	return out
+}
+
+// make makes the tipset after a parent. It can be read by its key from then on.
+func (n *Network) make(ctx context.Context, parent *tipset, fork bool) (*draft, error) {
+	d := n.draft(ctx, parent, fork)
+	if err := d.execute(ctx, n); err != nil {
+		return nil, err
+	}
+	if err := n.audit(ctx, d.m); err != nil {
+		return nil, err
+	}
+	if err := d.seal(); err != nil {
+		return nil, err
+	}
+	n.blocks.add(d.m.sc.fresh)
+	n.chain.keep(d.ts)
+	return d, nil
 }
 
 // draft is a tipset in the making.
@@ -40,48 +124,18 @@ type draft struct {
 	header *BlockHeader
 	m      *machine
 	ts     *tipset
-}
-
-// produce makes the next tipset, stores it and shows it. The events, if there
-// are any, are shown with it: the reverts of a reorg.
-func (n *Network) produce(ctx context.Context, events []HeadChange) error {
-	d := n.draft(ctx, n.chain.current(), len(events) > 0)
-	if err := d.execute(ctx, n); err != nil {
-		return err
-	}
-	if err := n.audit(ctx, d.m); err != nil {
-		return err
-	}
-	if err := d.seal(); err != nil {
-		return err
-	}
-	if err := n.db.write(ctx, func(b *batch) {
-		b.blocks(d.m.sc.fresh)
-		b.extend(d.ts)
-	}); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	n.blocks.add(d.m.sc.fresh)
-	n.notify.publish(func() { n.chain.extend(d.ts) }, append(events, HeadChange{"apply", d.ts.wire()}))
-	n.pool.settle(d.ts.after)
-	if d.ts.height()%pruneEvery == 0 {
-		return n.prune(ctx, d.ts.height()-keepEpochs)
-	}
-	return nil
+	tips   abi.TokenAmount // of its messages, for its producer
 }
 
 // draft begins a tipset: its epoch, and all that its header says of its past.
 func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
-	seed := hash256(parent.cid.Bytes())
+	seed := seedOf(parent)
 	if fork { // the same parent must not get the same child again
 		seed = hash256(seed, be64(uint64(time.Now().UnixNano())))
 	}
-	height := parent.height() + 1
-	for chance := seed; isNull(chance, n.cfg.NullRounds); chance = hash256(chance) {
-		height++
-	}
+	height := n.nextHeight(parent.height(), seed)
 	h := &BlockHeader{
-		Miner:                 idAddress(firstMiner),
+		Miner:                 idAddress(parent.after.producer(seed)),
 		Ticket:                &Ticket{VRFProof: stretch(hash256([]byte("ticket"), seed, be64(uint64(height))), 96)},
 		ElectionProof:         &ElectionProof{WinCount: 1, VRFProof: stretch(hash256([]byte("election"), seed), 96)},
 		WinPoStProof:          []proof.PoStProof{{ProofBytes: []byte("valid proof")}},
@@ -92,28 +146,32 @@ func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
 		ParentMessageReceipts: cid.Undef, // known when sealed
 		Timestamp:             uint64(time.Now().Unix()),
 		BlockSig:              &crypto.Signature{Type: crypto.SigTypeBLS, Data: stretch(hash256([]byte("block"), seed), 96)},
-		ParentBaseFee:         nextBaseFee(parent.header.ParentBaseFee, gasLimits(parent.messages)),
+		ParentBaseFee:         n.baseFee(parent, height),
 	}
 	for e := parent.height() + 1; e <= height; e++ {
 		h.BeaconEntries = append(h.BeaconEntries, beaconEntry(beaconRound(e)))
 	}
 	ts := &tipset{header: h, before: parent.after}
 	return &draft{
-		parent: parent, header: h, ts: ts,
+		parent: parent, header: h, ts: ts, tips: big.Zero(),
 		m: n.newMachine(ctx, parent.after, drawn{n.chain, parent, ts}),
 	}
 }
 
-func isNull(chance []byte, share float64) bool {
-	return float64(binary.BigEndian.Uint64(chance))/math.MaxUint64 < share
+// seedOf is what is drawn for a tipset's child.
+func seedOf(parent *tipset) []byte { return hash256(parent.cid.Bytes()) }
+
+// nextHeight is the first epoch after one that has a block.
+func (n *Network) nextHeight(parent abi.ChainEpoch, seed []byte) abi.ChainEpoch {
+	height, chance := parent+1, seed
+	for ; n.weather.null(height) || isNull(chance, n.weather.nullShare(height, n.cfg.NullRounds)); height++ {
+		chance = hash256(chance)
+	}
+	return height
 }
 
-func gasLimits(list []*SignedMessage) int64 {
-	var sum int64
-	for _, m := range list {
-		sum += m.Message.GasLimit
-	}
-	return sum
+func isNull(chance []byte, share float64) bool {
+	return float64(binary.BigEndian.Uint64(chance))/math.MaxUint64 < share
 }
 
 // execute runs the epochs from the parent's on: of null rounds only the cron,
@@ -125,9 +183,15 @@ func (d *draft) execute(ctx context.Context, n *Network) error {
 		}
 	}
 	d.m.epoch = d.header.Height
-	if err := d.include(n.pool.pick(d.m.st, d.header.ParentBaseFee)); err != nil {
+	keep := func(m *waiting) bool { return n.weather.keeps(m, d.header.Height) }
+	if err := d.include(n.pool.pick(d.m.st, d.header.ParentBaseFee, keep)); err != nil {
 		return err
 	}
+	producer, err := address.IDFromAddress(d.header.Miner)
+	if err != nil {
+		return err
+	}
+	d.m.earn(abi.ActorID(producer), big.Add(blockReward, d.tips))
 	return n.endEpoch(ctx, d.m, d.header.Height)
 }
 
@@ -151,6 +215,9 @@ func (d *draft) include(picked []*SignedMessage) error {
 				return fmt.Errorf("message %s: %w", c, err)
 			}
 			d.m.count(&m.Message, r)
+			paid := pay(&m.Message, r.GasUsed, d.header.ParentBaseFee)
+			d.tips = big.Add(d.tips, paid.tip)
+			d.m.burn(big.Add(paid.baseFeeBurn, paid.overEstimationBurn))
 			d.ts.messages = append(d.ts.messages, m)
 			d.ts.cids = append(d.ts.cids, c)
 			d.ts.receipts = append(d.ts.receipts, r)
@@ -162,7 +229,7 @@ func (d *draft) include(picked []*SignedMessage) error {
 // count tallies a message to a miner.
 func (x *machine) count(m *Message, r Receipt) {
 	id, a, ok := x.st.lookup(m.To)
-	if !ok || a.code != minerCode {
+	if !ok || !a.isMiner() {
 		return
 	}
 	t := x.st.tally[id]

@@ -73,7 +73,7 @@ func (w *world) files(form post.Config, number uint64) post.Files {
 
 func TestARealProofOfARealSectorIsCountedAsValid(t *testing.T) {
 	fixture(t, "README.md")
-	form, err := post.WindowConfig(uint64(sectorSize), post.V1_1)
+	form, err := post.WindowConfig(uint64(provableSize), post.V1_1)
 	if err != nil {
 		t.Fatal(err)
 	}

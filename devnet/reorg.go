@@ -7,50 +7,60 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 )
 
+// Reorganisation is a change of the canonical chain.
+type Reorganisation struct {
+	// Depth is how many tipsets come off.
+	Depth int
+	// Length is how many epochs are built in their place. At least one more
+	// than came off is what a heavier chain has; 0 is that, and a negative
+	// number builds nothing: the head is set back.
+	Length int
+	// Lose forgets the messages that came off, as if no node that is left had
+	// heard of them. Else they wait for a block again.
+	Lose bool
+}
+
 // Reorg replaces the last depth tipsets by as many epochs of others, and one
-// more, as a heavier chain would. The beacon stays as it was, tickets do not;
-// the messages go back to the pool, so that most of them land again. Clients
-// hear of it at once: the reverts come with the first tipset of the new chain.
+// more, as a heavier chain would.
 func (n *Network) Reorg(ctx context.Context, depth int) error {
-	if depth < 1 || depth > finality {
-		return fmt.Errorf("reorg of %d tipsets; at least 1, at most %d", depth, finality)
+	return n.Reorganise(ctx, Reorganisation{Depth: depth})
+}
+
+// Reorganise changes the canonical chain. The beacon stays as it was, tickets do
+// not. Clients hear of it at once: the reverts and all that is built come as one
+// batch, and no tipset of the new branch is the head before its last one.
+func (n *Network) Reorganise(ctx context.Context, r Reorganisation) error {
+	if r.Depth < 1 || r.Depth > finality {
+		return fmt.Errorf("reorg of %d tipsets; at least 1, at most %d", r.Depth, finality)
 	}
 	n.making.Lock()
 	defer n.making.Unlock()
-	target := n.Epoch() + 1
-	back, err := n.retreat(ctx, depth)
+	off, base, err := n.chain.last(r.Depth)
 	if err != nil {
 		return err
 	}
-	for n.Epoch() < target {
-		if err := n.produce(ctx, back); err != nil {
-			return fmt.Errorf("rebuild epoch %d: %w", n.Epoch()+1, err)
-		}
-		back = nil
+	if base.height() < n.chain.oldest {
+		return fmt.Errorf("reorg to epoch %d: the chain is kept from %d", base.height(), n.chain.oldest)
 	}
-	return nil
+	length := abi.ChainEpoch(r.Length)
+	if length == 0 {
+		length = n.Epoch() + 1 - base.height()
+	}
+	if length > 2*finality {
+		return fmt.Errorf("reorg to a branch of %d epochs; at most %d", length, 2*finality)
+	}
+	if !r.Lose {
+		n.reclaim(off)
+	}
+	n.log.Info("the chain reorganises", "depth", r.Depth, "from", n.Epoch(), "to", base.height()+max(length, 0), "ancestor", base.height())
+	return n.change(ctx, branch{off: off, on: base, length: length})
 }
 
-// retreat takes tipsets off the chain and their messages back into the pool.
-// Nobody hears of it yet.
-func (n *Network) retreat(ctx context.Context, depth int) ([]HeadChange, error) {
-	if base := n.Epoch() - abi.ChainEpoch(depth); base < n.chain.oldest {
-		return nil, fmt.Errorf("reorg to epoch %d: the chain is kept from %d", base, n.chain.oldest)
-	}
-	var back []HeadChange
-	for range depth {
-		old, err := n.chain.retreat()
-		if err != nil {
-			return nil, err
-		}
-		if err := n.db.write(ctx, func(b *batch) { b.retreat(old) }); err != nil {
-			return nil, fmt.Errorf("store: %w", err)
-		}
-		for _, m := range old.messages {
+// reclaim puts the messages of tipsets back into the pool.
+func (n *Network) reclaim(off []*tipset) {
+	for _, t := range off {
+		for _, m := range t.messages {
 			n.pool.restore(m)
 		}
-		back = append(back, HeadChange{"revert", old.wire()})
 	}
-	n.unmark()
-	return back, nil
 }

@@ -16,13 +16,6 @@ import (
 	"github.com/vigil-post/vigil/proofs/post"
 )
 
-// The form of this network's sectors and proofs.
-const (
-	sectorSize    = abi.SectorSize(2 << 10)
-	sealProofType = abi.RegisteredSealProof_StackedDrg2KiBV1_1
-	postProofType = abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1
-)
-
 // The codes of a sealed CID: fil-commitment-sealed of a poseidon digest.
 const (
 	codecSealed  = 0xf102
@@ -92,7 +85,7 @@ func statement(p proof.WindowPoStVerifyInfo) (post.Statement, error) {
 // sector is made again.
 func fauxSector(seed []byte) SectorFunc {
 	return func(_ context.Context, dir string, miner abi.ActorID, number abi.SectorNumber) ([32]byte, error) {
-		form, err := post.WindowConfig(uint64(sectorSize), post.V1_1)
+		form, err := post.WindowConfig(uint64(provableSize), post.V1_1)
 		if err != nil {
 			return [32]byte{}, err
 		}

@@ -15,19 +15,26 @@ import (
 	"github.com/filecoin-project/go-jsonrpc/auth"
 )
 
-// permissions in the order of their power; a token here has them all but admin's.
+// permissions in the order of their power; a daemon's token has them all but
+// the last two.
 var (
-	readOnly = []auth.Permission{"read"}
-	allowed  = []auth.Permission{"read", "write"}
+	readOnly   = []auth.Permission{"read"}
+	allowed    = []auth.Permission{"read", "write"}
+	everything = []auth.Permission{"read", "write", "sign", "admin"}
 )
 
 // serve answers the API until ctx ends. No call outlives it.
 func (n *Network) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	var calls sync.RWMutex // held for reading by every call
+	inner := newInnerServer()
+	innerMux := http.NewServeMux()
 	for path, version := range map[string]int{"/rpc/v0": apiVersion0, "/rpc/v1": apiVersion1} {
-		mux.Handle(path, n.tracked(&calls, n.rpc(version)))
+		direct := n.rpc(version)
+		innerMux.Handle(path, n.tracked(&calls, direct))
+		mux.Handle(path, n.tracked(&calls, n.faulty(direct, inner)))
 	}
+	defer serveInner(ctx, inner, innerMux)()
 	srv := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -56,8 +63,12 @@ func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 func (n *Network) rpc(version int) http.Handler {
 	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(4 << 20))
 	srv.Register("Filecoin", &api{n: n, version: version})
+	srv.Register("Devnet", &admin{n: n})
 	return &auth.Handler{
 		Verify: func(_ context.Context, token string) ([]auth.Permission, error) {
+			if subtle.ConstantTimeCompare([]byte(token), []byte(n.adminToken)) == 1 {
+				return everything, nil
+			}
 			if subtle.ConstantTimeCompare([]byte(token), []byte(n.token)) != 1 {
 				return nil, errors.New("unknown token")
 			}

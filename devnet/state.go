@@ -7,13 +7,15 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	actorstypes "github.com/filecoin-project/go-state-types/actors"
 	"github.com/filecoin-project/go-state-types/builtin"
 	"github.com/filecoin-project/go-state-types/builtin/v18/account"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/ipfs/go-cid"
 )
 
-// The code CIDs of the network's actors, bundle v18.
+// The code CIDs of the two kinds of actors, by which this program tells them
+// apart: those of bundle v18. On chain stand those of the network version's bundle.
 var (
 	accountCode = cid.MustParse("bafk2bzacedpmhtrp2kdjoga2phrbi3f7z7wn25s3tluxoagcu7hsg2ppktxbw")
 	minerCode   = cid.MustParse("bafk2bzacedhvcxgdz2w75izwa5s5dwvsrxsnzkjcbpbresziyrrjrsvjzwvxe")
@@ -34,8 +36,10 @@ type actorEntry struct {
 	key     address.Address // of an account
 }
 
+func (a actorEntry) isMiner() bool { return a.code == minerCode }
+
 func (a actorEntry) kind() string {
-	if a.code == minerCode {
+	if a.isMiner() {
 		return "storageminer"
 	}
 	return "account"
@@ -48,8 +52,10 @@ type state struct {
 	root   cid.Cid
 	actors map[abi.ActorID]actorEntry
 	keys   map[address.Address]abi.ActorID
-	tally  map[abi.ActorID]Tally // per miner, from genesis on
-	dirty  map[abi.ActorID]bool  // changed since root
+	tally  map[abi.ActorID]Tally            // per miner, from genesis on
+	power  map[abi.ActorID]abi.StoragePower // quality-adjusted, of miners that have any
+	dirty  map[abi.ActorID]bool             // changed since root
+	bundle actorstypes.Version              // of the actors' code
 }
 
 func emptyState() *state {
@@ -57,7 +63,9 @@ func emptyState() *state {
 		actors: map[abi.ActorID]actorEntry{},
 		keys:   map[address.Address]abi.ActorID{},
 		tally:  map[abi.ActorID]Tally{},
+		power:  map[abi.ActorID]abi.StoragePower{},
 		dirty:  map[abi.ActorID]bool{},
+		bundle: actorstypes.Version18,
 	}
 }
 
@@ -67,7 +75,9 @@ func (s *state) clone() *state {
 		actors: maps.Clone(s.actors),
 		keys:   maps.Clone(s.keys),
 		tally:  maps.Clone(s.tally),
+		power:  maps.Clone(s.power),
 		dirty:  maps.Clone(s.dirty),
+		bundle: s.bundle,
 	}
 }
 
@@ -97,7 +107,7 @@ func (s *state) lookup(a address.Address) (abi.ActorID, actorEntry, bool) {
 func (s *state) miners() []abi.ActorID {
 	var out []abi.ActorID
 	for id, a := range s.actors {
-		if a.code == minerCode {
+		if a.isMiner() {
 			out = append(out, id)
 		}
 	}
@@ -139,7 +149,7 @@ func (s *state) flush(store adt.Store) error {
 	for _, id := range slices.Sorted(maps.Keys(s.dirty)) {
 		a := s.actors[id]
 		if err := tree.SetActorV5(idAddress(id), &builtin.ActorV5{
-			Code: a.code, Head: a.head, CallSeqNum: a.nonce, Balance: a.balance,
+			Code: s.code(a), Head: a.head, CallSeqNum: a.nonce, Balance: a.balance,
 		}); err != nil {
 			return fmt.Errorf("set actor %d: %w", id, err)
 		}
@@ -170,13 +180,18 @@ func loadState(store adt.Store, root cid.Cid) (*state, error) {
 		if err != nil {
 			return err
 		}
-		entry := actorEntry{code: a.Code, head: a.Head, nonce: a.CallSeqNum, balance: a.Balance}
-		if a.Code == accountCode {
+		entry := actorEntry{head: a.Head, nonce: a.CallSeqNum, balance: a.Balance}
+		if entry.code, s.bundle, err = codeKind(a.Code); err != nil {
+			return fmt.Errorf("actor %s: %w", addr, err)
+		}
+		if entry.code == accountCode {
 			var acc account.State
 			if err := store.Get(store.Context(), a.Head, &acc); err != nil {
 				return fmt.Errorf("account %s: %w", addr, err)
 			}
-			entry.key = acc.Address
+			if acc.Address.Protocol() != address.ID {
+				entry.key = acc.Address
+			}
 		}
 		s.set(abi.ActorID(id), entry)
 		return nil

@@ -1,6 +1,8 @@
 package devnet
 
 import (
+	"slices"
+
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 )
@@ -62,12 +64,19 @@ type MinerStats struct {
 }
 
 // Stats counts what happened since Open or the last Mark, up to the head.
-func (n *Network) Stats() Stats {
+func (n *Network) Stats() Stats { return n.StatsOf(n.Miners()) }
+
+// StatsOf counts what happened to some of the miners.
+func (n *Network) StatsOf(miners []address.Address) Stats {
 	n.markMu.Lock()
 	since, head := n.mark, n.chain.current()
 	n.markMu.Unlock()
 	s := Stats{Since: since.height(), Epoch: head.height(), Pending: n.pool.size()}
-	for _, id := range head.after.miners() {
+	for _, m := range miners {
+		id, _, ok := head.after.lookup(m)
+		if !ok {
+			continue
+		}
 		t := head.after.tally[id].minus(since.after.tally[id])
 		s.Miners = append(s.Miners, MinerStats{idAddress(id), t})
 		s.Total = s.Total.plus(t)
@@ -75,13 +84,12 @@ func (n *Network) Stats() Stats {
 	return s
 }
 
-// unmark moves a mark that a reorg took off the chain to where the reorg began.
-func (n *Network) unmark() {
-	head := n.chain.current()
+// unmark moves a mark that came off the chain to where the branch begins.
+func (n *Network) unmark(b branch) {
 	n.markMu.Lock()
 	defer n.markMu.Unlock()
-	if n.mark.height() > head.height() {
-		n.mark = head
+	if slices.Contains(b.off, n.mark) {
+		n.mark = b.on
 	}
 }
 

@@ -30,7 +30,7 @@ type machine struct {
 // newMachine starts from a state, which it leaves alone.
 func (n *Network) newMachine(ctx context.Context, st *state, draw randomness) *machine {
 	sc := newScratch(n.blocks)
-	return &machine{st: st.clone(), sc: sc, store: sc.adt(ctx), draw: draw, verify: n.cfg.Verify}
+	return &machine{st: st.clone(), sc: sc, store: sc.adt(ctx), draw: draw, verify: n.judge}
 }
 
 // randomness is what the chain drew, as seen from the epoch being executed.
@@ -145,7 +145,7 @@ func (x *machine) call(from abi.ActorID, m *Message) outcome {
 	if m.Method == methodSend {
 		return outcome{}
 	}
-	if x.st.actors[to].code != minerCode {
+	if !x.st.actors[to].isMiner() {
 		return outcome{gas: gasRefused, err: refuse(exitcode.ErrUnhandledMessage, "unhandled message method %d", m.Method)}
 	}
 	return x.callMiner(from, to, m.Method, m.Params)

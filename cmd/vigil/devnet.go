@@ -12,25 +12,33 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/term"
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil/app"
 	"github.com/vigil-post/vigil/devnet"
+	"github.com/vigil-post/vigil/devnet/scenario"
 )
 
 // devnetOptions is how a devnet is started.
 type devnetOptions struct {
 	data      string
-	miners    int
-	sectors   int
-	onboard   int
-	blockTime time.Duration
+	network   devnet.Config // but for what its folder decides
+	weather   devnetWeather
+	story     *scenario.Player // nil if none is told
+	anew      bool             // what an earlier start left of the chain is removed
+	params    string           // where the Groth16 key is
 	periods   int
 	serveOnly bool
-	listen    string
 	dashboard string
 	began     time.Time // of the program
+}
+
+// devnetWeather is what lasts as long as the process does.
+type devnetWeather struct {
+	delay abi.ChainEpoch // of every message
+	lose  float64        // the share of messages that vanish
 }
 
 func devnetCommand() *cli.Command {
@@ -40,17 +48,8 @@ func devnetCommand() *cli.Command {
 		Description: "Everything is real but small: sectors of 2 KiB, proofs of Filecoin's own kind under a key made here,\n" +
 			"the rules of the network, and the very daemon that vigil run starts. Nothing leaves this machine.\n" +
 			"A second start goes on where the first one stopped; remove the data folder to begin anew.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "data", Usage: "keep everything in `DIR`", DefaultText: "a folder in the user's cache"},
-			&cli.IntFlag{Name: "miners", Usage: "`N` miners at genesis", Value: 1},
-			&cli.IntFlag{Name: "sectors", Usage: "`N` sectors for each miner at genesis", Value: 92},
-			&cli.IntFlag{Name: "onboard", Usage: "`N` sectors that each miner adds per proving period"},
-			&cli.DurationFlag{Name: "block-time", Usage: "the length of an epoch, 30s on the real network", Value: 100 * time.Millisecond},
-			&cli.IntFlag{Name: "periods", Usage: "run `N` whole proving periods without a terminal view, print what came of them as JSON, and end; 1 if anything was missed"},
-			&cli.BoolFlag{Name: "serve-only", Usage: "run the chain alone, for a daemon in a process of its own"},
-			&cli.StringFlag{Name: "listen", Usage: "serve the chain's JSON-RPC on `ADDRESS`", Value: "127.0.0.1:0", DefaultText: "a free port on loopback"},
-			&cli.StringFlag{Name: "dashboard", Usage: "serve the dashboard on `ADDRESS`", DefaultText: "127.0.0.1:8748, or a free port"},
-		},
+		Flags:        devnetFlags(),
+		Commands:     []*cli.Command{scenariosCommand()},
 		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
 			o, err := readDevnetOptions(c)
@@ -62,43 +61,10 @@ func devnetCommand() *cli.Command {
 	}
 }
 
-func readDevnetOptions(c *cli.Command) (devnetOptions, error) {
-	o := devnetOptions{
-		data: c.String("data"), miners: c.Int("miners"), sectors: c.Int("sectors"), onboard: c.Int("onboard"),
-		blockTime: c.Duration("block-time"), periods: c.Int("periods"), serveOnly: c.Bool("serve-only"),
-		listen: c.String("listen"), dashboard: c.String("dashboard"), began: time.Now(),
-	}
-	if err := noArguments(c); err != nil {
-		return o, err
-	}
-	switch {
-	case o.miners < 1 || o.miners > devnet.MaxMiners:
-		return o, &usageError{fmt.Sprintf("--miners must be between 1 and %d", devnet.MaxMiners)}
-	case o.sectors < 0 || o.onboard < 0 || o.periods < 0:
-		return o, &usageError{"--sectors, --onboard and --periods cannot be negative"}
-	case c.IsSet("periods") && o.periods == 0:
-		return o, &usageError{"--periods must be at least 1"}
-	case o.blockTime < time.Millisecond:
-		return o, &usageError{"--block-time must be at least 1ms"}
-	case o.serveOnly && o.periods > 0:
-		return o, &usageError{"--periods needs the daemon, so it does not go with --serve-only"}
-	}
-	if o.data == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return o, &usageError{fmt.Sprintf("no folder for the devnet: %v; name one with --data", err)}
-		}
-		o.data = filepath.Join(cache, "vigil", "devnet")
-	}
-	var err error
-	o.data, err = filepath.Abs(o.data)
-	return o, err
-}
-
 // runDevnet runs the chain and, unless it is to be served alone, the daemon.
 func runDevnet(ctx context.Context, o devnetOptions, stdout, stderr io.Writer) error {
 	out, isTerminal := stdout.(*os.File)
-	if !o.serveOnly && o.periods == 0 && isTerminal && term.IsTerminal(out.Fd()) {
+	if !o.serveOnly && o.periods == 0 && !o.story.Ends() && isTerminal && term.IsTerminal(out.Fd()) {
 		return runOnScreen(ctx, o, out)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
@@ -109,12 +75,14 @@ func runDevnet(ctx context.Context, o devnetOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	if o.serveOnly {
-		say("the chain is at " + h.nodeURL() + "; start the daemon with:")
-		say("  vigil run --config " + h.config())
-		return h.network.Run(ctx)
+		h.introduce(say)
+		return serveStory(ctx, o.story, h.network, say)
 	}
 	return runBoth(ctx, h, log, func(ctx context.Context, d *app.Daemon) error {
-		w := newWatcher(h.network, d, o.began, say)
+		if o.story.Ends() {
+			return tellStory(ctx, o.story, h.network, d, say)
+		}
+		w := newWatcher(realMiners{h.network}, d, o.began, say)
 		found, err := w.watch(ctx, o.periods)
 		if err != nil || o.periods == 0 {
 			return err
@@ -168,18 +136,19 @@ func ended(who string, err error) error {
 // home is the devnet's folder, with all a daemon needs to work on its chain.
 //
 //	DIR/chain         the chain, its miners' keys and their sectors
-//	DIR/params        the Groth16 key that was made here
+//	DIR/params        the Groth16 key that was made here, unless it is elsewhere
 //	DIR/keystore      the miners' keys as the daemon holds them, DIR/passphrase
 //	DIR/daemon        the daemon's database
 //	DIR/daemon.toml   its configuration
 type home struct {
 	dir     string
+	keys    string // of Groth16
 	network *devnet.Network
 }
 
 func (h *home) config() string     { return filepath.Join(h.dir, "daemon.toml") }
 func (h *home) chain() string      { return filepath.Join(h.dir, "chain") }
-func (h *home) params() string     { return filepath.Join(h.dir, "params") }
+func (h *home) params() string     { return h.keys }
 func (h *home) keystore() string   { return filepath.Join(h.dir, "keystore") }
 func (h *home) passphrase() string { return filepath.Join(h.dir, "passphrase") }
 func (h *home) nodeURL() string    { return "ws://" + h.network.Addr() + "/rpc/v1" }

@@ -56,11 +56,11 @@ func show(ctx context.Context, chain *devnet.Network, daemon *app.Daemon, began 
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		newWatcher(chain, daemon, began, func(s string) { fmt.Fprintln(news, s) }).watch(ctx, 0)
+		newWatcher(realMiners{chain}, daemon, began, func(s string) { fmt.Fprintln(news, s) }).watch(ctx, 0)
 	})
 	defer cancel()
 	look := func() picture {
-		return picture{status: daemon.Status(), stats: chain.Stats(), page: daemon.Page(), log: log.lines(), news: news.lines()}
+		return picture{status: daemon.Status(), stats: realMiners{chain}.Stats(), page: daemon.Page(), log: log.lines(), news: news.lines()}
 	}
 	_, err := tea.NewProgram(screen{look: look, now: look()}, tea.WithContext(ctx), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()
 	if err == nil || errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/network"
 	golog "github.com/ipfs/go-log/v2"
 	"github.com/pelletier/go-toml/v2"
 
@@ -37,7 +38,12 @@ func settle(ctx context.Context, o devnetOptions, log *slog.Logger, say func(str
 	// go-jsonrpc, which serves the chain, writes to standard error past every
 	// logger when a connection ends; nothing in that needs a person.
 	golog.SetLogLevel("rpc", "fatal")
-	h := &home{dir: o.data}
+	h := &home{dir: o.data, keys: o.params}
+	if o.anew {
+		if err := h.clear(); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -48,24 +54,52 @@ func settle(ctx context.Context, o devnetOptions, log *slog.Logger, say func(str
 	if err != nil {
 		return nil, err
 	}
-	sectors := o.sectors
-	if sectors == 0 {
-		sectors = -1 // to the devnet zero means its default
+	if o.network.NetworkVersion < network.Version19 {
+		if o.network.ProofsV1, err = h.verifierV1(); err != nil {
+			return nil, err
+		}
 	}
-	h.network, err = devnet.Open(ctx, devnet.Config{
-		Dir: h.chain(), Listen: o.listen, BlockTime: o.blockTime, Miners: o.miners, Sectors: sectors, Onboard: o.onboard,
-		Proofs: verifier, Log: log,
-	})
-	if err != nil {
+	o.network.Dir, o.network.Proofs, o.network.Log = h.chain(), verifier, log
+	if o.story != nil {
+		o.story.Log = log
+		o.network.Script = o.story.Step
+	}
+	if h.network, err = devnet.Open(ctx, o.network); err != nil {
 		return nil, err
 	}
-	if n := len(h.network.Miners()); n != o.miners {
+	if n := len(h.network.Miners()); n != o.network.Miners {
 		say(fmt.Sprintf("the chain in %s has %d miner(s) since it began; --miners is for a new one", h.dir, n))
 	}
-	if err := errors.Join(h.keys(), h.writeConfig(o)); err != nil {
+	if err := o.weather.over(h.network); err != nil {
+		return nil, errors.Join(err, h.network.Close())
+	}
+	if err := errors.Join(h.importKeys(), h.writeConfig(o)); err != nil {
 		return nil, errors.Join(err, h.network.Close())
 	}
 	return h, nil
+}
+
+// clear removes what an earlier start left, but not the Groth16 key.
+func (h *home) clear() error {
+	for _, name := range []string{h.chain(), h.keystore(), h.passphrase(), filepath.Join(h.dir, "daemon")} {
+		if err := os.RemoveAll(name); err != nil {
+			return fmt.Errorf("remove what an earlier start left: %w", err)
+		}
+	}
+	return nil
+}
+
+// over lets the weather begin.
+func (w devnetWeather) over(n *devnet.Network) error {
+	if w.delay > 0 {
+		if err := n.DelayMessages(w.delay, 0); err != nil {
+			return err
+		}
+	}
+	if w.lose > 0 {
+		return n.LoseMessages(w.lose, 0)
+	}
+	return nil
 }
 
 // key makes the Groth16 key if there is none, and gives its verifier.
@@ -100,13 +134,22 @@ func (h *home) key(ctx context.Context, say func(string)) (*post.Verifier, error
 	return verifier, nil
 }
 
+// verifierV1 judges by the rule before network version 19; the key is the same.
+func (h *home) verifierV1() (*post.Verifier, error) {
+	form, err := post.WindowConfig(devnetSectorSize, post.V1)
+	if err != nil {
+		return nil, err
+	}
+	return post.OpenVerifier(form, h.params())
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
-// keys puts the keys that may send messages for the miners into the daemon's keystore.
-func (h *home) keys() error {
+// importKeys puts the keys that may send messages for the miners into the daemon's keystore.
+func (h *home) importKeys() error {
 	secret, err := h.secret()
 	if err != nil {
 		return err
@@ -120,7 +163,7 @@ func (h *home) keys() error {
 	if err != nil {
 		return fmt.Errorf("open the devnet's keystore: %w", err)
 	}
-	for _, miner := range h.network.Miners() {
+	for _, miner := range h.network.RealMiners() {
 		for _, role := range []string{"worker", "control"} {
 			text, err := os.ReadFile(h.network.KeyFile(role, miner))
 			if errors.Is(err, fs.ErrNotExist) {
@@ -152,7 +195,7 @@ func (h *home) secret() (string, error) {
 func (h *home) writeConfig(o devnetOptions) error {
 	type table = map[string]any
 	var miners []table
-	for _, m := range h.network.Miners() {
+	for _, m := range h.network.RealMiners() {
 		miners = append(miners, table{"address": m.String()})
 	}
 	text, err := toml.Marshal(table{
