@@ -20,7 +20,7 @@ type admin struct{ n *Network }
 // may refuses whoever has not the admin token.
 func may(ctx context.Context, method string) error {
 	if err := need(ctx, auth.Permission("admin"), method); err != nil {
-		return fmt.Errorf("%w; the file admin-token of the devnet's folder has a token for it", err)
+		return fmt.Errorf("%w; the file token of the devnet's folder has a token for it", err)
 	}
 	return nil
 }

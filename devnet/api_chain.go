@@ -1,39 +1,25 @@
 package devnet
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/ipfs/go-cid"
+	cbg "github.com/whyrusleeping/cbor-gen"
 )
 
-// The API versions that a node of network version 28 says it has.
-const (
-	apiVersion0 = 1<<16 | 5<<8
-	apiVersion1 = 2<<16 | 3<<8
-)
-
-// APIVersion is the answer of Version.
-type APIVersion struct {
-	Version    string
-	APIVersion int
-	BlockDelay uint64
-	Agent      string
-}
-
-func (a *api) Version(context.Context) (APIVersion, error) {
-	return APIVersion{Version: a.n.agent(), APIVersion: a.version, BlockDelay: a.n.blockDelaySecs(), Agent: "vigil-devnet"}, nil
-}
-
-// blockDelaySecs is the block time as far as the API can say it: whole seconds, at least one.
-func (n *Network) blockDelaySecs() uint64 {
-	return uint64(max(n.cfg.BlockTime.Round(time.Second), time.Second) / time.Second)
+// String is how a node writes a key in its errors.
+func (k TipSetKey) String() string {
+	names := make([]string, len(k))
+	for i, c := range k {
+		names[i] = c.String()
+	}
+	return "{" + strings.Join(names, ",") + "}"
 }
 
 func (a *api) ChainHead(context.Context) (*TipSet, error) {
@@ -45,7 +31,7 @@ func (a *api) ChainNotify(ctx context.Context) (<-chan []HeadChange, error) {
 }
 
 func (a *api) ChainGetTipSet(_ context.Context, key TipSetKey) (*TipSet, error) {
-	ts, err := a.at(key)
+	ts, err := a.exactly(key)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +59,7 @@ func (a *api) ChainGetTipSetAfterHeight(_ context.Context, epoch abi.ChainEpoch,
 }
 
 func (a *api) around(key TipSetKey, epoch abi.ChainEpoch) (at, after *tipset, err error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,11 +71,11 @@ func (a *api) ChainGetFinalizedTipSet(ctx context.Context) (*TipSet, error) {
 }
 
 func (a *api) ChainGetPath(_ context.Context, from, to TipSetKey) ([]HeadChange, error) {
-	f, err := a.at(from)
+	f, err := a.exactly(from)
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.at(to)
+	t, err := a.exactly(to)
 	if err != nil {
 		return nil, err
 	}
@@ -133,9 +119,9 @@ func (a *api) ChainGetBlockMessages(_ context.Context, c cid.Cid) (*BlockMessage
 	out := &BlockMessages{BlsMessages: []*Message{}, SecpkMessages: []*SignedMessage{}, Cids: append([]cid.Cid{}, ts.cids...)}
 	for _, m := range ts.messages {
 		if m.Signature.Type == crypto.SigTypeBLS {
-			out.BlsMessages = append(out.BlsMessages, &m.Message)
+			out.BlsMessages = append(out.BlsMessages, m.Message.onChain())
 		} else {
-			out.SecpkMessages = append(out.SecpkMessages, m)
+			out.SecpkMessages = append(out.SecpkMessages, &SignedMessage{*m.Message.onChain(), m.Signature})
 		}
 	}
 	return out, nil
@@ -150,7 +136,7 @@ type MessageWithCID struct {
 func (t *tipset) listed() []MessageWithCID {
 	var out []MessageWithCID
 	for i, m := range t.messages {
-		out = append(out, MessageWithCID{t.cids[i], &m.Message})
+		out = append(out, MessageWithCID{t.cids[i], m.Message.onChain()})
 	}
 	return out
 }
@@ -202,9 +188,19 @@ func (a *api) ChainGetParentReceipts(_ context.Context, c cid.Cid) ([]*Receipt, 
 func (a *api) ChainGetMessage(_ context.Context, c cid.Cid) (*Message, error) {
 	m, ok := a.n.chain.message(c)
 	if !ok {
-		return nil, fmt.Errorf("failed to load message: %w", errNoBlock{c})
+		return nil, errNoBlock{c}
 	}
-	return &m.Message, nil
+	return m.Message.onChain(), nil
+}
+
+// onChain is the message as it is read back from its encoding: what is empty is
+// not there.
+func (m *Message) onChain() *Message {
+	out := *m
+	if len(out.Params) == 0 {
+		out.Params = nil
+	}
+	return &out
 }
 
 func (a *api) ChainHasObj(_ context.Context, c cid.Cid) (bool, error) {
@@ -235,51 +231,48 @@ func (a *api) object(c cid.Cid) ([]byte, error) {
 	return b.RawData(), nil
 }
 
-// ActiveSync and SyncState are what a node that has nothing to catch up with says.
-type ActiveSync struct {
-	WorkerID uint64
-	Base     *TipSet
-	Target   *TipSet
-	Stage    int
-	Height   abi.ChainEpoch
-	Start    time.Time
-	End      time.Time
-	Message  string
+// ObjStat is the answer of ChainStatObj.
+type ObjStat struct {
+	Size  uint64
+	Links uint64
 }
 
-// SyncState is the answer of SyncState.
-type SyncState struct {
-	ActiveSyncs []ActiveSync
-	VMApplied   uint64
+// ChainStatObj counts the objects below one, itself included, and their bytes:
+// those that are not below the base too.
+func (a *api) ChainStatObj(ctx context.Context, c cid.Cid, base *cid.Cid) (ObjStat, error) {
+	seen := map[cid.Cid]bool{}
+	if base != nil && base.Defined() {
+		if _, err := a.walk(ctx, *base, seen); err != nil {
+			return ObjStat{}, err
+		}
+	}
+	return a.walk(ctx, c, seen)
 }
 
-func (a *api) SyncState(context.Context) (*SyncState, error) {
-	return &SyncState{ActiveSyncs: []ActiveSync{{}}}, nil
-}
-
-// NodeStatus is the answer of NodeStatus.
-type NodeStatus struct {
-	SyncStatus  struct{ Epoch, Behind uint64 }
-	PeerStatus  struct{ PeersToPublishMsgs, PeersToPublishBlocks int }
-	ChainStatus struct{ BlocksPerTipsetLast100, BlocksPerTipsetLastFinality float64 }
-}
-
-func (a *api) NodeStatus(_ context.Context, withChain bool) (NodeStatus, error) {
-	var s NodeStatus
-	s.SyncStatus.Epoch = uint64(a.n.Epoch())
-	if withChain {
-		s.ChainStatus.BlocksPerTipsetLast100, s.ChainStatus.BlocksPerTipsetLastFinality = 1, 1
+// walk visits what has not been seen below an object.
+func (a *api) walk(ctx context.Context, root cid.Cid, seen map[cid.Cid]bool) (ObjStat, error) {
+	var s ObjStat
+	for left := []cid.Cid{root}; len(left) > 0; {
+		c := left[len(left)-1]
+		left = left[:len(left)-1]
+		if seen[c] || c.Type() == codecSealed {
+			continue
+		}
+		seen[c] = true
+		b, err := a.object(c)
+		if err != nil {
+			return ObjStat{}, err
+		}
+		if err := ctx.Err(); err != nil {
+			return ObjStat{}, err
+		}
+		s.Size, s.Links = s.Size+uint64(len(b)), s.Links+1
+		if c.Type() != cid.DagCBOR {
+			continue
+		}
+		if err := cbg.ScanForLinks(bytes.NewReader(b), func(l cid.Cid) { left = append(left, l) }); err != nil {
+			return ObjStat{}, fmt.Errorf("links of %s: %w", c, err)
+		}
 	}
 	return s, nil
-}
-
-func (a *api) NetPeers(context.Context) ([]json.RawMessage, error) { return []json.RawMessage{}, nil }
-
-// resolve finds an actor, with the words of a node where there is none.
-func resolve(st *state, addr address.Address) (abi.ActorID, actorEntry, error) {
-	id, entry, ok := st.lookup(addr)
-	if !ok {
-		return 0, actorEntry{}, errors.New("actor not found")
-	}
-	return id, entry, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/filecoin-project/go-state-types/dline"
+	"github.com/multiformats/go-multihash"
 
 	"github.com/vigil-post/vigil/devnet/actor"
 )
@@ -27,25 +28,29 @@ type minerView struct {
 }
 
 // miner loads the actor of a miner; the errors are a node's.
-func (a *api) miner(ctx context.Context, addr address.Address, key TipSetKey) (*minerView, error) {
+func (a *api) miner(ctx context.Context, addr address.Address, key TipSetKey, w words) (*minerView, error) {
 	ts, err := a.at(key)
 	if err != nil {
-		return nil, fmt.Errorf("failed to load tipset: %w", err)
+		return nil, fmt.Errorf(w.tipset, key, err)
 	}
-	return a.n.view(ctx, ts.before, ts.height(), addr)
+	return a.n.minerAt(ctx, ts.before, ts.height(), addr, w)
 }
 
 func (n *Network) view(ctx context.Context, st *state, epoch abi.ChainEpoch, addr address.Address) (*minerView, error) {
+	return n.minerAt(ctx, st, epoch, addr, usualWords)
+}
+
+func (n *Network) minerAt(ctx context.Context, st *state, epoch abi.ChainEpoch, addr address.Address, w words) (*minerView, error) {
 	id, entry, err := resolve(st, addr)
 	if err != nil {
-		return nil, fmt.Errorf("failed to load miner actor: %w", err)
+		return nil, fmt.Errorf(w.actor, err)
 	}
 	if entry.code != minerCode {
-		return nil, fmt.Errorf("failed to load miner actor state: actor code is not miner: %s", entry.kind())
+		return nil, fmt.Errorf(w.state, fmt.Errorf("actor code is not miner: %s", entry.kind()))
 	}
 	v := &minerView{id: id, entry: entry, store: newScratch(n.blocks).adt(ctx), epoch: epoch, network: st}
 	if v.View, err = actor.Open(v.store, entry.head); err != nil {
-		return nil, fmt.Errorf("failed to load miner actor state: %w", err)
+		return nil, fmt.Errorf(w.state, err)
 	}
 	return v, nil
 }
@@ -99,22 +104,30 @@ type MinerInfo struct {
 }
 
 func (a *api) StateMinerInfo(ctx context.Context, addr address.Address, key TipSetKey) (*MinerInfo, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, infoWords)
 	if err != nil {
 		return nil, err
 	}
 	info := v.Info
-	return &MinerInfo{
+	out := &MinerInfo{
 		Owner: info.Owner, Worker: info.Worker, NewWorker: address.Undef, ControlAddresses: info.ControlAddresses,
-		WorkerChangeEpoch: -1, WindowPoStProofType: info.WindowPoStProofType, SectorSize: info.SectorSize,
+		WorkerChangeEpoch: -1, Multiaddrs: info.Multiaddrs, WindowPoStProofType: info.WindowPoStProofType, SectorSize: info.SectorSize,
 		WindowPoStPartitionSectors: info.WindowPoStPartitionSectors, ConsensusFaultElapsed: info.ConsensusFaultElapsed,
 		PendingOwnerAddress: info.PendingOwnerAddress, Beneficiary: info.Beneficiary,
 		BeneficiaryTerm: &info.BeneficiaryTerm, PendingBeneficiaryTerm: info.PendingBeneficiaryTerm,
-	}, nil
+	}
+	if p := info.PendingWorkerKey; p != nil {
+		out.NewWorker, out.WorkerChangeEpoch = p.NewWorker, p.EffectiveAt
+	}
+	if id, err := multihash.Cast(info.PeerId); err == nil {
+		text := id.B58String()
+		out.PeerId = &text
+	}
+	return out, nil
 }
 
 func (a *api) StateMinerProvingDeadline(ctx context.Context, addr address.Address, key TipSetKey) (*dline.Info, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, usualWords)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +142,7 @@ type Deadline struct {
 }
 
 func (a *api) StateMinerDeadlines(ctx context.Context, addr address.Address, key TipSetKey) ([]Deadline, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, nestedWords)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +167,7 @@ type Partition struct {
 }
 
 func (a *api) StateMinerPartitions(ctx context.Context, addr address.Address, index uint64, key TipSetKey) ([]Partition, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, nestedWords)
 	if err != nil {
 		return nil, err
 	}
@@ -173,21 +186,33 @@ func (a *api) StateMinerPartitions(ctx context.Context, addr address.Address, in
 }
 
 func (a *api) StateMinerSectors(ctx context.Context, addr address.Address, filter *bitfield.BitField, key TipSetKey) ([]*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, nestedWords)
 	if err != nil {
 		return nil, err
 	}
 	return v.infos(filter)
 }
 
-// infos lists sectors; none is an empty list.
+// infos lists sectors, all of them for no set; none is an empty list. A number
+// that the miner does not have is an error.
 func (v *minerView) infos(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
-	list, err := v.Sectors(of)
+	list, err := v.load(of)
 	return append([]*miner.SectorOnChainInfo{}, list...), err
 }
 
+func (v *minerView) load(of *bitfield.BitField) ([]*miner.SectorOnChainInfo, error) {
+	if of == nil {
+		return v.Sectors(nil)
+	}
+	all, err := miner.LoadSectors(v.store, v.State.Sectors)
+	if err != nil {
+		return nil, err
+	}
+	return all.Load(*of)
+}
+
 func (a *api) StateMinerActiveSectors(ctx context.Context, addr address.Address, key TipSetKey) ([]*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, nestedWords)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +224,7 @@ func (a *api) StateMinerActiveSectors(ctx context.Context, addr address.Address,
 }
 
 func (a *api) StateSectorGetInfo(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*miner.SectorOnChainInfo, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, sectorWords)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +242,7 @@ type SectorLocation struct {
 }
 
 func (a *api) StateSectorPartition(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*SectorLocation, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, plainWords)
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +262,7 @@ func (a *api) StateMinerRecoveries(ctx context.Context, addr address.Address, ke
 }
 
 func (a *api) field(ctx context.Context, addr address.Address, key TipSetKey, of func(*actor.Partition) bitfield.BitField) (bitfield.BitField, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, nestedWords)
 	if err != nil {
 		return bitfield.New(), err
 	}
@@ -245,12 +270,16 @@ func (a *api) field(ctx context.Context, addr address.Address, key TipSetKey, of
 }
 
 func (a *api) StateMinerAllocated(ctx context.Context, addr address.Address, key TipSetKey) (*bitfield.BitField, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, plainWords)
 	if err != nil {
 		return nil, err
 	}
+	return v.allocated()
+}
+
+func (v *minerView) allocated() (*bitfield.BitField, error) {
 	f := bitfield.New()
-	return &f, v.store.Get(ctx, v.State.AllocatedSectors, &f)
+	return &f, v.store.Get(v.store.Context(), v.State.AllocatedSectors, &f)
 }
 
 // SectorCount is the answer of StateMinerSectorCount.
@@ -261,7 +290,7 @@ type SectorCount struct {
 }
 
 func (a *api) StateMinerSectorCount(ctx context.Context, addr address.Address, key TipSetKey) (SectorCount, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, plainWords)
 	if err != nil {
 		return SectorCount{}, err
 	}
@@ -289,33 +318,37 @@ type MinerPower struct {
 	HasMinPower bool
 }
 
+// StateMinerPower gives the power of a miner and of all. Who is no miner has none.
 func (a *api) StateMinerPower(ctx context.Context, addr address.Address, key TipSetKey) (*MinerPower, error) {
-	v, err := a.miner(ctx, addr, key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
+	var out MinerPower
+	own, _, _ := ts.before.lookup(addr)
 	total := big.Zero()
-	var own Claim
-	for _, id := range v.network.miners() {
-		o, err := a.n.view(ctx, v.network, v.epoch, idAddress(id))
+	for _, id := range ts.before.miners() {
+		v, err := a.n.view(ctx, ts.before, ts.height(), idAddress(id))
 		if err != nil {
 			return nil, err
 		}
-		c, err := o.count()
+		c, err := v.count()
 		if err != nil {
 			return nil, err
 		}
-		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewIntUnsigned(uint64(o.Info.SectorSize)))
+		power := big.Mul(big.NewIntUnsigned(c.Active), big.NewIntUnsigned(uint64(v.Info.SectorSize)))
 		total = big.Add(total, power)
-		if id == v.id {
-			own = Claim{power, power}
+		if id == own {
+			out.MinerPower = Claim{power, power}
 		}
 	}
-	return &MinerPower{MinerPower: own, TotalPower: Claim{total, total}, HasMinPower: !own.RawBytePower.IsZero()}, nil
+	out.TotalPower = Claim{total, total}
+	out.HasMinPower = !out.MinerPower.RawBytePower.NilOrZero()
+	return &out, nil
 }
 
 func (a *api) StateMinerAvailableBalance(ctx context.Context, addr address.Address, key TipSetKey) (abi.TokenAmount, error) {
-	v, err := a.miner(ctx, addr, key)
+	v, err := a.miner(ctx, addr, key, usualWords)
 	if err != nil {
 		return big.Zero(), err
 	}

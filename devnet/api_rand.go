@@ -11,45 +11,59 @@ import (
 
 var errFuture = errors.New("cannot draw randomness from the future")
 
-func (a *api) StateGetRandomnessFromBeacon(ctx context.Context, tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte, key TipSetKey) (abi.Randomness, error) {
-	d, err := a.StateGetRandomnessDigestFromBeacon(ctx, epoch, key)
-	if err != nil {
-		return nil, err
-	}
-	return drawRandomness(d, tag, epoch, entropy), nil
-}
-
-func (a *api) StateGetRandomnessDigestFromBeacon(_ context.Context, epoch abi.ChainEpoch, key TipSetKey) (abi.Randomness, error) {
-	ts, err := a.at(key)
+func (a *api) StateGetRandomnessFromBeacon(_ context.Context, tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte, key TipSetKey) (abi.Randomness, error) {
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
 	if epoch > ts.height() {
 		return nil, fmt.Errorf("getting beacon randomness: %w", errFuture)
 	}
-	return beaconDigest(epoch), nil
+	return drawRandomness(beaconDigest(max(epoch, 0)), tag, epoch, entropy), nil
 }
 
-func (a *api) StateGetRandomnessFromTickets(ctx context.Context, tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte, key TipSetKey) (abi.Randomness, error) {
-	d, err := a.StateGetRandomnessDigestFromTickets(ctx, epoch, key)
+func (a *api) StateGetRandomnessDigestFromBeacon(_ context.Context, epoch abi.ChainEpoch, key TipSetKey) (abi.Randomness, error) {
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
+	}
+	if epoch > ts.height() {
+		return nil, fmt.Errorf("failed to get randomness digest from tickets: %w", errFuture) // a node's words here too
+	}
+	return beaconDigest(max(epoch, 0)), nil
+}
+
+// StateGetRandomnessFromTickets does not take the head for no key, unlike most.
+func (a *api) StateGetRandomnessFromTickets(_ context.Context, tag crypto.DomainSeparationTag, epoch abi.ChainEpoch, entropy []byte, key TipSetKey) (abi.Randomness, error) {
+	ts, err := a.exactly(key)
+	if err != nil {
+		return nil, fmt.Errorf("loading tipset key: %w", err)
+	}
+	d, err := a.n.chain.ticketDigest(ts, epoch)
+	if err != nil {
+		return nil, fmt.Errorf("getting chain randomness: %w", err)
 	}
 	return drawRandomness(d, tag, epoch, entropy), nil
 }
 
 func (a *api) StateGetRandomnessDigestFromTickets(_ context.Context, epoch abi.ChainEpoch, key TipSetKey) (abi.Randomness, error) {
-	if len(key) == 0 { // unlike all others, this call does not take the head for no key
-		return nil, errors.New("loading tipset : NewTipSet called with zero length array of blocks")
-	}
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
-	if epoch > ts.height() {
-		return nil, fmt.Errorf("getting ticket randomness: %w", errFuture)
+	d, err := a.n.chain.ticketDigest(ts, epoch)
+	if err != nil {
+		return nil, fmt.Errorf("failed to get randomness digest from tickets: %w", err)
 	}
-	_, after, err := a.n.chain.around(ts, max(epoch, 0))
+	return d, nil
+}
+
+// ticketDigest is of the tipset at an epoch, or after it where that was a null round.
+func (c *chain) ticketDigest(ts *tipset, epoch abi.ChainEpoch) ([]byte, error) {
+	if epoch > ts.height() {
+		return nil, errFuture
+	}
+	_, after, err := c.around(ts, max(epoch, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +76,7 @@ func (a *api) StateGetBeaconEntry(ctx context.Context, epoch abi.ChainEpoch) (*B
 			return nil, err
 		}
 	}
-	e := beaconEntry(beaconRound(epoch))
+	e := beaconEntry(beaconRound(max(epoch, 0)))
 	return &e, nil
 }
 

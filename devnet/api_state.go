@@ -2,6 +2,7 @@ package devnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
@@ -12,7 +13,7 @@ import (
 )
 
 func (a *api) StateListMiners(_ context.Context, key TipSetKey) ([]address.Address, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ type Actor struct {
 }
 
 func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetKey) (*Actor, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,13 @@ func (a *api) StateGetActor(_ context.Context, addr address.Address, key TipSetK
 	if err != nil {
 		return nil, err
 	}
-	return &Actor{Code: ts.before.code(e), Head: e.head, Nonce: e.nonce, Balance: e.balance}, nil
+	out := ts.before.wireActor(e)
+	return &out, nil
+}
+
+// wireActor is an actor as the API shows it.
+func (s *state) wireActor(a actorEntry) Actor {
+	return Actor{Code: s.code(a), Head: a.head, Nonce: a.nonce, Balance: a.balance}
 }
 
 // ActorState is the answer of StateReadState.
@@ -52,7 +59,7 @@ type ActorState struct {
 }
 
 func (a *api) StateReadState(ctx context.Context, addr address.Address, key TipSetKey) (*ActorState, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return nil, err
 	}
@@ -72,44 +79,62 @@ func (a *api) StateReadState(ctx context.Context, addr address.Address, key TipS
 }
 
 func (a *api) StateAccountKey(_ context.Context, addr address.Address, key TipSetKey) (address.Address, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return address.Undef, err
 	}
-	if p := addr.Protocol(); p == address.BLS || p == address.SECP256K1 {
+	return keyAddress(ts, addr)
+}
+
+// keyAddress is what an account signs with, in the state before a tipset or,
+// for an account that is new, after it.
+func keyAddress(ts *tipset, addr address.Address) (address.Address, error) {
+	switch addr.Protocol() {
+	case address.BLS, address.SECP256K1, address.Delegated:
 		return addr, nil
+	case address.Actor:
+		return address.Undef, errors.New("cannot resolve actor address to key address")
 	}
-	_, e, err := resolve(ts.before, addr)
-	if err != nil {
-		return address.Undef, fmt.Errorf("failed to get account actor state: %w", err)
+	_, e, ok := ts.before.lookup(addr)
+	if !ok {
+		_, e, ok = ts.after.lookup(addr)
+	}
+	if !ok {
+		return address.Undef, fmt.Errorf("failed to find actor: %s", addr)
 	}
 	if e.key == address.Undef {
-		return address.Undef, fmt.Errorf("failed to get account actor state: actor code is not account: %s", e.kind())
+		return address.Undef, fmt.Errorf("failed to get account actor state for %s: actor code is not account: %s", addr, e.kind())
 	}
 	return e.key, nil
 }
 
 func (a *api) StateLookupID(_ context.Context, addr address.Address, key TipSetKey) (address.Address, error) {
-	ts, err := a.at(key)
+	ts, err := a.loaded(key)
 	if err != nil {
 		return address.Undef, err
 	}
-	if addr.Protocol() == address.ID {
+	if addr.Protocol() == address.ID && addr != address.Undef {
 		return addr, nil
 	}
-	id, _, err := resolve(ts.before, addr)
-	if err != nil {
-		return address.Undef, fmt.Errorf("resolution lookup failed (%s): %w", addr, err)
+	id, _, ok := ts.before.lookup(addr)
+	if !ok {
+		return address.Undef, errNoID
 	}
 	return idAddress(id), nil
 }
 
-func (a *api) WalletBalance(_ context.Context, addr address.Address) (abi.TokenAmount, error) {
-	_, e, err := resolve(a.n.chain.current().before, addr)
+// StateLookupRobustAddress is the address of an actor that a reorg cannot give
+// to another one. Miners of genesis have none.
+func (a *api) StateLookupRobustAddress(_ context.Context, addr address.Address, key TipSetKey) (address.Address, error) {
+	ts, err := a.loaded(key)
 	if err != nil {
-		return big.Zero(), nil // a node says the same of an address it has never seen
+		return address.Undef, err
 	}
-	return e.balance, nil
+	_, e, ok := ts.before.lookup(addr)
+	if !ok || e.key == address.Undef {
+		return address.Undef, fmt.Errorf("address %s not found", addr)
+	}
+	return e.key, nil
 }
 
 func (a *api) StateNetworkName(context.Context) (string, error) { return a.n.cfg.Name, nil }

@@ -1,6 +1,7 @@
 package devnet
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,17 @@ func (a *api) StateSearchMsg(_ context.Context, from TipSetKey, c cid.Cid, limit
 	}
 	m, ok := a.n.chain.message(c)
 	if !ok {
-		return nil, fmt.Errorf("failed to load message: %w", errNoBlock{c})
+		return nil, errNoMessageHere{errNoBlock{c}}
 	}
 	return a.n.lookup(ts, c, m, limit, allowReplaced)
+}
+
+// errNoMessageHere has the words of a node, which come from two %w verbs in
+// xerrors.Errorf, one too many. Clients know them as they are.
+type errNoMessageHere struct{ error }
+
+func (e errNoMessageHere) Error() string {
+	return "%!w(*errors.errorString=&{failed to load message}): " + e.error.Error()
 }
 
 // lookup finds a message that was executed at ts or before. It finds another one
@@ -81,7 +90,28 @@ func (a *api) StateWaitMsg(ctx context.Context, c cid.Cid, confidence uint64, li
 		head := a.n.chain.current()
 		found, err := a.StateSearchMsg(ctx, head.key(), c, limit, allowReplaced)
 		if err != nil || found != nil && head.height() >= found.Height+abi.ChainEpoch(confidence) {
-			return found, err
+			return a.withReturn(found), err
 		}
 	}
+}
+
+// withReturn adds to a lookup what the call returned, decoded. What cannot be
+// decoded stays bytes.
+func (a *api) withReturn(found *MsgLookup) *MsgLookup {
+	if found == nil || found.Receipt.ExitCode != 0 || len(found.Receipt.Return) == 0 {
+		return found
+	}
+	found.ReturnDec = found.Receipt.Return
+	m, ok := a.n.chain.message(found.Message)
+	if !ok {
+		return found
+	}
+	_, to, ok := a.n.chain.current().after.lookup(m.Message.To)
+	if !ok {
+		return found
+	}
+	if v := to.returnType(m.Message.Method); v != nil && v.UnmarshalCBOR(bytes.NewReader(found.Receipt.Return)) == nil {
+		found.ReturnDec = v
+	}
+	return found
 }

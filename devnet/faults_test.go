@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filecoin-project/go-jsonrpc/auth"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/gorilla/websocket"
 )
@@ -22,12 +23,7 @@ type socket struct {
 
 func (w *world) socket() *socket {
 	w.t.Helper()
-	c, _, err := websocket.DefaultDialer.DialContext(w.t.Context(), "ws://"+w.Addr()+"/rpc/v1", http.Header{"Authorization": {"Bearer " + w.Token()}})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { c.Close() })
-	return &socket{Conn: c, w: w}
+	return &socket{Conn: w.websocket(), w: w}
 }
 
 func (s *socket) call(method string, params ...any) int {
@@ -303,8 +299,12 @@ func TestAFaultThatMakesNoSenseIsRefused(t *testing.T) {
 
 func TestTheAdminNeedsItsTokenAndNoFaultReachesIt(t *testing.T) {
 	w := start(t, Config{Sectors: 8})
-	if got := w.devnet(w.Token(), "Status"); got.Error == nil || !strings.Contains(got.Error.Message, "missing permission to invoke 'Status' (need 'admin'); the file admin-token") {
-		t.Errorf("with a daemon's token: %+v", got)
+	less, err := w.tokens.issue([]auth.Permission{"read", "write", "sign"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.devnet(string(less), "Status"); got.Error == nil || !strings.Contains(got.Error.Message, "missing permission to invoke 'Status' (need 'admin'); the file token") {
+		t.Errorf("with a token that permits less: %+v", got)
 	}
 	w.fails(Fault{Kind: FaultRefuse})
 	for _, c := range []struct {
@@ -336,12 +336,12 @@ func TestTheAdminNeedsItsTokenAndNoFaultReachesIt(t *testing.T) {
 		{"Rival", []any{"worker", w.Miners()[0]}},
 		{"Advance", []any{2}},
 	} {
-		if got := w.devnet(w.AdminToken(), c.method, c.params...); got.Error != nil {
+		if got := w.devnet(w.Token(), c.method, c.params...); got.Error != nil {
 			t.Errorf("%s: %s", c.method, got.Error.Message)
 		}
 	}
 	var s DevnetStatus
-	if err := json.Unmarshal(w.devnet(w.AdminToken(), "Status").Result, &s); err != nil {
+	if err := json.Unmarshal(w.devnet(w.Token(), "Status").Result, &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Epoch < 10 || s.Miners[0].SectorsAdded != 4 || len(s.Upgrades) != 2 || len(s.Faults) != 0 {

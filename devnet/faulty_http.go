@@ -42,9 +42,6 @@ func (n *Network) faulty(next http.Handler, inner *innerServer) http.Handler {
 	})
 }
 
-// maxRequest is the largest request that is looked into.
-const maxRequest = 4 << 20
-
 // faultyPost answers one call over HTTP.
 func (n *Network) faultyPost(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
@@ -78,14 +75,14 @@ func (n *Network) faultyPost(w http.ResponseWriter, r *http.Request, next http.H
 		r.Body = io.NopCloser(bytes.NewReader(n.older(body, f.By)))
 		next.ServeHTTP(w, r)
 	case FaultCut, FaultTruncate, FaultLie:
-		answer := &recorder{header: http.Header{}, status: http.StatusOK}
+		answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
 		next.ServeHTTP(answer, r)
 		answer.spoil(w, f, call.name())
 	}
 }
 
 // spoil gives an answer that was recorded, or what is left of it.
-func (a *recorder) spoil(w http.ResponseWriter, f Fault, method string) {
+func (a *heldAnswer) spoil(w http.ResponseWriter, f Fault, method string) {
 	switch f.Kind {
 	case FaultCut:
 		cutOff(w, nil)
@@ -139,13 +136,13 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// recorder keeps an answer from whoever asked.
-type recorder struct {
+// heldAnswer keeps an answer from whoever asked.
+type heldAnswer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (a *recorder) Header() http.Header         { return a.header }
-func (a *recorder) WriteHeader(status int)      { a.status = status }
-func (a *recorder) Write(p []byte) (int, error) { return a.body.Write(p) }
+func (a *heldAnswer) Header() http.Header         { return a.header }
+func (a *heldAnswer) WriteHeader(status int)      { a.status = status }
+func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }

@@ -174,15 +174,29 @@ type keyInfo struct {
 
 var keyTypes = map[string]crypto.SigType{"secp256k1": crypto.SigTypeSecp256k1, "bls": crypto.SigTypeBLS}
 
-// write exports the key for a wallet to import.
-func (k *Key) write(path string) error {
-	info := keyInfo{PrivateKey: k.private}
+// info is the key as it is exported.
+func (k *Key) info() *keyInfo {
+	info := &keyInfo{PrivateKey: k.private}
 	for name, typ := range keyTypes {
 		if typ == k.Type {
 			info.Type = name
 		}
 	}
-	b, err := json.Marshal(info)
+	return info
+}
+
+// key is the inverse of info.
+func (i *keyInfo) key() (*Key, error) {
+	typ, ok := keyTypes[i.Type]
+	if !ok || len(i.PrivateKey) != 32 {
+		return nil, fmt.Errorf("not a %q key of 32 bytes", i.Type)
+	}
+	return keyOf(typ, i.PrivateKey)
+}
+
+// write exports the key for a wallet to import.
+func (k *Key) write(path string) error {
+	b, err := json.Marshal(k.info())
 	if err != nil {
 		return err
 	}
@@ -206,9 +220,9 @@ func ReadKey(path string) (*Key, error) {
 	if err := json.Unmarshal(b, &info); err != nil {
 		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
-	typ, ok := keyTypes[info.Type]
-	if !ok || len(info.PrivateKey) != 32 {
-		return nil, fmt.Errorf("key file %s: not a %q key of 32 bytes", path, info.Type)
+	k, err := info.key()
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
-	return keyOf(typ, info.PrivateKey)
+	return k, nil
 }

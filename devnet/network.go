@@ -2,8 +2,6 @@ package devnet
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -130,21 +128,18 @@ const keepEpochs = 4000
 
 // Network is a running chain. Its methods may be called by many at once.
 type Network struct {
-	cfg     Config
-	log     *slog.Logger
-	db      *db
-	blocks  *blocks
-	chain   *chain
-	pool    *pool
-	weather *weather
-	faults  *faults
-	notify  notifier
-
+	cfg      Config
+	log      *slog.Logger
+	db       *db
+	blocks   *blocks
+	chain    *chain
+	pool     *pool
+	weather  *weather
+	faults   *faults
+	notify   notifier
 	disputer disputer
-	token    string // to read and to push
-	// adminToken permits all that, and to change the network itself.
-	adminToken string
-	listen     net.Listener
+	tokens   tokens
+	listen   net.Listener
 
 	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
 
@@ -181,10 +176,7 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 
 func (n *Network) open(ctx context.Context) error {
 	var err error
-	if n.token, err = readToken(filepath.Join(n.cfg.Dir, "token")); err != nil {
-		return err
-	}
-	if n.adminToken, err = readToken(filepath.Join(n.cfg.Dir, "admin-token")); err != nil {
+	if n.tokens, err = openTokens(n.cfg.Dir); err != nil {
 		return err
 	}
 	if err := n.load(ctx); err != nil {
@@ -209,32 +201,11 @@ func (n *Network) open(ctx context.Context) error {
 	return nil
 }
 
-// readToken reads the API token, or draws one.
-func readToken(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err == nil {
-		return string(b), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	secret := make([]byte, 24)
-	if _, err := rand.Read(secret); err != nil {
-		return "", err
-	}
-	token := hex.EncodeToString(secret)
-	return token, os.WriteFile(path, []byte(token), 0o600)
-}
-
 // Addr is where the API is served, host:port.
 func (n *Network) Addr() string { return n.listen.Addr().String() }
 
-// Token permits to push messages. It is also in the file token of the folder.
-func (n *Network) Token() string { return n.token }
-
-// AdminToken permits the methods of the namespace Devnet too. It is also in the
-// file admin-token of the folder.
-func (n *Network) AdminToken() string { return n.adminToken }
+// Token permits everything. It is also in the file token of the folder.
+func (n *Network) Token() string { return n.tokens.full }
 
 // Epoch is the head's.
 func (n *Network) Epoch() abi.ChainEpoch { return n.chain.current().height() }

@@ -2,26 +2,35 @@ package devnet
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/filecoin-project/go-jsonrpc"
 	"github.com/filecoin-project/go-jsonrpc/auth"
+	"github.com/google/uuid"
 )
 
-// permissions in the order of their power; a daemon's token has them all but
-// the last two.
-var (
-	readOnly   = []auth.Permission{"read"}
-	allowed    = []auth.Permission{"read", "write"}
-	everything = []auth.Permission{"read", "write", "sign", "admin"}
-)
+// namespace begins the name of every method.
+const namespace = "Filecoin"
+
+// APIInfo is the API's token and address in one, as other tools take it:
+// token:/ip4/127.0.0.1/tcp/1234/http, for FULLNODE_API_INFO and the like.
+func (n *Network) APIInfo() string {
+	at, ok := n.listen.Addr().(*net.TCPAddr)
+	if !ok {
+		return n.Token() + ":http://" + n.Addr()
+	}
+	kind, ip := "ip6", at.IP
+	if v4 := ip.To4(); v4 != nil {
+		kind, ip = "ip4", v4
+	}
+	return fmt.Sprintf("%s:/%s/%s/tcp/%d/http", n.Token(), kind, ip, at.Port)
+}
 
 // serve answers the API until ctx ends. No call outlives it.
 func (n *Network) serve(ctx context.Context) error {
@@ -29,17 +38,14 @@ func (n *Network) serve(ctx context.Context) error {
 	var calls sync.RWMutex // held for reading by every call
 	inner := newInnerServer()
 	innerMux := http.NewServeMux()
-	for path, version := range map[string]int{"/rpc/v0": apiVersion0, "/rpc/v1": apiVersion1} {
-		direct := n.rpc(version)
+	a := newAPI(n)
+	for path, methods := range map[string]any{"/rpc/v0": &apiV0{a}, "/rpc/v1": a, "/rpc/v2": &apiV2{a}} {
+		direct := a.rpc(methods)
 		innerMux.Handle(path, n.tracked(&calls, direct))
-		mux.Handle(path, n.tracked(&calls, n.faulty(direct, inner)))
+		mux.Handle(path, n.tracked(&calls, limited(n.faulty(direct, inner))))
 	}
 	defer serveInner(ctx, inner, innerMux)()
-	srv := &http.Server{
-		Handler:           mux,
-		ReadHeaderTimeout: 10 * time.Second,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-	}
+	srv := server(ctx, mux, n.log)
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // what is open is cut: its context has ended
 	defer stop()
 	err := srv.Serve(n.listen)
@@ -51,6 +57,17 @@ func (n *Network) serve(ctx context.Context) error {
 	return fmt.Errorf("serve the API: %w", err)
 }
 
+// server has patience for so long and no longer. All calls' contexts end with ctx.
+func server(ctx context.Context, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerPatience,
+		IdleTimeout:       idlePatience,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
 func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.RLock()
@@ -60,40 +77,15 @@ func (n *Network) tracked(calls *sync.RWMutex, h http.Handler) http.Handler {
 }
 
 // rpc is one version's endpoint, with tokens checked as a node checks them.
-func (n *Network) rpc(version int) http.Handler {
-	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(4 << 20))
-	srv.Register("Filecoin", &api{n: n, version: version})
-	srv.Register("Devnet", &admin{n: n})
+func (a *api) rpc(methods any) http.Handler {
+	srv := jsonrpc.NewServer(jsonrpc.WithMaxRequestSize(maxRequest))
+	srv.Register(namespace, methods)
+	srv.Register("Devnet", &admin{n: a.n})
+	srv.AliasMethod("rpc.discover", namespace+".Discover")
 	return &auth.Handler{
-		Verify: func(_ context.Context, token string) ([]auth.Permission, error) {
-			if subtle.ConstantTimeCompare([]byte(token), []byte(n.adminToken)) == 1 {
-				return everything, nil
-			}
-			if subtle.ConstantTimeCompare([]byte(token), []byte(n.token)) != 1 {
-				return nil, errors.New("unknown token")
-			}
-			return allowed, nil
-		},
-		Next: func(w http.ResponseWriter, r *http.Request) {
-			if !permitted(r) {
-				w.Header().Set("Content-Type", "application/json")
-				w.WriteHeader(http.StatusBadRequest)
-				_, _ = w.Write([]byte(`{"error":{"code":-32600,"message":"Invalid request"},"id":null,"jsonrpc":"2.0"}` + "\n"))
-				return
-			}
-			srv.ServeHTTP(w, r)
-		},
+		Verify: func(_ context.Context, token string) ([]auth.Permission, error) { return a.n.tokens.permissions(token) },
+		Next:   srv.ServeHTTP,
 	}
-}
-
-// permitted refuses a plain POST that a web page of another site could make:
-// no token, and not declared as JSON.
-func permitted(r *http.Request) bool {
-	if strings.Contains(strings.ToLower(r.Header.Get("Connection")), "upgrade") {
-		return true
-	}
-	return auth.HasPerm(r.Context(), readOnly, "write") ||
-		strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
 }
 
 // need refuses a call without the permission, in the words of a node.
@@ -104,29 +96,17 @@ func need(ctx context.Context, perm auth.Permission, method string) error {
 	return fmt.Errorf("missing permission to invoke '%s' (need '%s')", method, perm)
 }
 
-// api is the methods of a node. A method's name and parameters are the
-// network's; it is registered by reflection, so everything exported is served.
+// api is the methods of a node, version 1. A method's name and parameters are
+// the network's; it is registered by reflection, so everything exported is
+// served.
 type api struct {
 	n       *Network
-	version int
+	session uuid.UUID
+	started time.Time
+	pushes  pushes
+	pool    bell // rings when a message comes into the pool or leaves it by a call
 }
 
-// at finds the tipset of a key.
-func (a *api) at(key TipSetKey) (*tipset, error) { return a.n.chain.tipset(key) }
-
-// revertedError is a call that the VM refused, as clients of a node know it:
-// code 3 with the data of an Ethereum revert.
-type revertedError struct{ text string }
-
-func (e *revertedError) Error() string { return e.text }
-
-// ToJSONRPCError gives the error its code on the wire.
-func (e *revertedError) ToJSONRPCError() (jsonrpc.JSONRPCError, error) {
-	return jsonrpc.JSONRPCError{Code: 3, Message: e.text, Data: "0x"}, nil
-}
-
-// FromJSONRPCError is there because the library asks for the pair.
-func (e *revertedError) FromJSONRPCError(j jsonrpc.JSONRPCError) error {
-	e.text = j.Message
-	return nil
+func newAPI(n *Network) *api {
+	return &api{n: n, session: uuid.New(), started: time.Now()}
 }

@@ -57,6 +57,7 @@ type response struct {
 		Code    int             `json:"code"`
 		Message string          `json:"message"`
 		Data    json.RawMessage `json:"data"`
+		Meta    json.RawMessage `json:"meta"`
 	} `json:"error"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -111,7 +112,7 @@ func serveStory(ctx context.Context, story *scenario.Player, n *devnet.Network, 
 func (h *home) introduce(say func(string)) {
 	say("the chain is at " + h.nodeURL() + "; start the daemon with:")
 	say("  vigil run --config " + h.config())
-	say("its tokens are in " + h.chain() + ": token to read and push, admin-token for the namespace Devnet too")
+	say("its token is in " + filepath.Join(h.chain(), "token") + ", for the namespace Devnet too")
 	if fake := h.network.FakeMiners(); len(fake) > 0 {
 		say(fmt.Sprintf("the proofs of %v are FAKE: their sectors have no files", fake))
 	}

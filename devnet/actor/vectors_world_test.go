@@ -196,4 +196,3 @@ func (w *world) read(t *testing.T, x *tree, id address.Address, into cbg.CBORUnm
 	head, _ := x.entry(t, id)
 	return w.store.Get(t.Context(), head, into) == nil
 }
-

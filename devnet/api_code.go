@@ -1,0 +1,77 @@
+package devnet
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
+	"github.com/ipfs/go-cid"
+)
+
+// The bundle of actors of network version 28 for development networks (lotus
+// build/builtin_actors_gen.go, "devnet", v18). Only accounts and miners exist here.
+var (
+	manifestCID = cid.MustParse("bafy2bzaced35gjxagazf2fne5dakbok5abmivsh7cq7huwfuptebgwjmcpcf6")
+	actorCodes  = map[string]cid.Cid{
+		"account":          accountCode,
+		"cron":             cid.MustParse("bafk2bzacedrv5m6tczd6dz6ly3zmenkljnokovduvgkbmgxvsawbalerciieg"),
+		"datacap":          cid.MustParse("bafk2bzaceamho7atkl2a7c3m3t24v6tf3wzceaewp3ph6rjmwza3xdy3gmqb6"),
+		"eam":              cid.MustParse("bafk2bzaceaxpy4ilqlibpgytnt5ucmju2ooi3bqwca6dngwy6hlzmshyjpafw"),
+		"ethaccount":       cid.MustParse("bafk2bzacedsbwrrjywdmxeluuzwfhmam2jmrm6ivj72ggw6qaijcx7ilw5fvk"),
+		"evm":              cid.MustParse("bafk2bzacec273j42hyrcaeqms6xuuezkozjhptmyniwtr7y4jzjdoflccn2is"),
+		"init":             cid.MustParse("bafk2bzaced23vlf6nemlulavy2ouxuvudxe3jbu4klc74tcgruafrqu2fnt3c"),
+		"multisig":         cid.MustParse("bafk2bzacecquc4zxikmjfwsiyzx4tbxlsvauf53c7spf3hdz6jwmkczyqwbrg"),
+		"paymentchannel":   cid.MustParse("bafk2bzacecf3jaqzs757hmyxpthnj7vaxr2z6h5v6yubptvqasgabxiubeoim"),
+		"placeholder":      cid.MustParse("bafk2bzacedfvut2myeleyq67fljcrw4kkmn5pb5dpyozovj7jpoez5irnc3ro"),
+		"reward":           cid.MustParse("bafk2bzacedchalmz2omgitfunbqg5opzcvrlvju77k6dr5zt2poyy7jjzkvwa"),
+		"storagemarket":    cid.MustParse("bafk2bzacecjrg6jueodndhwtkaa3n2v2tkjakmzu4c57hrhg5ige4d4kjggcg"),
+		"storageminer":     minerCode,
+		"storagepower":     cid.MustParse("bafk2bzacebydegz3ap6xgejojdu3usfddhyrj476f25ooahgcqko6d7djynas"),
+		"system":           cid.MustParse("bafk2bzacedced5maxljwmavukjvtnmknpzoullfcwk3upaz5x5hvvdl2pk24e"),
+		"verifiedregistry": cid.MustParse("bafk2bzaceccqnqgyehy72nkmujvpyibikslvpyxfhpqivzjmbkmdbme5xzm2u"),
+	}
+)
+
+// StateActorCodeCIDs gives the code of every actor of the usual network version;
+// of the actors that an older one had, not all are known here.
+func (a *api) StateActorCodeCIDs(_ context.Context, version uint) (map[string]cid.Cid, error) {
+	if version != uint(usualVersion) {
+		return nil, fmt.Errorf("invalid network version %d: this network knows the actors of %d", version, usualVersion)
+	}
+	return maps.Clone(actorCodes), nil
+}
+
+func (a *api) StateActorManifestCID(_ context.Context, version uint) (cid.Cid, error) {
+	if version != uint(usualVersion) {
+		return cid.Undef, fmt.Errorf("invalid network version")
+	}
+	return manifestCID, nil
+}
+
+func (a *api) StateMinerSectorAllocated(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (bool, error) {
+	v, err := a.miner(ctx, addr, key, usualWords)
+	if err != nil {
+		return false, err
+	}
+	f, err := v.allocated()
+	if err != nil {
+		return false, err
+	}
+	return f.IsSet(uint64(number))
+}
+
+// StateSectorPreCommitInfo finds a sector between its precommit and its proof.
+func (a *api) StateSectorPreCommitInfo(ctx context.Context, addr address.Address, number abi.SectorNumber, key TipSetKey) (*miner.SectorPreCommitOnChainInfo, error) {
+	v, err := a.miner(ctx, addr, key, sectorWords)
+	if err != nil {
+		return nil, err
+	}
+	info, found, err := v.State.GetPrecommittedSector(v.store, number)
+	if err != nil || !found {
+		return nil, err
+	}
+	return info, nil
+}
