@@ -16,7 +16,8 @@ import (
 var ErrNotFound = errors.New("not found")
 
 // Heads follows a chain. Every method may fail for as long as no node
-// answers, and may be called concurrently.
+// answers, and may be called concurrently. Where several nodes are asked, what
+// is read for one decision is read under one OneDecision context.
 type Heads interface {
 	// Network says which network the node follows; it does not change while the daemon runs.
 	Network(ctx context.Context) (Network, error)

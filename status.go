@@ -16,7 +16,37 @@ type Status struct {
 	HeadSeen time.Time      `json:"head_seen"` // when it was learnt of: silence is measured from here
 	Delay    time.Duration  `json:"delay"`     // the length of an epoch
 	Problem  string         `json:"problem,omitempty"`
+	Nodes    []NodeStatus   `json:"nodes"`             // in the order of the configuration
+	Upgrade  *Upgrade       `json:"upgrade,omitempty"` // the next one, if it is known when
 	Miners   []MinerStatus  `json:"miners"`
+}
+
+// NodeState is what the daemon thinks of a node.
+//
+//	unreachable ─▶ ready ◀─▶ in use
+//	     ▲           ▲         │
+//	     │           ▼         ▼
+//	     └───────── set aside ◀┘      refused: until somebody changes something
+type NodeState string
+
+const (
+	NodeInUse       NodeState = "in use"      // it is read
+	NodeReady       NodeState = "ready"       // it could be read at any moment, and messages go to it
+	NodeAside       NodeState = "set aside"   // it answers, but not so that it can be relied on; tried again
+	NodeUnreachable NodeState = "unreachable" // no connection; tried again
+	NodeRefused     NodeState = "refused"     // another network, or it takes no token of ours
+)
+
+// NodeStatus is one node as people are shown it.
+type NodeStatus struct {
+	Node    string         `json:"node"` // its URL, without the token
+	State   NodeState      `json:"state"`
+	Why     string         `json:"why,omitempty"` // it is not in use or ready, or is in use all the same
+	Since   time.Time      `json:"since"`         // of the state
+	Epoch   abi.ChainEpoch `json:"epoch"`         // of its head
+	Latency time.Duration  `json:"latency"`       // how long it takes to tell its head, smoothed
+	Calls   uint64         `json:"calls"`         // it was asked so often
+	Failed  uint64         `json:"failed"`        // and so often came nothing of use
 }
 
 // MinerStatus is one miner's part of a Status.

@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/network"
 	"github.com/ipfs/go-cid"
 )
@@ -49,6 +50,21 @@ type Network struct {
 	Version    network.Version
 	BlockDelay time.Duration // the length of an epoch
 	Genesis    time.Time
+	Upgrades   []Upgrade // those that a node has a height for, by epoch
+}
+
+// Same says whether another node's answer is of this very network. Versions
+// and upgrades are left out: they differ while nodes are brought up to date.
+func (n Network) Same(other Network) bool {
+	return n.Name == other.Name && n.BlockDelay == other.BlockDelay && n.Genesis.Equal(other.Genesis)
+}
+
+// Upgrade is a change of the network's rules.
+type Upgrade struct {
+	Name  string         `json:"name"`
+	Epoch abi.ChainEpoch `json:"epoch"` // the first with the new rules
+	// Known says that this Vigil was made with the rules after it in mind.
+	Known bool `json:"known"`
 }
 
 // Head is a tipset that a node follows. A decision reads everything at one Head's key.
@@ -58,6 +74,7 @@ type Head struct {
 	Epoch   abi.ChainEpoch
 	Time    time.Time // the timestamp its blocks carry
 	BaseFee abi.TokenAmount
+	Weight  big.Int // of the chain before it: of two forks the network follows the heavier
 }
 
 // Deadline is one occurrence of one of a miner's deadlines.

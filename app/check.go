@@ -8,12 +8,10 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -36,11 +34,10 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 	c.findings.add(key, fmt.Sprintf(problem, args...), advice)
 }
 
-func (c *checker) config(f file) Config {
-	node, miners := c.node(f.Node), c.miners(f.Miners)
+func (c *checker) config(f fileRest) Config {
+	miners := c.miners(f.Miners)
 	storages, absent := c.storages(f.Storages)
 	return Config{
-		Node:     node,
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
@@ -59,55 +56,6 @@ func (c *checker) config(f file) Config {
 		Data:      c.data(f.Data.Dir),
 		Log:       c.log(f.Log),
 	}
-}
-
-func (c *checker) node(f fileNode) Node {
-	c.nodeURL(f.URL)
-	n := Node{URL: f.URL, Token: Secret(f.Token), Network: f.Network, Timeout: c.timeout(f.Timeout)}
-	if f.TokenFile == "" {
-		return n
-	}
-	if f.Token != "" {
-		c.wrong("node.token_file", "keep one of the two", "the token is given twice, in token and in token_file")
-	}
-	n.Token = c.secretFile("node.token_file", f.TokenFile, "a Lotus node keeps its token in the file token of its repository")
-	return n
-}
-
-func (c *checker) nodeURL(text string) {
-	const advice = `write the node's API as url = "ws://127.0.0.1:1234/rpc/v1"`
-	if text == "" {
-		c.wrong("node.url", advice, "no node is given")
-		return
-	}
-	if !strings.Contains(text, "://") {
-		if !strings.Contains(text, "/") { // else a multiaddress, as in FULLNODE_API_INFO
-			c.wrong("node.url", advice, "this is no URL")
-		}
-		return
-	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		c.wrong("node.url", advice, "this is no URL: %v", errors.Unwrap(err))
-	case u.Host == "":
-		c.wrong("node.url", advice, "the URL names no host")
-	case u.Scheme != "ws" && u.Scheme != "wss" && u.Scheme != "http" && u.Scheme != "https":
-		c.wrong("node.url", "use ws, wss, http or https", "%s is no scheme of a node's API", u.Scheme)
-	}
-}
-
-func (c *checker) timeout(text string) time.Duration {
-	if text == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		c.wrong("node.timeout", `write it as "10s"`, "%q is no duration", text)
-	} else if d < 100*time.Millisecond || d > 5*time.Minute {
-		c.wrong("node.timeout", "choose one between 100ms and 5m; 10s is usual", "%s is too short or too long for a call", d)
-	}
-	return d
 }
 
 func (c *checker) miners(list []fileMiner) []abi.ActorID {

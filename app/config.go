@@ -20,7 +20,7 @@ import (
 // one is there: a disk that is not mounted must not keep the others' sectors
 // from being proved. Load makes one of a file.
 type Config struct {
-	Node      Node
+	Nodes     []Node // in the order of preference
 	Miners    []abi.ActorID
 	Storages  []string // folders with sealed/ and cache/
 	Absent    []string // what is wrong with those of them that are not there now
@@ -36,9 +36,9 @@ type Config struct {
 	Version string
 }
 
-// Node is the chain node to ask.
+// Node is a chain node to ask.
 type Node struct {
-	URL     string
+	URL     string // or token:multiaddress
 	Token   Secret
 	Network string        // the name it must have, or any
 	Timeout time.Duration // of a call; 0 leaves it to the chain client
@@ -120,14 +120,27 @@ func Load(path string) (Config, error) {
 
 // parse is Load without the file system's part: relative paths are relative to dir.
 func parse(name, dir string, data []byte, getenv func(string) string) (Config, error) {
-	f := defaults(getenv)
 	findings := newFindings(name, data)
-	if findings.decode(&f) {
+	if nodes, rest, ok := readFile(findings, defaults(getenv)); ok {
 		c := checker{findings: findings, dir: dir, getenv: getenv}
-		config := c.config(f)
+		config := c.config(rest)
+		config.Nodes = c.nodes(nodes)
 		if len(findings.list) == 0 {
 			return config, nil
 		}
 	}
 	return Config{}, findings.err()
+}
+
+// readFile reads the file's tables. One node may be written as [node]; several
+// are [[node]] each.
+func readFile(findings *findings, defaults fileRest) (nodes []fileNode, rest fileRest, ok bool) {
+	if findings.has("node[0]") {
+		f := fileOfSeveral{fileRest: defaults}
+		ok := findings.decode(&f)
+		return f.Nodes, f.fileRest, ok
+	}
+	f := file{fileRest: defaults}
+	ok = findings.decode(&f)
+	return []fileNode{f.Node}, f.fileRest, ok
 }

@@ -83,8 +83,8 @@ func TestAGoodFileIsUnderstood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Node.URL != "ws://127.0.0.1:1234/rpc/v1" || c.Node.Token != "abc" || c.Node.Network != "mainnet" || c.Node.Timeout != 10*time.Second {
-		t.Errorf("node: %+v", c.Node)
+	if n := c.Nodes[0]; len(c.Nodes) != 1 || n.URL != "ws://127.0.0.1:1234/rpc/v1" || n.Token != "abc" || n.Network != "mainnet" || n.Timeout != 10*time.Second {
+		t.Errorf("nodes: %+v", c.Nodes)
 	}
 	if len(c.Miners) != 2 || c.Miners[0] != 1000 || c.Miners[1] != 2000 {
 		t.Errorf("miners: %v", c.Miners)
@@ -134,6 +134,54 @@ keystore = "keystore"
 	}
 	if c.Messager.MaxFee.String() != "5000000000000000000" || c.Messager.Confidence == abi.ChainEpoch(0) || c.Dashboard.Listen == "" {
 		t.Errorf("%+v %+v", c.Messager, c.Dashboard)
+	}
+}
+
+func TestSeveralNodesAreUnderstood(t *testing.T) {
+	const several = `
+[[node]]
+url = "ws://one:1234/rpc/v1"
+token_file = "token"
+
+[[node]]
+url = "a.b.c:/ip4/10.0.0.2/tcp/1234/http"
+timeout = "5s"
+
+[[node]]
+url = "a.b.c:https://three.example/rpc/v1"
+`
+	_, rest, _ := strings.Cut(good, "[[miner]]")
+	rest = "[[miner]]" + rest
+	c, err := parse("vigil.toml", place(t), []byte(several+rest), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Nodes) != 3 || c.Nodes[0].Token != "abc" || c.Nodes[1].Timeout != 5*time.Second || c.Nodes[2].URL != "a.b.c:https://three.example/rpc/v1" {
+		t.Errorf("nodes: %+v", c.Nodes)
+	}
+	for _, change := range []struct{ sentence, old, new, says string }{
+		{"the second is none", `"a.b.c:/ip4/10.0.0.2/tcp/1234/http"`, `"two"`, `vigil.toml:7: node[1].url: this is no URL`},
+		{"the third is nowhere", `url = "a.b.c:https://three.example/rpc/v1"`, ``, `vigil.toml:10: node[2].url: no node is given`},
+		{"an unknown setting", `timeout = "5s"`, `timeuot = "5s"`, `vigil.toml:8: node.timeuot: there is no such setting`},
+		{"two networks", `timeout = "5s"`, `network = "calibrationnet"`, `is not the network of the first node, "mainnet"`},
+	} {
+		text := strings.Replace(strings.Replace(several, change.old, change.new, 1), `token_file = "token"`, `network = "mainnet"`, 1) + rest
+		if _, err := parse("vigil.toml", place(t), []byte(text), noEnv); err == nil || !strings.Contains(err.Error(), change.says) {
+			t.Errorf("%s: %v", change.sentence, err)
+		}
+	}
+	env := func(name string) string {
+		if name == "FULLNODE_API_INFO" {
+			return "a.b.c:/ip4/10.0.0.1/tcp/1234/http, d.e.f:/dns4/two/tcp/1234/http"
+		}
+		return ""
+	}
+	c, err = parse("vigil.toml", place(t), []byte("[node]\nnetwork = \"mainnet\"\n"+rest), env)
+	if err != nil || len(c.Nodes) != 2 || c.Nodes[1].URL != "d.e.f:/dns4/two/tcp/1234/http" || c.Nodes[1].Network != "mainnet" {
+		t.Errorf("the environment's nodes: %+v, %v", c.Nodes, err)
+	}
+	if c, err = parse("vigil.toml", place(t), []byte(several+rest), env); err != nil || len(c.Nodes) != 3 {
+		t.Errorf("the file's nodes: %+v, %v", c.Nodes, err)
 	}
 }
 

@@ -9,7 +9,17 @@ import (
 // file is the configuration file as it is written; see docs/config.md for an
 // example. Values are checked in check.go, which gives each its meaning.
 type file struct {
-	Node      fileNode      `toml:"node"`
+	Node fileNode `toml:"node"`
+	fileRest
+}
+
+// fileOfSeveral is a file with [[node]] tables.
+type fileOfSeveral struct {
+	Nodes []fileNode `toml:"node"`
+	fileRest
+}
+
+type fileRest struct {
 	Miners    []fileMiner   `toml:"miner"`
 	Storages  []fileStorage `toml:"storage"`
 	Wallet    fileWallet    `toml:"wallet"`
@@ -80,12 +90,15 @@ const (
 	usualParameters    = "/var/tmp/filecoin-proof-parameters"
 	// passphraseVariable unlocks the keystore in place of a file.
 	passphraseVariable = "VIGIL_PASSPHRASE"
+	// nodesVariable is where other Filecoin software is told of its nodes, as
+	// token:multiaddress and separated by commas.
+	nodesVariable = "FULLNODE_API_INFO"
 )
 
 // defaults is what a file that says nothing means.
-func defaults(getenv func(string) string) file {
+func defaults(getenv func(string) string) fileRest {
 	policy := schedule.DefaultPolicy
-	f := file{
+	f := fileRest{
 		Proofs:   fileProofs{Parameters: getenv(parametersVariable), AtOnce: 1},
 		Messager: fileMessager{MaxFee: "5 FIL", Confidence: int64(policy.Confidence)},
 		Schedule: fileSchedule{

@@ -117,6 +117,12 @@ func (f *findings) err() error {
 	return &FindingsError{File: f.file, Findings: f.list}
 }
 
+// has says whether the file has a key or table.
+func (f *findings) has(key string) bool {
+	_, ok := f.keys[key]
+	return ok
+}
+
 // add notes a problem with a key; where the key is not in the file, with its table.
 func (f *findings) add(key, problem, advice string) {
 	at, ok := f.keys[key]

@@ -38,6 +38,10 @@ func settings(t reflect.Type, prefix string) []string {
 	var keys []string
 	for i := range t.NumField() {
 		field := t.Field(i)
+		if field.Anonymous {
+			keys = append(keys, settings(field.Type, prefix)...)
+			continue
+		}
 		name := prefix + field.Tag.Get("toml")
 		inner := field.Type
 		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {

@@ -39,7 +39,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 type Daemon struct {
 	log      *slog.Logger
 	config   Config
-	node     *chain.Client
+	nodes    *chain.Nodes
 	store    *store.Store
 	prover   *counted
 	messager *messager.Messager
@@ -53,14 +53,43 @@ type Daemon struct {
 // cannot mend: a network that is not the configured one, a miner that does not
 // exist, a key or proof parameters that are missing. Run must follow, or Close.
 func New(ctx context.Context, c Config, log *slog.Logger) (*Daemon, error) {
+	return assemble(ctx, c, log, (*Daemon).tools)
+}
+
+// tools are what makes proofs and signatures.
+type tools struct {
+	keys    vigil.Signer
+	sectors vigil.SectorReader
+	maths   maths
+}
+
+// maths makes and judges proofs.
+type maths interface {
+	vigil.Prover
+	vigil.Verifier
+	parameters
+	Close() error
+}
+
+// tools opens those of the configuration.
+func (d *Daemon) tools() (tools, error) {
+	c := d.config
+	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	if err != nil {
+		return tools{}, err
+	}
+	return tools{keys, sector.NewReader(c.Storages...), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+}
+
+func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
 	d := &Daemon{log: log, config: c}
-	if err := d.wire(ctx, c, log); err != nil {
+	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
+func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder (set dir in [data]): %w", err)
 	}
@@ -70,34 +99,37 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 	}
 	d.onClose(d.store.Close)
 
-	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	with, err := open(d)
 	if err != nil {
 		return err
 	}
+	d.onClose(with.maths.Close)
+	d.prover = &counted{Prover: with.maths}
 
-	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
-	d.onClose(maths.Close)
-	d.prover = &counted{Prover: maths}
-
-	// The name of the network is compared below, so that another one ends the start.
-	d.node, err = chain.Dial(ctx, chain.Config{URL: c.Node.URL, Token: string(c.Node.Token), Timeout: c.Node.Timeout, Log: log})
+	known, err := readOrigin(c.Data)
 	if err != nil {
-		return fmt.Errorf("node: %w", err)
+		return err
 	}
-	d.onClose(d.node.Close)
+	if d.nodes, err = chain.Open(ctx, nodeConfigs(c.Nodes, known, log)...); err != nil {
+		return err
+	}
+	d.onClose(d.nodes.Close)
 	for _, problem := range c.Absent {
 		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
 	}
-	network, err := meet(ctx, d.node, c.Node.Network, log)
+	network, err := meet(ctx, d.nodes, log)
 	if err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.node, keys, maths, log}); err != nil {
+	if err := writeOrigin(c.Data, network); err != nil {
+		return err
+	}
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, with.maths, log}); err != nil {
 		return err
 	}
 
 	d.messager, err = messager.New(messager.Config{
-		Heads: d.node, Node: d.node, Signer: keys, Store: d.store, Log: log,
+		Heads: d.nodes, Node: d.nodes, Signer: with.keys, Store: d.store, Log: log,
 		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
 		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
 	})
@@ -105,8 +137,8 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger) error {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
-		Heads: d.node, State: d.node, Randomness: d.node,
-		Sectors: sector.NewReader(c.Storages...), Prover: d.prover, Verifier: maths,
+		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
+		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
 		Messager: d.messager, Store: d.store,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
@@ -168,7 +200,11 @@ func (d *Daemon) Close() error {
 }
 
 // Status implements vigil.StatusSource.
-func (d *Daemon) Status() vigil.Status { return d.runner.Status() }
+func (d *Daemon) Status() vigil.Status {
+	s := d.runner.Status()
+	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	return s
+}
 
 // Changed implements vigil.StatusSource.
 func (d *Daemon) Changed() <-chan struct{} { return d.runner.Changed() }

@@ -56,14 +56,11 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func() er
 	}
 }
 
-// meet asks the node for its network until it answers, and decides how
+// meet asks the nodes for their network until one answers, and decides how
 // addresses are written from here on.
-func meet(ctx context.Context, node vigil.Heads, expected string, log *slog.Logger) (network vigil.Network, err error) {
-	err = patiently(ctx, log, "the node does not answer", func() error {
+func meet(ctx context.Context, node vigil.Heads, log *slog.Logger) (network vigil.Network, err error) {
+	err = patiently(ctx, log, "no node answers", func() error {
 		network, err = node.Network(ctx)
-		if err == nil && expected != "" && network.Name != expected {
-			return unfit{fmt.Errorf("the node follows the network %q and not %q: ask another node, or change network in [node]", network.Name, expected)}
-		}
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -73,7 +74,7 @@ func TestTheStartWaitsForANodeThatIsStillDown(t *testing.T) {
 			return vigil.Network{Name: "mainnet"}, nil
 		}}
 		var log strings.Builder
-		network, err := meet(t.Context(), node, "mainnet", slog.New(slog.NewTextHandler(&log, nil)))
+		network, err := meet(t.Context(), node, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil || network.Name != "mainnet" {
 			t.Fatal(network, err)
 		}
@@ -91,7 +92,7 @@ func TestWhatWaitingCannotMendEndsTheStartAtOnce(t *testing.T) {
 		fmt.Errorf("network: %w", &chain.RefusedError{Why: "the token is refused"}),
 		fmt.Errorf("network: %w", &chain.StrangerError{Err: errors.New("this is a web page")}),
 	} {
-		_, err := meet(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, trouble }}, "", silent)
+		_, err := meet(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, trouble }}, silent)
 		if !errors.Is(err, trouble) {
 			t.Errorf("%v, want %v", err, trouble)
 		}
@@ -102,23 +103,42 @@ func TestTheStartEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := meet(ctx, fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("down") }}, "", silent)
+		_, err := meet(ctx, fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("down") }}, silent)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})
 }
 
-func TestAnotherNetworkEndsTheStart(t *testing.T) {
+func TestOnATestNetworkAddressesAreWrittenSo(t *testing.T) {
 	node := fakeNode{network: func() (vigil.Network, error) { return vigil.Network{Name: "calibrationnet"}, nil }}
-	if _, err := meet(t.Context(), node, "mainnet", silent); err == nil || !strings.Contains(err.Error(), `"calibrationnet" and not "mainnet"`) {
-		t.Error(err)
-	}
-	if _, err := meet(t.Context(), node, "", silent); err != nil {
+	if _, err := meet(t.Context(), node, silent); err != nil {
 		t.Error(err)
 	}
 	if got := vigil.MinerAddress(1000).String(); got != "t01000" {
 		t.Errorf("on a test network an address is %s", got)
+	}
+}
+
+func TestADataFolderKeepsItsNetwork(t *testing.T) {
+	dir := t.TempDir()
+	mine := vigil.Network{Name: "mainnet", Genesis: time.Unix(1598306400, 0)}
+	if n, err := readOrigin(dir); err != nil || n.Name != "" {
+		t.Errorf("a new folder is of %v, %v", n, err)
+	}
+	for _, n := range []vigil.Network{mine, {Name: "other"}} { // what is written stays
+		if err := writeOrigin(dir, n); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := readOrigin(dir); err != nil || !n.Same(mine) {
+			t.Errorf("it is of %v, %v", n, err)
+		}
+	}
+	if err := os.WriteFile(originFile(dir), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readOrigin(dir); err == nil || !strings.Contains(err.Error(), "remove the file if you know") {
+		t.Errorf("a damaged file: %v", err)
 	}
 }
 

@@ -22,6 +22,9 @@ type Config struct {
 	Token string
 	// Network is the name of the network the node must follow; empty is any.
 	Network string
+	// Known is the network that what is stored is of, by name and genesis; the
+	// zero value is none yet.
+	Known vigil.Network
 	// Timeout bounds every call; 0 is one epoch, at least 3 s and at most 30 s.
 	Timeout time.Duration
 	Log     *slog.Logger
@@ -41,6 +44,7 @@ type Client struct {
 	tipsets  tipsetCache
 	firstMu  sync.Mutex // guards first
 	first    vigil.Network
+	known    vigil.Network
 	expected string
 }
 
@@ -69,7 +73,7 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 		c.DialContext = (&net.Dialer{}).DialContext
 	}
 	ctx, stop := context.WithCancel(ctx)
-	client := &Client{stop: stop, expected: c.Network}
+	client := &Client{stop: stop, expected: c.Network, known: c.Known}
 	client.node = &node{
 		at: at, dial: c.DialContext, timeout: c.Timeout, log: c.Log.With("node", at.url),
 		accept: client.accept, publish: client.publish,
@@ -98,16 +102,26 @@ func (c *Client) accept(n vigil.Network) error {
 	if c.expected != "" && n.Name != c.expected {
 		return &RefusedError{fmt.Sprintf("the node follows the network %q, but %q is expected: use a node of %s, or set the expected network to %q", n.Name, c.expected, c.expected, n.Name)}
 	}
+	if k := c.known; k.Name != "" && (n.Name != k.Name || !n.Genesis.Equal(k.Genesis)) {
+		return &RefusedError{fmt.Sprintf("the node follows %s, and the database was made for %s with the genesis of %s: use a node of that network, or a data folder of its own for each network", origin(n), k.Name, k.Genesis.UTC().Format(time.RFC3339))}
+	}
 	c.firstMu.Lock()
 	defer c.firstMu.Unlock()
 	if c.first.Name == "" {
+		if why := unknownVersion(n.Version); why != "" {
+			return &RefusedError{why} // later it is said instead: half a deadline's work is better than none
+		}
 		c.first = n
 	}
-	if n.Name != c.first.Name || !n.Genesis.Equal(c.first.Genesis) || n.BlockDelay != c.first.BlockDelay {
-		return &RefusedError{fmt.Sprintf("the node now follows another network: %s with the genesis of %s, where it was %s with that of %s; restart the daemon with a store of its own if this is meant",
-			n.Name, n.Genesis.UTC().Format(time.RFC3339), c.first.Name, c.first.Genesis.UTC().Format(time.RFC3339))}
+	if !n.Same(c.first) {
+		return &RefusedError{fmt.Sprintf("the node now follows another network: %s, where it was %s; restart the daemon with a store of its own if this is meant", origin(n), origin(c.first))}
 	}
 	return nil
+}
+
+// origin names a network so that two of one name are told apart.
+func origin(n vigil.Network) string {
+	return fmt.Sprintf("%s with the genesis of %s and epochs of %s", n.Name, n.Genesis.UTC().Format(time.RFC3339), n.BlockDelay)
 }
 
 // call asks the node, and says what is wrong in the words of its reader.

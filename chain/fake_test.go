@@ -39,6 +39,11 @@ type fakeNode struct {
 	mute    bool // subscriptions get nothing
 	head    json.RawMessage
 	epoch   int
+	stopped bool          // it does not grow
+	missed  int           // by so many epochs
+	salt    string        // its blocks since the fork are others'
+	forked  int           // the epoch of the fork
+	stalled time.Duration // every answer takes so long
 }
 
 // newFakeNode knows what a client asks on connecting: network lt2k, and a head.
@@ -47,13 +52,15 @@ func newFakeNode(delay time.Duration) *fakeNode {
 	n.answer("StateNetworkName", `"lt2k"`)
 	n.answer("StateNetworkVersion", `28`)
 	n.answer("StateGetNetworkParams", fmt.Sprintf(`{"BlockDelaySecs":1,"BlockDelayMillis":%d,"GenesisTimestamp":1795462726}`, delay.Milliseconds()))
-	n.handle("ChainHead", func([]json.RawMessage) (any, error) {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		return n.head, nil
-	})
+	n.handle("ChainHead", n.sayHead)
 	n.grow()
 	return n
+}
+
+func (n *fakeNode) sayHead([]json.RawMessage) (any, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.head, nil
 }
 
 func (n *fakeNode) handle(method string, f func(params []json.RawMessage) (any, error)) {
@@ -70,9 +77,61 @@ func (n *fakeNode) answer(method, raw string) {
 func (n *fakeNode) grow() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.stopped {
+		n.missed++
+		return
+	}
 	n.epoch++
-	n.head = tipset(n.epoch)
+	n.head = n.make(n.epoch)
 	n.tell(json.RawMessage(`[{"Type":"apply","Val":` + string(n.head) + `}]`))
+}
+
+// make makes the tipset of an epoch in the node's own chain. n.mu is held.
+func (n *fakeNode) make(epoch int) json.RawMessage {
+	salt := func(epoch int) string {
+		if epoch > n.forked {
+			return n.salt
+		}
+		return ""
+	}
+	return saltedTipset(epoch, salt(epoch), salt(epoch-1))
+}
+
+func (n *fakeNode) tipsetAt(epoch int) json.RawMessage {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.make(epoch)
+}
+
+// frozen keeps the chain from growing; afterwards it catches up.
+func (n *fakeNode) frozen(yes bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stopped = yes
+	if !yes {
+		n.epoch, n.missed = n.epoch+n.missed, 0
+	}
+}
+
+// leap moves the head; fork makes what comes from now on another chain.
+func (n *fakeNode) leap(epochs int) {
+	n.mu.Lock()
+	n.epoch += epochs - 1
+	n.mu.Unlock()
+	n.grow()
+}
+
+func (n *fakeNode) fork(salt string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.salt, n.forked = salt, n.epoch
+}
+
+// stall makes every answer take so long.
+func (n *fakeNode) stall(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stalled = d
 }
 
 func (n *fakeNode) tell(value json.RawMessage) {
@@ -107,14 +166,18 @@ func (n *fakeNode) mine(ctx context.Context, delay time.Duration) {
 	}
 }
 
-func tipset(epoch int) json.RawMessage {
+func tipset(epoch int) json.RawMessage { return saltedTipset(epoch, "", "") }
+
+func saltedTipset(epoch int, salt, parent string) json.RawMessage {
 	return json.RawMessage(fmt.Sprintf(
 		`{"Cids":[{"/":%q}],"Blocks":[{"Miner":"t01000","Parents":[{"/":%q}],"Height":%d,"Timestamp":%d,"ParentBaseFee":"100"}],"Height":%[3]d}`,
-		blockCID(epoch), blockCID(epoch-1), epoch, 1795462726+epoch))
+		saltedCID(epoch, salt), saltedCID(epoch-1, parent), epoch, 1795462726+epoch))
 }
 
-func blockCID(epoch int) string {
-	c, err := abi.CidBuilder.Sum(fmt.Appendf(nil, "block %d", epoch))
+func blockCID(epoch int) string { return saltedCID(epoch, "") }
+
+func saltedCID(epoch int, salt string) string {
+	c, err := abi.CidBuilder.Sum(fmt.Appendf(nil, "%sblock %d", salt, epoch))
 	if err != nil {
 		panic("unreachable: " + err.Error())
 	}
@@ -122,14 +185,20 @@ func blockCID(epoch int) string {
 }
 
 // ask is every method's body.
-func (n *fakeNode) ask(method string, p jsonrpc.RawParams) (json.RawMessage, error) {
+func (n *fakeNode) ask(ctx context.Context, method string, p jsonrpc.RawParams) (json.RawMessage, error) {
 	var params []json.RawMessage
 	if err := json.Unmarshal(p, &params); err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
-	f := n.methods[method]
+	f, stalled := n.methods[method], n.stalled
 	n.mu.Unlock()
+	if stalled > 0 {
+		select {
+		case <-time.After(stalled):
+		case <-ctx.Done():
+		}
+	}
 	if f == nil {
 		return nil, &answerError{-32601, "method 'Filecoin." + method + "' not found"}
 	}
@@ -163,57 +232,59 @@ type (
 	rawM = json.RawMessage
 )
 
-func (a api) ChainHead(_ ctxT, p rawP) (rawM, error)        { return a.n.ask("ChainHead", p) }
-func (a api) ChainGetGenesis(_ ctxT, p rawP) (rawM, error)  { return a.n.ask("ChainGetGenesis", p) }
-func (a api) ChainGetTipSet(_ ctxT, p rawP) (rawM, error)   { return a.n.ask("ChainGetTipSet", p) }
-func (a api) ChainGetMessage(_ ctxT, p rawP) (rawM, error)  { return a.n.ask("ChainGetMessage", p) }
-func (a api) StateNetworkName(_ ctxT, p rawP) (rawM, error) { return a.n.ask("StateNetworkName", p) }
-func (a api) StateMinerInfo(_ ctxT, p rawP) (rawM, error)   { return a.n.ask("StateMinerInfo", p) }
-func (a api) StateMinerDeadlines(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateMinerDeadlines", p)
+func (a api) ChainHead(x ctxT, p rawP) (rawM, error)        { return a.n.ask(x, "ChainHead", p) }
+func (a api) ChainGetGenesis(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "ChainGetGenesis", p) }
+func (a api) ChainGetTipSet(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "ChainGetTipSet", p) }
+func (a api) ChainGetMessage(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "ChainGetMessage", p) }
+func (a api) StateNetworkName(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateNetworkName", p) }
+func (a api) StateMinerInfo(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateMinerInfo", p) }
+func (a api) StateMinerDeadlines(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerDeadlines", p)
 }
-func (a api) StateMinerPartitions(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateMinerPartitions", p)
+func (a api) StateMinerPartitions(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerPartitions", p)
 }
-func (a api) StateMinerSectors(_ ctxT, p rawP) (rawM, error) { return a.n.ask("StateMinerSectors", p) }
-func (a api) StateMinerFaults(_ ctxT, p rawP) (rawM, error)  { return a.n.ask("StateMinerFaults", p) }
-func (a api) StateMinerRecoveries(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateMinerRecoveries", p)
+func (a api) StateMinerSectors(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerSectors", p)
 }
-func (a api) StateAccountKey(_ ctxT, p rawP) (rawM, error) { return a.n.ask("StateAccountKey", p) }
-func (a api) StateLookupID(_ ctxT, p rawP) (rawM, error)   { return a.n.ask("StateLookupID", p) }
-func (a api) StateGetActor(_ ctxT, p rawP) (rawM, error)   { return a.n.ask("StateGetActor", p) }
-func (a api) StateSearchMsg(_ ctxT, p rawP) (rawM, error)  { return a.n.ask("StateSearchMsg", p) }
-func (a api) MpoolPush(_ ctxT, p rawP) (rawM, error)       { return a.n.ask("MpoolPush", p) }
-func (a api) StateNetworkVersion(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateNetworkVersion", p)
+func (a api) StateMinerFaults(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateMinerFaults", p) }
+func (a api) StateMinerRecoveries(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerRecoveries", p)
 }
-func (a api) StateGetNetworkParams(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateGetNetworkParams", p)
+func (a api) StateAccountKey(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateAccountKey", p) }
+func (a api) StateLookupID(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateLookupID", p) }
+func (a api) StateGetActor(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateGetActor", p) }
+func (a api) StateSearchMsg(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "StateSearchMsg", p) }
+func (a api) MpoolPush(x ctxT, p rawP) (rawM, error)       { return a.n.ask(x, "MpoolPush", p) }
+func (a api) StateNetworkVersion(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateNetworkVersion", p)
 }
-func (a api) ChainGetParentMessages(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("ChainGetParentMessages", p)
+func (a api) StateGetNetworkParams(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateGetNetworkParams", p)
 }
-func (a api) ChainGetParentReceipts(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("ChainGetParentReceipts", p)
+func (a api) ChainGetParentMessages(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "ChainGetParentMessages", p)
 }
-func (a api) ChainGetTipSetByHeight(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("ChainGetTipSetByHeight", p)
+func (a api) ChainGetParentReceipts(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "ChainGetParentReceipts", p)
 }
-func (a api) ChainGetMessagesInTipset(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("ChainGetMessagesInTipset", p)
+func (a api) ChainGetTipSetByHeight(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "ChainGetTipSetByHeight", p)
 }
-func (a api) StateMinerProvingDeadline(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateMinerProvingDeadline", p)
+func (a api) ChainGetMessagesInTipset(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "ChainGetMessagesInTipset", p)
 }
-func (a api) StateGetRandomnessFromBeacon(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateGetRandomnessFromBeacon", p)
+func (a api) StateMinerProvingDeadline(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerProvingDeadline", p)
 }
-func (a api) StateGetRandomnessFromTickets(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("StateGetRandomnessFromTickets", p)
+func (a api) StateGetRandomnessFromBeacon(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateGetRandomnessFromBeacon", p)
 }
-func (a api) GasEstimateMessageGas(_ ctxT, p rawP) (rawM, error) {
-	return a.n.ask("GasEstimateMessageGas", p)
+func (a api) StateGetRandomnessFromTickets(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateGetRandomnessFromTickets", p)
+}
+func (a api) GasEstimateMessageGas(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "GasEstimateMessageGas", p)
 }
 
 // ChainNotify sends the current head and then what the node tells.

@@ -124,10 +124,16 @@ type headlines struct {
 	watchers map[chan vigil.Head]struct{}
 }
 
-func (h *headlines) publish(head vigil.Head) {
+func (h *headlines) publish(head vigil.Head) { h.tell(head, false) }
+
+// again publishes a head even if it is known: what was read at it is to be
+// read once more, of another node.
+func (h *headlines) again(head vigil.Head) { h.tell(head, true) }
+
+func (h *headlines) tell(head vigil.Head, anew bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.latest != nil && h.latest.Key == head.Key {
+	if h.latest != nil && h.latest.Key == head.Key && !anew {
 		return
 	}
 	h.latest = &head

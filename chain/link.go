@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,8 +15,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// maxFrame bounds what one answer may be: twenty times the sectors of the largest message.
-const maxFrame = 256 << 20
+// maxFrame bounds what one answer may be, and with it the memory that a node
+// can make us use: ten times the sectors of the largest message.
+const maxFrame = 64 << 20
 
 // link is one WebSocket connection to a node. It lives until anything goes
 // wrong with it, and never comes back: a new link is made instead.
@@ -240,7 +240,11 @@ func (l *link) write() {
 }
 
 func (l *link) broken(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		return &StrangerError{fmt.Errorf("the node sent an answer of more than %d MiB, which nothing that was asked for can be", maxFrame>>20)}
+	}
+	var slow net.Error // gorilla gives no more of a deadline's error than its kind
+	if errors.As(err, &slow) && slow.Timeout() {
 		return fmt.Errorf("the node was silent for %s, to pings too", time.Duration(l.raw.quiet.Load()))
 	}
 	return fmt.Errorf("the connection to the node broke: %w", err)
@@ -266,7 +270,7 @@ func (l *link) call(ctx context.Context, method string, params ...any) (json.Raw
 	case f := <-reply:
 		return f.outcome()
 	case <-l.dead:
-		return nil, l.why()
+		return nil, &lostError{l.why()}
 	case <-ctx.Done():
 		l.cancel(name)
 		return nil, fmt.Errorf("no answer within %s: %w", time.Since(start).Round(time.Millisecond), ctx.Err())
@@ -305,11 +309,19 @@ func (l *link) send(ctx context.Context, f frame) error {
 	case l.outgoing <- data:
 		return nil
 	case <-l.dead:
-		return l.why()
+		return &lostError{l.why()}
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
+
+// lostError is that of a call whose connection came to its end: whether the
+// node is to blame is told by whether it can be connected to again.
+type lostError struct{ why error }
+
+func (e *lostError) Error() string { return e.why.Error() }
+
+func (e *lostError) Unwrap() error { return e.why }
 
 // outcome is what a frame answers.
 func (f frame) outcome() (json.RawMessage, error) {

@@ -39,9 +39,7 @@ func (n *node) session(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, n.pace().wait)
 	defer cancel()
 	for {
-		n.mu.Lock()
-		s, problem, changed := n.current, n.problem, n.changed
-		n.mu.Unlock()
+		s, changed, problem := n.state()
 		var no *RefusedError
 		switch {
 		case s != nil:
@@ -58,6 +56,14 @@ func (n *node) session(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("node %s is not connected: %w", n.at.url, problem)
 		}
 	}
+}
+
+// state is how the node stands now: its session or what keeps it from having
+// one, and what is closed when that changes.
+func (n *node) state() (s *session, changed <-chan struct{}, problem error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.current, n.changed, n.problem
 }
 
 // set tells callers of a new session, or of why there is none.
@@ -81,15 +87,18 @@ func (n *node) keep(ctx context.Context) {
 			last.log(n.log, err)
 		}
 	}
+	failures := 0
 	for ctx.Err() == nil {
 		if s, err := n.connect(ctx, down); err == nil {
-			last = complaint{}
+			last, failures = complaint{}, 0
 			n.log.Info("node connected", "network", s.network.Name, "epoch", s.head.Epoch)
 			down(n.follow(ctx, s))
+		} else {
+			failures++
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(jitter(n.pace().retry)):
+		case <-time.After(jitter(n.pace().again(failures))):
 		}
 	}
 	n.set(nil, &RefusedError{"the client is closed"})

@@ -16,6 +16,11 @@ type pace struct {
 	grace   time.Duration // a head may come so much later on one connection than on another
 	wait    time.Duration // a call waits for a connection this long
 	call    time.Duration // and this long for its answer
+	check   time.Duration // between two questions for a node's head, of several nodes
+	slow    time.Duration // longer than this for a head is slow
+	tardy   time.Duration // longer than this for anything else is slow
+	spread  time.Duration // a head that one node has needs so long to come to all
+	penance time.Duration // a node that answers badly is left alone so long, at first
 }
 
 // paceOf derives the pace; an epoch of 0 is one not known yet. timeout, if
@@ -33,11 +38,28 @@ func paceOf(epoch, timeout time.Duration) pace {
 		grace:   within(20*time.Millisecond, epoch/10, time.Second),
 		wait:    within(time.Second, epoch, 5*time.Second),
 		call:    within(3*time.Second, epoch, 30*time.Second),
+		check:   within(300*time.Millisecond, epoch/2, 15*time.Second),
+		slow:    within(time.Second, epoch/6, 5*time.Second),
+		tardy:   within(2*time.Second, epoch/2, 15*time.Second),
+		spread:  within(200*time.Millisecond, epoch/2, 15*time.Second),
+		penance: within(time.Second, epoch, 30*time.Second),
 	}
 	if timeout > 0 {
 		p.call = timeout
 	}
 	return p
+}
+
+// again is the pause before the next attempt to reach a node, after so many in
+// a row that failed: at first it is short, and it never is long, because a
+// node that is back must be found while its deadline can still be met.
+func (p pace) again(failures int) time.Duration {
+	return within(p.retry, p.retry<<min(max(0, failures-4), 8), max(p.retry, p.quiet/3))
+}
+
+// doubled is a pause after so many failures in a row.
+func doubled(pause time.Duration, failures int) time.Duration {
+	return min(pause<<min(max(0, failures-1), 10), 10*time.Minute)
 }
 
 func within(low, d, high time.Duration) time.Duration { return min(max(low, d), high) }

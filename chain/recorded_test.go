@@ -185,7 +185,9 @@ func TestTheRecordedChainIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, "network", n, vigil.Network{Name: "lt2k", Version: 28, BlockDelay: time.Second, Genesis: time.Unix(1795462726, 0)})
+	same(t, "network", n, vigil.Network{Name: "lt2k", Version: 28, BlockDelay: time.Second, Genesis: time.Unix(1795462726, 0),
+		Upgrades: []vigil.Upgrade{{Name: "Xx", Epoch: 1000000000}},
+	})
 
 	h, err := c.Head(ctx)
 	if err != nil {
@@ -193,7 +195,7 @@ func TestTheRecordedChainIsRead(t *testing.T) {
 	}
 	same(t, "head", h, vigil.Head{
 		Key: recordedHead, Parent: "bafy2bzacecvl4nhmewqkob4au3tx6ewmpk2moia5b32yotd4fc3lm2a2r4jm6",
-		Epoch: 859, Time: time.Unix(1795462726+859, 0), BaseFee: big.NewInt(100),
+		Epoch: 859, Time: time.Unix(1795462726+859, 0), BaseFee: big.NewInt(100), Weight: big.NewInt(4664945),
 	})
 	at, err := c.At(ctx, 854, recordedHead)
 	if err != nil {

@@ -18,6 +18,7 @@ type session struct {
 	link    *link
 	network vigil.Network
 	pace    pace
+	opened  vigil.Head // the head when it began
 	head    vigil.Head // the latest known; only the keeping goroutine reads and writes it
 }
 
@@ -55,7 +56,8 @@ func (n *node) introduce(ctx context.Context, l *link) (*session, error) {
 	if _, err := ask[uint64](ctx, asked, "ChainNotify"); err != nil { // the channel's number: a link has one
 		return nil, err
 	}
-	s.head, err = headNow(ctx, asked)
+	s.opened, err = headNow(ctx, asked)
+	s.head = s.opened
 	return s, err
 }
 
@@ -96,7 +98,7 @@ func identify(ctx context.Context, c caller) (vigil.Network, error) {
 			return vigil.Network{}, err
 		}
 	}
-	return vigil.Network{Name: name, Version: version, BlockDelay: params.delay(), Genesis: genesis}, nil
+	return vigil.Network{Name: name, Version: version, BlockDelay: params.delay(), Genesis: genesis, Upgrades: params.upgrades()}, nil
 }
 
 func genesisTime(ctx context.Context, c caller) (time.Time, error) {
@@ -120,21 +122,9 @@ func headNow(ctx context.Context, c caller) (vigil.Head, error) {
 // either order. The highest tipset that is in the chain after it is the head;
 // where the value has none (only reverts), the node is asked.
 func (s *session) headOf(ctx context.Context, value json.RawMessage) (vigil.Head, error) {
-	var changes []*headChange
-	if err := json.Unmarshal(value, &changes); err != nil {
-		return vigil.Head{}, unusable("ChainNotify", "%w", err)
-	}
-	var head *tipSet
-	for _, c := range changes {
-		if c == nil || c.Val == nil {
-			return vigil.Head{}, unusable("ChainNotify", "a change without a tipset")
-		}
-		if err := c.Val.check(); err != nil {
-			return vigil.Head{}, unusable("ChainNotify", "%w", err)
-		}
-		if c.Type != "revert" && (head == nil || *c.Val.Height > *head.Height) {
-			head = c.Val
-		}
+	head, err := s.changes(value)
+	if err != nil {
+		return vigil.Head{}, err
 	}
 	if head != nil {
 		return head.head(), nil
@@ -142,6 +132,26 @@ func (s *session) headOf(ctx context.Context, value json.RawMessage) (vigil.Head
 	ctx, cancel := context.WithTimeout(ctx, s.pace.call)
 	defer cancel()
 	return headNow(ctx, named{s.link})
+}
+
+// changes gives the highest tipset of a value that is not taken back, if there is one.
+func (s *session) changes(value json.RawMessage) (head *tipSet, err error) {
+	var changes []*headChange
+	if err := json.Unmarshal(value, &changes); err != nil {
+		return nil, unusable("ChainNotify", "%w", err)
+	}
+	for _, c := range changes {
+		if c == nil || c.Val == nil {
+			return nil, unusable("ChainNotify", "a change without a tipset")
+		}
+		if err := c.Val.check(); err != nil {
+			return nil, unusable("ChainNotify", "%w", err)
+		}
+		if c.Type != "revert" && (head == nil || *c.Val.Height > *head.Height) {
+			head = c.Val
+		}
+	}
+	return head, nil
 }
 
 // errSilent is why a connection is left that a fresh one has outrun.

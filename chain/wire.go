@@ -29,6 +29,7 @@ type block struct {
 	Height        *abi.ChainEpoch
 	Timestamp     *uint64
 	ParentBaseFee amount
+	ParentWeight  amount // not every node is asked for forks, so it may be missing
 }
 
 func (t *tipSet) check() error {
@@ -89,6 +90,7 @@ func (t *tipSet) head() vigil.Head {
 		Epoch:   *t.Height,
 		Time:    time.Unix(int64(stamp), 0),
 		BaseFee: first.ParentBaseFee.Int,
+		Weight:  orZero(first.ParentWeight.Int),
 	}
 }
 
@@ -100,9 +102,10 @@ type headChange struct {
 
 // networkParams: BlockDelayMillis is of networks whose epochs are not whole seconds.
 type networkParams struct {
-	BlockDelaySecs   uint64
-	BlockDelayMillis uint64
-	GenesisTimestamp uint64
+	BlockDelaySecs    uint64
+	BlockDelayMillis  uint64
+	GenesisTimestamp  uint64
+	ForkUpgradeParams map[string]abi.ChainEpoch
 }
 
 func (p *networkParams) check() error {

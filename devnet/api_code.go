@@ -43,7 +43,7 @@ func (a *api) StateActorCodeCIDs(_ context.Context, version uint) (map[string]ci
 }
 
 func (a *api) StateActorManifestCID(_ context.Context, version uint) (cid.Cid, error) {
-	if version != networkVersion {
+	if version != uint(usualVersion) {
 		return cid.Undef, fmt.Errorf("invalid network version")
 	}
 	return manifestCID, nil

@@ -34,8 +34,8 @@ func answerOf(h http.Handler, ctx context.Context, token string, body []byte) *h
 	return w
 }
 
-// codes are the error codes that a client may see, with the HTTP status that goes with them.
-var codes = map[int]int{1: 200, 2: 200, 3: 200, 11: 200, -32700: 500, -32602: 500, -32601: 500, -32600: 400}
+// errorStatuses are the error codes that a client may see, with the HTTP status that goes with them.
+var errorStatuses = map[int]int{1: 200, 2: 200, 3: 200, 11: 200, -32700: 500, -32602: 500, -32601: 500, -32600: 400}
 
 // judgeAnswer says what is wrong with an answer to one request.
 func judgeAnswer(w *httptest.ResponseRecorder) error {
@@ -52,7 +52,7 @@ func judgeAnswer(w *httptest.ResponseRecorder) error {
 		return fmt.Errorf("an answer with HTTP status %d: %.200s", w.Code, w.Body)
 	case strings.Contains(r.Error.Message, "fatal error calling") || strings.Contains(r.Error.Message, "panic"):
 		return fmt.Errorf("it panicked: %s", r.Error.Message)
-	case codes[r.Error.Code] != w.Code:
+	case errorStatuses[r.Error.Code] != w.Code:
 		return fmt.Errorf("code %d with HTTP status %d: %.200s", r.Error.Code, w.Code, r.Error.Message)
 	}
 	return nil

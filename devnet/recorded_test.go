@@ -192,7 +192,7 @@ func TestChainNotifyIsSpokenAsByARealNode(t *testing.T) {
 	r.report()
 }
 
-// socket opens a WebSocket as any client would.
+// websocket opens a WebSocket as any client would.
 func (w *world) socket() *websocket.Conn {
 	w.t.Helper()
 	ws, res, err := websocket.DefaultDialer.DialContext(w.t.Context(), "ws://"+w.Addr()+"/rpc/v1", http.Header{"Authorization": {"Bearer " + w.Token()}})

@@ -72,6 +72,7 @@ func (l *loop) turn(ctx context.Context) {
 	if l.head.Key == "" {
 		return
 	}
+	ctx = vigil.OneDecision(ctx)
 	l.accounts, l.keyless = map[accountAt]account{}, map[address.Address]error{}
 	open, err := l.c.Store.OpenMessages(ctx)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -13,13 +15,15 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// layout is all partitions of all deadlines, as they were when the current
-// deadline or the set of faulty sectors last changed: in between, nothing
-// changes that a plan or a page depends on.
+// layout is all partitions of all deadlines as far as a plan or a page depends
+// on them. All are read when the set of faulty sectors has changed; else a
+// deadline is read while it can be worked on, when it has closed, and half a
+// proving period later.
 type layout struct {
 	open       abi.ChainEpoch // of the deadline that was current
 	faults     uint64         // how many sectors were faulty
 	deadlines  [][]vigil.Partition
+	stale      map[uint64]bool   // deadlines to be read as soon as there is time
 	faulty     bitfield.BitField // now
 	recovering bitfield.BitField
 }
@@ -32,13 +36,38 @@ type looker struct {
 	current vigil.Deadline
 	posted  []bitfield.BitField
 	settled []bitfield.BitField
+	carried bool // nothing is asked
 }
 
-// look reads how things are at the head.
+// look tells how things are at the head: from what is known, if nothing can
+// have happened, and else from the chain.
 func (m *miner) look(ctx context.Context) (*looker, error) {
+	l := m.looker(ctx)
+	enough, err := l.carry()
+	if err != nil {
+		return nil, err
+	}
+	if !enough {
+		if l, err = m.lookClosely(ctx); err != nil {
+			return nil, err
+		}
+		m.sight.looked, m.sight.posted, m.sight.settled = m.head.Epoch, l.posted, l.settled
+	}
+	m.sight.head = m.head
+	return l, nil
+}
+
+func (m *miner) looker(ctx context.Context) *looker {
 	l := &looker{miner: m, ctx: ctx}
 	l.view.Miner, l.view.Epoch = m.id, m.head.Epoch
-	for _, step := range []func() error{l.readChain, l.readRows, l.readLayout, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
+	return l
+}
+
+// lookClosely reads how things are at the head.
+func (m *miner) lookClosely(ctx context.Context) (*looker, error) {
+	m.sight.head = vigil.Head{} // what follows may fail half-way
+	l := m.looker(ctx)
+	for _, step := range []func() error{l.readDeadline, l.readRows, l.readFaults, l.readOpen, l.readStale, l.readPosted, l.addOpen, l.addPast, l.addRecoveries, l.addHistory} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -46,13 +75,13 @@ func (m *miner) look(ctx context.Context) (*looker, error) {
 	return l, nil
 }
 
-// readChain reads the current deadline and what is posted, now and as many
-// epochs ago as the confidence asks for.
-func (l *looker) readChain() (err error) {
-	key := l.head.Key
-	if l.current, err = l.cfg.State.Deadline(l.ctx, l.id, key); err != nil {
-		return fmt.Errorf("read the current deadline: %w", err)
+// readPosted reads what is posted, now and as many epochs ago as the
+// confidence asks for, if anything that can be posted is due.
+func (l *looker) readPosted() (err error) {
+	if owed, err := l.owed(); err != nil || !owed {
+		return err
 	}
+	key := l.head.Key
 	if l.posted, err = l.cfg.State.Posted(l.ctx, l.id, key); err != nil {
 		return fmt.Errorf("read what is posted: %w", err)
 	}
@@ -70,6 +99,27 @@ func (l *looker) readChain() (err error) {
 	return nil
 }
 
+// readDeadline asks the chain for the current deadline, once for each: in
+// between it is arithmetic. The chain's word counts where the two differ.
+func (l *looker) readDeadline() error {
+	var known bool
+	if l.current, known = l.sight.deadline(l.head.Epoch); known {
+		return nil
+	}
+	told, err := l.cfg.State.Deadline(l.ctx, l.id, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("read the current deadline: %w", err)
+	}
+	expected, ok := l.sight.expected(l.head.Epoch)
+	if ok && expected != told && l.sight.doubted != told {
+		l.log.Warn("the chain's current deadline is not the one that was computed; the chain's counts", "epoch", l.head.Epoch,
+			"deadline", told.Index, "open", told.Open, "computed_deadline", expected.Index, "computed_open", expected.Open)
+	}
+	l.current = told
+	l.sight.confirm(told, expected, l.head.Epoch)
+	return nil
+}
+
 // readRows reads the duties and messages of the last proving period.
 func (l *looker) readRows() (err error) {
 	since := l.current.Plus(-int(l.current.Count)).Open
@@ -82,9 +132,8 @@ func (l *looker) readRows() (err error) {
 	return nil
 }
 
-// readLayout reads the faulty sectors, and all partitions when something may
-// have changed in them.
-func (l *looker) readLayout() error {
+// readFaults reads the faulty sectors, and sees which deadlines are to be read.
+func (l *looker) readFaults() error {
 	faulty, recovering, err := l.cfg.State.Faults(l.ctx, l.id, l.head.Key)
 	if err != nil {
 		return fmt.Errorf("read the faulty sectors: %w", err)
@@ -94,32 +143,96 @@ func (l *looker) readLayout() error {
 		return fmt.Errorf("count the faulty sectors: %w", err)
 	}
 	l.layout.faulty, l.layout.recovering = faulty, recovering
-	if l.layout.deadlines != nil && l.layout.open == l.current.Open && l.layout.faults == faults {
-		return nil
-	}
-	all := make([][]vigil.Partition, l.current.Count)
-	for i := range all {
-		if all[i], err = l.cfg.State.Partitions(l.ctx, l.id, uint64(i), l.head.Key); err != nil {
-			return fmt.Errorf("read the partitions of deadline %d: %w", i, err)
-		}
-	}
-	l.layout.open, l.layout.faults, l.layout.deadlines = l.current.Open, faults, all
+	l.expire(faults)
 	return nil
 }
 
-// addOpen adds the deadlines that can be worked on: the current one, and the
-// next when it is challenged.
-func (l *looker) addOpen() error {
-	for _, d := range []vigil.Deadline{l.current, l.current.Plus(1)} {
-		if l.head.Epoch < d.Challenge {
+// expire notes which deadlines may have changed since they were read.
+func (l *looker) expire(faults uint64) {
+	closed, opposite := l.current.Plus(-1), l.current.Plus(int(l.current.Count)/2)
+	known := l.layout.deadlines != nil && l.layout.faults == faults
+	switch {
+	case known && l.layout.open == l.current.Open:
+	case known && l.layout.open == closed.Open:
+		l.layout.stale[closed.Index], l.layout.stale[opposite.Index] = true, true
+	default:
+		if l.layout.deadlines == nil {
+			l.layout.deadlines, l.layout.stale = make([][]vigil.Partition, l.current.Count), map[uint64]bool{}
+		}
+		for i := range l.current.Count {
+			l.layout.stale[i] = true
+		}
+	}
+	l.layout.open, l.layout.faults = l.current.Open, faults
+}
+
+// readStale reads the deadlines that have changed, for no longer than a part of
+// the time there is: a hundred miners' deadlines are thousands of questions,
+// and those that can still be met do not wait for them. The rest is read at
+// the next look.
+func (l *looker) readStale() error {
+	enough := time.Now().Add(staleTime)
+	if end, ok := l.ctx.Deadline(); ok {
+		enough = time.Now().Add(time.Until(end) / 4)
+	}
+	for n := range int(l.current.Count) { // the next ones first
+		index := l.current.Plus(n).Index
+		if !l.layout.stale[index] {
 			continue
 		}
-		partitions, err := l.cfg.State.Partitions(l.ctx, l.id, d.Index, l.head.Key)
-		if err != nil {
-			return fmt.Errorf("read the partitions of deadline %d: %w", d.Index, err)
+		if time.Now().After(enough) {
+			return nil
 		}
-		l.layout.deadlines[d.Index] = partitions
-		if err := l.add(d, partitions); err != nil {
+		if err := l.readPartitions(index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const staleTime = 5 * time.Second
+
+func (l *looker) readPartitions(deadline uint64) error {
+	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, deadline, l.head.Key)
+	if err != nil {
+		return fmt.Errorf("read the partitions of deadline %d: %w", deadline, err)
+	}
+	l.layout.deadlines[deadline] = partitions
+	delete(l.layout.stale, deadline)
+	return nil
+}
+
+// readOpen reads the deadlines that can be worked on.
+func (l *looker) readOpen() error {
+	for _, d := range l.workable() {
+		if err := l.readPartitions(d.Index); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owed says whether a partition of the open deadline has a proof to give, given or not.
+func (l *looker) owed() (bool, error) {
+	for _, p := range l.layout.deadlines[l.current.Index] {
+		if n, err := due(p); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// workable gives the deadlines that can be worked on: the current one, and the
+// next when it is challenged.
+func (l *looker) workable() []vigil.Deadline {
+	both := []vigil.Deadline{l.current, l.current.Plus(1)}
+	return slices.DeleteFunc(both, func(d vigil.Deadline) bool { return l.head.Epoch < d.Challenge })
+}
+
+// addOpen adds the deadlines that can be worked on.
+func (l *looker) addOpen() error {
+	for _, d := range l.workable() {
+		if err := l.add(d, l.layout.deadlines[d.Index]); err != nil {
 			return err
 		}
 	}
@@ -198,7 +311,7 @@ func (l *looker) add(d vigil.Deadline, partitions []vigil.Partition) error {
 		}
 		deadline.Partitions = append(deadline.Partitions, entry)
 	}
-	if d.IsOpen(l.head.Epoch) && len(partitions) > 0 {
+	if d.IsOpen(l.head.Epoch) && len(partitions) > 0 && !l.carried {
 		deadline.Commit = l.commit(d)
 	}
 	l.view.Deadlines = append(l.view.Deadlines, deadline)

@@ -32,6 +32,7 @@ type miner struct {
 	started map[vigil.DutyID]start
 	vanilla map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
 	layout  layout
+	sight   sight
 	idle    map[abi.ChainEpoch]bool // deadlines that closed unwatched, by Open, and missed nothing
 	problem string                  // of the latest look at the chain
 	jobs    sync.WaitGroup
@@ -122,7 +123,7 @@ func (m *miner) stop() {
 func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 	reads, cancel := context.WithTimeout(ctx, max(epoch, 3*time.Second))
 	defer cancel()
-	seen, err := m.look(reads)
+	seen, err := m.look(vigil.OneDecision(reads))
 	if err != nil {
 		if ctx.Err() == nil {
 			m.blind(err)
@@ -176,7 +177,7 @@ func (m *miner) reconcile(ctx context.Context, tasks []schedule.Task) {
 
 // start runs a task in a goroutine of its own. There is at most one a duty.
 func (m *miner) start(ctx context.Context, task schedule.Task) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(vigil.OneDecision(ctx))
 	j := &job{task: task, cancel: cancel}
 	id := task.Duty.ID
 	m.running[id] = j

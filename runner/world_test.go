@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -47,6 +48,11 @@ type world struct {
 	inProof    map[vigil.DutyID]int
 	overlap    bool
 	prove      func(ctx context.Context) error
+	miners     []abi.ActorID             // minerID alone if empty; all have the same sectors
+	at         map[abi.ChainEpoch]func() // what happens at an epoch
+	fork       int                       // counts reorgs: the head's parent is then another
+	shift      abi.ChainEpoch            // of the deadlines' numbers
+	proofType  abi.RegisteredPoStProof   // of the network's rules now
 
 	log bytes.Buffer // guarded by the handler; to be read when no runner runs
 
@@ -58,7 +64,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		epoch: 985, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
+		epoch: 985, proofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
 		bad: map[abi.SectorNumber]string{}, unknown: map[abi.SectorNumber]bool{},
 		failing: map[string]int{}, calls: map[string]int{}, inProof: map[vigil.DutyID]int{},
 		duties: map[vigil.DutyID]vigil.Duty{}, proofs: map[vigil.DutyID]vigil.Proof{},
@@ -87,13 +93,16 @@ func (w *world) add(deadline uint64, sectors ...uint64) {
 func (w *world) config(log *slog.Logger) runner.Config {
 	return runner.Config{
 		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w,
-		Miners: []abi.ActorID{minerID}, Policy: schedule.DefaultPolicy, Log: log,
+		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
 
 // run lets the world and a runner live until the epoch.
 func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
 	t.Helper()
+	if len(w.miners) == 0 {
+		w.miners = []abi.ActorID{minerID}
+	}
 	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))))
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +113,10 @@ func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
 	for w.now() < until {
 		if err := wait(ctx, epoch); err != nil {
 			t.Fatal(err)
+		}
+		if happens := w.at[w.now()+1]; happens != nil {
+			synctest.Wait()
+			happens()
 		}
 		w.tick()
 		r.Nudge()
@@ -160,7 +173,11 @@ func (w *world) recovering(n uint64) {
 }
 
 func (w *world) head() vigil.Head {
-	return vigil.Head{Key: vigil.TipSetKey(strconv.Itoa(int(w.epoch))), Epoch: w.epoch, BaseFee: abi.NewTokenAmount(100)}
+	parent := strconv.Itoa(int(w.epoch - 1))
+	if w.fork > 0 {
+		parent, w.fork = "of another fork", 0
+	}
+	return vigil.Head{Key: vigil.TipSetKey(strconv.Itoa(int(w.epoch))), Parent: vigil.TipSetKey(parent), Epoch: w.epoch, BaseFee: abi.NewTokenAmount(100)}
 }
 
 // called counts a call and fails it when it is to fail.
@@ -213,7 +230,7 @@ func (w *world) Miner(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.Mine
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	worker, _ := address.NewIDAddress(101)
-	return vigil.MinerInfo{Miner: minerID, Owner: worker, Worker: worker, ProofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1}, w.called("Miner")
+	return vigil.MinerInfo{Miner: minerID, Owner: worker, Worker: worker, ProofType: w.proofType}, w.called("Miner")
 }
 
 func (w *world) Deadline(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) (vigil.Deadline, error) {
@@ -222,7 +239,7 @@ func (w *world) Deadline(_ context.Context, _ abi.ActorID, key vigil.TipSetKey) 
 	n := at(key) / 60
 	open := n * 60
 	return vigil.Deadline{
-		Index: uint64(n) % 48, Count: 48, FaultCutoff: open - 70, Challenge: open - 20, Open: open, Close: open + 60,
+		Index: uint64(n+w.shift) % 48, Count: 48, FaultCutoff: open - 70, Challenge: open - 20, Open: open, Close: open + 60,
 	}, w.called("Deadline")
 }
 

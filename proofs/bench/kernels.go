@@ -20,9 +20,10 @@ const kernelPiece = 1 << 20
 // Kernels is the work that no Groth16 proof under a key of these lengths can do
 // without, bare and on gnark-crypto's kernels:
 //
-//   - a multi-exponentiation each of the lengths H, L, A and B in G1 and of length B
-//     in G2, by random scalars, in pieces of 2^20 points where longer. Points are
-//     decoded already, and the same ones serve all sums;
+//   - a multi-exponentiation each of the lengths H, L and A in G1 and of length B in
+//     G2, by random scalars, in pieces of 2^20 points where longer. Points are decoded
+//     already, and the same ones serve all sums. Only zero knowledge needs the sum of
+//     length B in G1, which ours do without;
 //   - six transforms on the domain, four inverse and two forward, with gnark-crypto's
 //     tables of roots ready made.
 //
@@ -43,8 +44,8 @@ type Kernels struct {
 
 // NewKernels gets all ready.
 func NewKernels(l groth16.Lengths) (*Kernels, error) {
-	k := &Kernels{sums: []int{l.H, l.L, l.A, l.B}, b: l.B}
-	longest := max(l.H, l.L, l.A, l.B)
+	k := &Kernels{sums: []int{l.H, l.L, l.A}, b: l.B}
+	longest := max(l.H, l.L, l.A)
 	k.g1, k.g2 = make([]bls12381.G1Affine, min(longest, kernelPiece)), make([]bls12381.G2Affine, min(l.B, kernelPiece))
 	k.scalars, k.values = make([]fr.Element, len(k.g1)), make([]fr.Element, l.H+1)
 	if err := k.points(); err != nil {

@@ -60,7 +60,7 @@ func (s Store) Passes(ctx context.Context, r Row, partitions, repeats int) (_ Pa
 	if err != nil {
 		return result, err
 	}
-	result.KeyBytes = g1Size*int64(l.H+l.L+l.A+l.B) + g2Size*int64(l.B)
+	result.KeyBytes = g1Size*int64(l.H+l.L+l.A) + g2Size*int64(l.B)
 	for i := range repeats {
 		one, read, err := kernel.counted(func() error { return provers[0].prove(ctx) })
 		if err != nil {

@@ -15,10 +15,16 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 )
 
-// zeros is a source of no randomness at all.
-type zeros struct{}
+// ones is a source of no randomness at all. Blinding factors of zero would leave
+// sums out.
+type ones struct{}
 
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+func (ones) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 1
+	}
+	return len(b), nil
+}
 
 func prove(t testing.TB, p Prover, k *ProvingKey, w Witness) Proof {
 	t.Helper()
@@ -55,7 +61,7 @@ func TestWhatIsProvenVerifiesAndNothingElse(t *testing.T) {
 func TestEqualBlindingMakesEqualProofs(t *testing.T) {
 	n := toy(5)
 	k, vk := n.key(t)
-	p := Prover{Rand: zeros{}}
+	p := Prover{Rand: ones{}}
 	a, b := prove(t, p, k, n.assign(2)), prove(t, p, k, n.assign(2))
 	if a != b {
 		t.Error("they differ")
@@ -68,12 +74,33 @@ func TestEqualBlindingMakesEqualProofs(t *testing.T) {
 func TestPiecesMakeTheSameProofAsTheWhole(t *testing.T) {
 	n := toy(9)
 	k, _ := n.key(t)
-	want := prove(t, Prover{Rand: zeros{}}, k, n.assign(2))
-	for _, size := range []int{1, 2, 3, 7, 10, 11, 19, 1000} {
-		p := Prover{Rand: zeros{}, Chunk: size, Multiexp: &Portable{Piece: (1 + size/2) * g2Size}, FFT: &PortableFFT{Block: 4}, Workers: 3}
-		if have := prove(t, p, k, n.assign(2)); have != want {
-			t.Errorf("chunks of %d: another proof", size)
+	for _, nonZK := range []bool{false, true} {
+		want := prove(t, Prover{Rand: ones{}, NonZK: nonZK}, k, n.assign(2))
+		for _, size := range []int{1, 2, 3, 7, 10, 11, 19, 1000} {
+			p := Prover{Rand: ones{}, NonZK: nonZK, Chunk: size, Multiexp: &Portable{Piece: (1 + size/2) * g2Size}, FFT: &PortableFFT{Block: 4}, Workers: 3}
+			if have := prove(t, p, k, n.assign(2)); have != want {
+				t.Errorf("chunks of %d, without zero knowledge %t: another proof", size, nonZK)
+			}
 		}
+	}
+}
+
+// A proof without zero knowledge is as valid. Its A is the witness's alone, the
+// rest is blinded, and the key's side B in G1 is not looked at.
+func TestAProofWithoutZeroKnowledgeDoesWithoutBInG1(t *testing.T) {
+	n := toy(9)
+	k, vk := n.key(t)
+	k.B1 = bytes.Repeat([]byte{0xff}, len(k.B1)) // no points
+	p := Prover{NonZK: true}
+	a, b := prove(t, p, k, n.assign(2)), prove(t, p, k, n.assign(2))
+	if ok, err := vk.Verify(n.assign(2).inputs[1:], &a); !ok || err != nil {
+		t.Error(ok, err)
+	}
+	if a.A != b.A || a.B == b.B || a.C == b.C {
+		t.Error("A is not the same in both proofs, or B or C is")
+	}
+	if _, err := new(Prover).Prove(t.Context(), k, n.assign(2)); err == nil {
+		t.Error("a proof that hides its witness was made without B")
 	}
 }
 
@@ -83,12 +110,12 @@ func TestProofsMadeInOnePassAreThoseMadeAlone(t *testing.T) {
 	ws := []Witness{n.assign(2), n.assign(30), n.assign(500)}
 	var want []Proof
 	for _, w := range ws {
-		want = append(want, prove(t, Prover{Rand: zeros{}}, k, w))
+		want = append(want, prove(t, Prover{Rand: ones{}}, k, w))
 	}
 	for name, p := range map[string]Prover{
-		"at once":          {Rand: zeros{}},
-		"in small chunks":  {Rand: zeros{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
-		"with little room": {Rand: zeros{}, Memory: new(Prover).need(ws[0].Layout(), 2)},
+		"at once":          {Rand: ones{}},
+		"in small chunks":  {Rand: ones{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
+		"with little room": {Rand: ones{}, Memory: new(Prover).need(ws[0].Layout(), 2)},
 	} {
 		have, err := p.Prove(t.Context(), k, ws...)
 		check(t, err)

@@ -25,6 +25,10 @@ type Prover struct {
 	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
 	Progress func(Progress) // nil, or told of each step, from one goroutine
 	Rand     io.Reader      // blinds proofs; nil: crypto/rand. A fixed one makes equal proofs, for tests only
+	// NonZK leaves the blinding factor r zero, as bellperson's nonzk proofs do:
+	// they are as valid and as sound, but do not hide their witness. The key's side B
+	// in G1 is not needed then, a fifth of the sums in G1.
+	NonZK bool
 }
 
 // Phase is a part of a proof's work.
@@ -95,7 +99,9 @@ func (p *Prover) blinding() (blinding, error) {
 		}
 	}
 	var v blinding
-	v.r.SetBytes(b[0][:])
+	if !p.NonZK {
+		v.r.SetBytes(b[0][:])
+	}
 	v.s.SetBytes(b[1][:])
 	return v, nil
 }
@@ -136,7 +142,11 @@ func (p *Prover) need(l Layout, n int) int64 {
 	group := int64(l.partsIn(p.chunk())*l.Aux + l.Inputs)
 	points := min(4*group, defaultPiece/g1Size)
 	const kernel = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
-	return fr.Bytes*(int64(n)*(m+4*group)+m) + points*kernel + 64<<20
+	scalars := 4 * group // wires, and those of A, B and B times r
+	if p.NonZK {
+		scalars -= group
+	}
+	return fr.Bytes*(int64(n)*(m+scalars)+m) + points*kernel + 64<<20
 }
 
 func (p *Prover) chunk() int {
@@ -154,6 +164,7 @@ type run struct {
 	key      *ProvingKey
 	ws       []Witness
 	blinds   []blinding
+	hides    bool // r is not zero
 	multiexp Multiexp
 	fft      FFT
 	workers  int
@@ -164,7 +175,7 @@ type run struct {
 }
 
 func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
-	r := &run{key: k, ws: ws, blinds: blinds, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
+	r := &run{key: k, ws: ws, blinds: blinds, hides: !p.NonZK, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
 	if r.multiexp == nil {
 		own := &Portable{Workers: p.Workers}
 		r.multiexp, r.close = own, own.Close
@@ -211,7 +222,11 @@ func (r *run) prove(ctx context.Context) ([]Proof, error) {
 	}
 	s := newSums(r)
 	l := r.key.Lengths()
-	r.begin(Sums, len(r.ws)*(l.H+l.L+l.A+l.B+weightG2*l.B))
+	terms := l.H + l.L + l.A + weightG2*l.B
+	if r.hides {
+		terms += l.B
+	}
+	r.begin(Sums, len(r.ws)*terms)
 	if err := s.add(ctx, hs, free); err != nil {
 		return nil, err
 	}
@@ -228,7 +243,7 @@ func (r *run) prove(ctx context.Context) ([]Proof, error) {
 //	B = beta + b + s delta
 //	C = c + s a + rs delta + s alpha + r beta
 //
-// where c has H, L and r times the sum of B in G1.
+// where c has H, L and, where r is not zero, r times the sum of B in G1.
 func (s *sums) assemble(j int) Proof {
 	k, blind := &s.run.key.head, s.run.blinds[j]
 	var rs fr.Element

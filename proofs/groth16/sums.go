@@ -14,9 +14,9 @@ const weightG2 = 3
 
 // sums are the proofs' parts before blinding, growing as the key is read.
 //
-// Side B in G1 is needed for C alone, multiplied by the blinding factor r.
-// Multiplying its scalars instead lets it share C's sums with H and L: fewer and
-// larger sums cost less.
+// Side B in G1 is needed for C alone, multiplied by the blinding factor r; without
+// r it is not needed. Multiplying its scalars instead lets it share C's sums with H
+// and L: fewer and larger sums cost less.
 type sums struct {
 	run  *run
 	a, c []bls12381.G1Jac
@@ -63,7 +63,10 @@ func (s *sums) wires(ctx context.Context, h Terms, free func()) error {
 		if err := g.load(ctx, first); err != nil {
 			return fmt.Errorf("wires: %w", err)
 		}
-		c := []Terms{g.l, g.b1}
+		c := []Terms{g.l}
+		if s.run.hides {
+			c = append(c, g.b1)
+		}
 		if first == 0 {
 			c = append(c, h)
 		}
@@ -114,6 +117,10 @@ func newGroup(r *run, most int) (*group, error) {
 	for _, w := range r.ws {
 		d := w.Density()
 		b := len(d.BInputs) + most*len(d.BAux.Members)
+		blinded := b
+		if !r.hides {
+			blinded = 0
+		}
 		for _, v := range []struct {
 			of *[][]fr.Element
 			n  int
@@ -121,7 +128,7 @@ func newGroup(r *run, most int) (*group, error) {
 			{&g.aux, most * w.Layout().Aux},
 			{&g.bufA, len(w.Inputs()) + most*len(d.AAux.Members)},
 			{&g.bufB, b},
-			{&g.bufR, b},
+			{&g.bufR, blinded},
 		} {
 			room, free, err := newVector(v.n)
 			if err != nil {
@@ -151,7 +158,9 @@ func (g *group) load(ctx context.Context, first int) error {
 	}
 	g.l = terms(r.key.L, g1Size, first*l.Aux, n*l.Aux, g.aux)
 	g.a = terms(r.key.A, g1Size, g.doneA, lenA, g.bufA)
-	g.b1 = terms(r.key.B1, g1Size, g.doneB, lenB, g.bufR)
+	if r.hides {
+		g.b1 = terms(r.key.B1, g1Size, g.doneB, lenB, g.bufR)
+	}
 	g.b2 = terms(r.key.B2, g2Size, g.doneB, lenB, g.bufB)
 	g.doneA, g.doneB = g.doneA+lenA, g.doneB+lenB
 	for j, w := range r.ws {
@@ -172,7 +181,9 @@ func (g *group) load(ctx context.Context, first int) error {
 		}
 		d.AAux.gather(toA, aux)
 		d.BAux.gather(toB, aux)
-		(*fr.Vector)(&g.b1.Scalars[j]).ScalarMul(g.b2.Scalars[j], &r.blinds[j].r)
+		if r.hides {
+			(*fr.Vector)(&g.b1.Scalars[j]).ScalarMul(g.b2.Scalars[j], &r.blinds[j].r)
+		}
 	}
 	return nil
 }

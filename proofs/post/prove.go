@@ -21,7 +21,8 @@ type Prover struct {
 }
 
 // NewProver takes a key, which must be one for the config's circuit, and the
-// kernels to compute with.
+// kernels to compute with. Proofs are made without zero knowledge (groth16's
+// NonZK): what they prove is public, and so are the paths that they are made of.
 func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover, error) {
 	built, err := circuit.New(c.Circuit())
 	if err != nil {
@@ -30,6 +31,7 @@ func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover
 	if have, want := key.Lengths(), built.Lengths(); have != want {
 		return nil, &groth16.WrongKeyError{Want: want, Have: have}
 	}
+	groth.NonZK = true
 	return &Prover{config: c, circuit: built, key: key, groth: groth}, nil
 }
 

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/chain"
+)
+
+// origin is the network that a data folder was made for. Duties and messages
+// of one network mean nothing on another, and their nonces could do harm there.
+type origin struct {
+	Name    string    `json:"name"`
+	Genesis time.Time `json:"genesis"`
+}
+
+func originFile(data string) string { return filepath.Join(data, "network.json") }
+
+// readOrigin gives the network of a data folder, or none if it has no network yet.
+func readOrigin(data string) (vigil.Network, error) {
+	text, err := os.ReadFile(originFile(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return vigil.Network{}, nil
+	}
+	var o origin
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err == nil && o.Name == "" {
+		err = errors.New("it names no network")
+	}
+	if err != nil {
+		return vigil.Network{}, fmt.Errorf("read which network the data is of: %s: %w; remove the file if you know that it is the right network", originFile(data), err)
+	}
+	return vigil.Network{Name: o.Name, Genesis: o.Genesis}, nil
+}
+
+// writeOrigin writes a data folder's network down, the first time.
+func writeOrigin(data string, n vigil.Network) error {
+	path := originFile(data)
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	text, err := json.MarshalIndent(origin{n.Name, n.Genesis.UTC()}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write down which network the data is of: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// nodeConfigs are the nodes as the chain client takes them. The expected
+// network is that of any node that says one.
+func nodeConfigs(nodes []Node, known vigil.Network, log *slog.Logger) []chain.Config {
+	expected := ""
+	for _, n := range nodes {
+		if n.Network != "" {
+			expected = n.Network
+		}
+	}
+	var list []chain.Config
+	for _, n := range nodes {
+		list = append(list, chain.Config{URL: n.URL, Token: string(n.Token), Network: expected, Known: known, Timeout: n.Timeout, Log: log})
+	}
+	return list
+}

@@ -1,0 +1,379 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// Nodes are several nodes of one network. One of them at a time is read; the
+// others are followed, judged and told our messages, so that one of them can
+// take its place at any moment. One node alone is used as it is.
+//
+//	member.attend ─▶ heads, connections ─┐
+//	member.examine ─▶ checks ────────────┼─▶ rejudge ─▶ judge (pure) ─▶ read another node
+//	compare ─▶ forks ────────────────────┤
+//	read ─▶ what became of a question ───┘
+type Nodes struct {
+	members []*member
+	log     *slog.Logger
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	heads   headlines
+	claims  claimCache
+	stirred chan struct{} // capacity 1: heads have changed, forks may have
+
+	mu       sync.Mutex    // guards what follows, and what members say it guards
+	network  vigil.Network // once it is decided; its name is empty before
+	began    time.Time
+	lease    *lease        // of the node that is read; nil while none is
+	changed  chan struct{} // closed and replaced when lease changes
+	upgrades map[string]bool
+	followed map[abi.ChainEpoch]vigil.TipSetKey // the chain that was read
+}
+
+// lease is the time for which a node is read. When it ends, questions under
+// way end with it: their answers would not fit what is read from then on.
+type lease struct {
+	*member
+	ctx context.Context // ends with the lease; its cause says why
+	end context.CancelCauseFunc
+}
+
+// member is one of the nodes. What is not constant is guarded by Nodes.mu.
+type member struct {
+	index  int
+	name   string
+	client *Client
+	slots  chan struct{} // one for each question that may be under way
+
+	standing
+	verdict
+	network  vigil.Network // that it told last; its name is empty before
+	told     bool          // it was connected, or failed to be
+	keys     []vigil.TipSetKey
+	misses   map[string]int // failures in a row, by what was asked
+	until    time.Time      // it is left alone before
+	offences int            // how often in a row it was set aside for its answers
+	since    time.Time      // of verdict.state
+	compared time.Time
+	calls    uint64
+	failed   uint64
+}
+
+// atOnce is how many questions a node is asked at the same time. More are no
+// faster, and a node that is busy with them would be late with its heads.
+const atOnce = 16
+
+// take takes a slot of a node; give gives it back.
+func (m *member) take(ctx context.Context) error {
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("node %s is busy with earlier questions: %w", m.name, ctx.Err())
+	}
+}
+
+func (m *member) give() { <-m.slots }
+
+var (
+	_ vigil.Heads       = (*Nodes)(nil)
+	_ vigil.MinerState  = (*Nodes)(nil)
+	_ vigil.Randomness  = (*Nodes)(nil)
+	_ vigil.MessageNode = (*Nodes)(nil)
+)
+
+// Open checks the configs and begins to connect to all nodes; it does not wait
+// for them. The nodes are used until ctx ends or Close is called.
+func Open(ctx context.Context, configs ...Config) (*Nodes, error) {
+	if len(configs) == 0 {
+		return nil, errors.New("no node is given")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	n := &Nodes{
+		stop: stop, began: time.Now(), changed: make(chan struct{}), stirred: make(chan struct{}, 1), upgrades: map[string]bool{},
+		followed: map[abi.ChainEpoch]vigil.TipSetKey{},
+		log:      configs[0].Log,
+	}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	names := map[string]bool{}
+	for i, c := range configs {
+		client, err := Dial(ctx, c)
+		if err == nil && names[client.node.at.url] {
+			err = errors.Join(fmt.Errorf("%s is given twice: a node cannot stand in for itself", client.node.at.url), client.Close())
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("node %d: %w", i+1, err), n.Close())
+		}
+		names[client.node.at.url] = true
+		n.members = append(n.members, &member{
+			index: i, name: client.node.at.url, client: client, slots: make(chan struct{}, atOnce), misses: map[string]int{}, since: time.Now(),
+			standing: standing{name: client.node.at.url, foes: map[int]rift{}},
+			verdict:  verdict{state: vigil.NodeUnreachable, why: "connecting"},
+		})
+	}
+	for _, m := range n.members {
+		n.done.Go(func() { n.attend(ctx, m) })
+		n.done.Go(func() { n.examine(ctx, m) })
+	}
+	n.done.Go(func() { n.compare(ctx) })
+	return n, nil
+}
+
+// Close gives all connections up and waits for what runs.
+func (n *Nodes) Close() error {
+	n.stop()
+	var errs []error
+	for _, m := range n.members {
+		errs = append(errs, m.client.Close())
+	}
+	n.done.Wait()
+	return errors.Join(errs...)
+}
+
+func (n *Nodes) alone() bool { return len(n.members) == 1 }
+
+// Status says how each node stands.
+func (n *Nodes) Status() []vigil.NodeStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := make([]vigil.NodeStatus, len(n.members))
+	for i, m := range n.members {
+		list[i] = vigil.NodeStatus{
+			Node: m.name, State: m.state, Why: m.why, Since: m.since,
+			Epoch: m.head.Epoch, Latency: m.latency, Calls: m.calls, Failed: m.failed,
+		}
+	}
+	return list
+}
+
+// NextUpgrade is the next planned upgrade of the network, or nil.
+func (n *Nodes) NextUpgrade() *vigil.Upgrade {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.lease == nil {
+		return nil
+	}
+	next, _ := nextUpgrade(n.lease.network, n.lease.head.Epoch)
+	return next
+}
+
+// attend learns of a node's heads and of its connections.
+func (n *Nodes) attend(ctx context.Context, m *member) {
+	heads := m.client.Watch(ctx)
+	var known *session
+	for {
+		session, changed, problem := m.client.node.state()
+		n.connection(m, session, problem)
+		if session != nil && session != known {
+			n.learn(m, session.opened) // what it said on another connection is old
+		}
+		known = session
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case head, ok := <-heads:
+			if ok {
+				n.learn(m, head)
+			}
+		}
+	}
+}
+
+func (n *Nodes) connection(m *member, s *session, problem error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var refused *RefusedError
+	m.problem, m.told = problem, m.told || s != nil || problem != nil
+	switch {
+	case s != nil:
+		m.network = s.network
+	case problem == nil:
+		m.problem = errors.New("connecting")
+	case errors.As(problem, &refused):
+		m.problem = refused
+	}
+	n.rejudge()
+}
+
+// keptKeys is how many tipsets of a node's chain are known by name: forks are
+// noticed without a question where a head is among another node's.
+const keptKeys = 64
+
+// learn takes a head of a node.
+func (n *Nodes) learn(m *member, head vigil.Head) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if head.Key == m.head.Key {
+		return
+	}
+	m.head = head
+	m.seen = last(append(m.seen, sighting{head.Epoch, time.Now()}), 16)
+	m.keys = last(append(m.keys, head.Parent, head.Key), keptKeys)
+	n.rejudge()
+	if n.lease != nil && n.lease.member == m {
+		n.follow(head)
+		n.heads.publish(head)
+	}
+	select {
+	case n.stirred <- struct{}{}:
+	default:
+	}
+}
+
+// follow remembers which chain was read, and looks ahead on it. n.mu is held.
+func (n *Nodes) follow(head vigil.Head) {
+	n.followed[head.Epoch] = head.Key
+	delete(n.followed, head.Epoch-remembered)
+	if len(n.followed) > 2*int(remembered) { // heads were skipped
+		maps.DeleteFunc(n.followed, func(e abi.ChainEpoch, _ vigil.TipSetKey) bool { return e < head.Epoch-remembered })
+	}
+	n.foresee(n.lease.network, head.Epoch)
+}
+
+// remembered is for how many epochs it is known which chain was read.
+const remembered abi.ChainEpoch = 256
+
+func last[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
+
+// settle decides which network it is about, once: when every node has told
+// its own and its head, or why it does not, or has had the time to.
+func (n *Nodes) settle() bool {
+	if n.network.Name != "" {
+		return true
+	}
+	const patience = 3 * time.Second
+	networks, known, waiting := make([]vigil.Network, len(n.members)), make([]bool, len(n.members)), false
+	for i, m := range n.members {
+		networks[i], known[i] = m.network, m.network.Name != ""
+		waiting = waiting || !m.told || m.problem == nil && m.head.Key == ""
+	}
+	if waiting && time.Since(n.began) < patience {
+		return false
+	}
+	network, ok := majority(networks, known)
+	if ok {
+		n.network = network
+	}
+	return ok
+}
+
+// rejudge judges the nodes anew, says what has changed, and sees that the best
+// is read. n.mu is held.
+func (n *Nodes) rejudge() {
+	if !n.settle() {
+		return
+	}
+	inUse := -1
+	if n.lease != nil {
+		inUse = n.lease.index
+	}
+	standings := make([]standing, len(n.members))
+	for i, m := range n.members {
+		m.refused = n.refusal(m)
+		standings[i] = m.standing
+	}
+	verdicts, use := judge(measure{time.Now(), n.network, n.pace(), inUse}, standings)
+	for i, m := range n.members {
+		n.pass(m, verdicts[i])
+	}
+	if use != inUse {
+		n.use(use, inUse)
+	}
+}
+
+func (n *Nodes) pace() pace { return paceOf(n.network.BlockDelay, 0) }
+
+func (n *Nodes) refusal(m *member) string {
+	var refused *RefusedError
+	if errors.As(m.problem, &refused) {
+		return refused.Why
+	}
+	if m.network.Name != "" && !m.network.Same(n.network) {
+		return fmt.Sprintf("it follows %s, and the others follow %s", origin(m.network), origin(n.network))
+	}
+	return ""
+}
+
+// pass makes a verdict known: in the log when the state has changed, in the
+// status always.
+func (n *Nodes) pass(m *member, v verdict) {
+	before := m.verdict
+	m.verdict = v
+	if before.state == v.state && (before.why == "") == (v.why == "") {
+		return
+	}
+	if before.state != v.state {
+		m.since = time.Now()
+	}
+	switch {
+	case v.state == vigil.NodeAside:
+		n.log.Warn("node set aside", "node", m.name, "why", v.why, "epoch", m.head.Epoch)
+	case v.state == vigil.NodeInUse && v.why != "":
+		n.log.Warn("node is read although it is not as it should be", "node", m.name, "why", v.why, "epoch", m.head.Epoch)
+	case v.state == vigil.NodeRefused && before.why != v.why:
+		n.log.Error("node refused", "node", m.name, "why", v.why)
+	case v.state == vigil.NodeReady && before.state == vigil.NodeAside:
+		n.log.Info("node is good again", "node", m.name, "epoch", m.head.Epoch)
+	}
+}
+
+// use makes another node the one that is read, or none.
+func (n *Nodes) use(index, before int) {
+	if n.lease != nil {
+		n.lease.end(fmt.Errorf("node %s is not read any more: %s", n.lease.name, n.members[before].why))
+		n.lease = nil
+	}
+	if index >= 0 {
+		m := n.members[index]
+		ctx, end := context.WithCancelCause(context.Background())
+		n.lease = &lease{m, ctx, end}
+		if !n.alone() {
+			n.log.Info("this node is read now", "node", m.name, "epoch", m.head.Epoch)
+		}
+		n.follow(m.head)
+		n.heads.again(m.head)
+	}
+	close(n.changed)
+	n.changed = make(chan struct{})
+}
+
+// foresee tells of the network's next upgrade: when it is first seen, when it
+// is a day away, and when it has come with rules that are not known. n.mu is held.
+func (n *Nodes) foresee(network vigil.Network, epoch abi.ChainEpoch) {
+	once := func(what string, say func(msg string, args ...any), u vigil.Upgrade, args ...any) {
+		if key := what + u.Name; !n.upgrades[key] {
+			n.upgrades[key] = true
+			say(what, append([]any{"upgrade", u.Name, "at", u.Epoch}, args...)...)
+		}
+	}
+	for _, u := range network.Upgrades {
+		if u.Epoch <= epoch && !u.Known && n.upgrades["a network upgrade is planned"+u.Name] {
+			once("the network was upgraded to rules that this Vigil does not know; update it now", n.log.Error, u)
+		}
+	}
+	next, in := nextUpgrade(network, epoch)
+	if next == nil {
+		return
+	}
+	once("a network upgrade is planned", n.log.Info, *next, "in", in)
+	switch {
+	case in > 24*time.Hour:
+	case next.Known:
+		once("a network upgrade comes within a day", n.log.Warn, *next, "in", in)
+	default:
+		once("a network upgrade comes within a day, and this Vigil does not know its rules; update it before", n.log.Error, *next, "in", in)
+	}
+}

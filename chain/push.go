@@ -1,0 +1,117 @@
+package chain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ipfs/go-cid"
+
+	"github.com/vigil-post/vigil"
+)
+
+// pushed is what became of a message at one node.
+type pushed struct {
+	m   *member
+	cid cid.Cid
+	err error
+}
+
+// PushMessage hands a signed message to every node that can take it: the same
+// bytes do no harm twice, and whichever node is heard by the network will do.
+// It has succeeded as soon as one node took the message; the others are given
+// it all the same. The error is the word of the node that is read.
+func (n *Nodes) PushMessage(ctx context.Context, message vigil.SignedMessage) (cid.Cid, error) {
+	l, err := n.reader(ctx)
+	if err != nil {
+		return cid.Undef, fmt.Errorf("push: %w", err)
+	}
+	takers := n.takers(l.member)
+	results := make(chan pushed, len(takers))
+	for _, m := range takers {
+		n.done.Go(func() {
+			// The caller may have its answer before this node has: it is not hurried.
+			id, err := m.client.PushMessage(context.WithoutCancel(ctx), message)
+			n.took(m, message, err)
+			results <- pushed{m, id, err}
+		})
+	}
+	refusals := map[*member]error{}
+	for range takers {
+		select {
+		case <-ctx.Done():
+			return cid.Undef, fmt.Errorf("push: no node has answered: %w", ctx.Err())
+		case r := <-results:
+			if r.err == nil {
+				return r.cid, nil
+			}
+			refusals[r.m] = r.err
+		}
+	}
+	return cid.Undef, refusal(takers, refusals)
+}
+
+// takers are the nodes that a message goes to, the one that is read first: all
+// that are connected and of this network. One that is behind takes it as well.
+func (n *Nodes) takers(first *member) []*member {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := []*member{first}
+	for _, m := range n.members {
+		if m != first && (m.state == vigil.NodeReady || m.state == vigil.NodeAside) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// took notes what a node did with a message, and says so.
+func (n *Nodes) took(m *member, message vigil.SignedMessage, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m.calls++
+	say := n.log.With("node", m.name, "from", message.From.String(), "nonce", message.Nonce)
+	var said *nodeError
+	switch {
+	case err == nil:
+		say.Debug("the node took the message")
+		m.misses[place] = 0
+		return
+	case errors.As(err, &said): // it has its reasons
+		say.Debug("the node refused the message", "error", err)
+	default:
+		m.failed++
+		say.Debug("the node did not take the message", "error", err)
+		if m.problem == nil && !lost(err) {
+			n.miss(m, place, err)
+		}
+	}
+}
+
+// refusal is why no node took a message: in the class of the first that gives
+// one, with the words of all.
+func refusal(takers []*member, refusals map[*member]error) error {
+	var first error
+	for _, m := range takers {
+		var said *nodeError
+		if err := refusals[m]; first == nil && errors.As(err, &said) {
+			first = err
+		}
+	}
+	if first == nil {
+		first = refusals[takers[0]]
+	}
+	if len(takers) == 1 {
+		return first
+	}
+	text := ""
+	for _, m := range takers {
+		if refusals[m] != first {
+			text += fmt.Sprintf("; node %s: %v", m.name, refusals[m])
+		}
+	}
+	return fmt.Errorf("no node took the message: %w%s", first, text)
+}
+
+// place is what a node has for messages, as its failures are counted.
+const place = "messages a place"

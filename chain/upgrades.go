@@ -1,0 +1,72 @@
+package chain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/network"
+
+	"github.com/vigil-post/vigil"
+)
+
+// newestVersion is the newest network version that this Vigil was made for.
+// A newer one may want other proofs or messages, and what is sent in the old
+// form may be taken and fined.
+const newestVersion = network.Version28
+
+// knownUpgrades are the names that nodes give the upgrades up to newestVersion
+// (lotus, build/buildconstants/params.go: UpgradeFireHorseHeight is version 28's).
+var knownUpgrades = []string{
+	"Smoke", "Breeze", "Ignition", "Refuel", "Assembly", "Tape", "Liftoff", "Kumquat", "Calico", "Persian", "Orange", "Claus",
+	"Trust", "Norwegian", "Turbo", "Hyperdrive", "Chocolate", "OhSnap", "Skyr", "Shark", "Hygge", "Lightning", "Thunder",
+	"Watermelon", "WatermelonFix", "WatermelonFix2", "Dragon", "CalibrationDragonFix", "Phoenix", "Waffle", "Tuktuk", "Teep", "Tock",
+	"GoldenWeek", "FireHorse",
+}
+
+// upgrades are those of ForkUpgradeParams that have a height, by epoch. Their
+// keys are UpgradeXxxHeight; other settings of the network are among them.
+func (p *networkParams) upgrades() []vigil.Upgrade {
+	var list []vigil.Upgrade
+	for key, epoch := range p.ForkUpgradeParams {
+		name, isUpgrade := strings.CutPrefix(key, "Upgrade")
+		name, isHeight := strings.CutSuffix(name, "Height")
+		if isUpgrade && isHeight && epoch > 0 {
+			list = append(list, vigil.Upgrade{Name: name, Epoch: epoch, Known: slices.Contains(knownUpgrades, name)})
+		}
+	}
+	slices.SortFunc(list, func(a, b vigil.Upgrade) int {
+		return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+// foreseen is how far ahead an upgrade counts as planned: networks have heights
+// centuries away for those that are not.
+const foreseen = 365 * 24 * time.Hour
+
+// nextUpgrade is the first upgrade after the epoch, and how long until then;
+// nil if none is planned.
+func nextUpgrade(n vigil.Network, epoch abi.ChainEpoch) (*vigil.Upgrade, time.Duration) {
+	for _, u := range n.Upgrades {
+		if u.Epoch <= epoch {
+			continue
+		}
+		if left := u.Epoch - epoch; left < abi.ChainEpoch(foreseen/n.BlockDelay) {
+			return &u, time.Duration(left) * n.BlockDelay
+		}
+		return nil, 0
+	}
+	return nil, 0
+}
+
+// unknownVersion says why a network of this version is not worked on, or nothing.
+func unknownVersion(v network.Version) string {
+	if v <= newestVersion {
+		return ""
+	}
+	return fmt.Sprintf("the network is at version %d and this Vigil knows them up to %d: update Vigil, what it would send may not be what the network asks for now", v, newestVersion)
+}
