@@ -73,11 +73,11 @@ func (a *api) ChainGetFinalizedTipSet(ctx context.Context) (*TipSet, error) {
 func (a *api) ChainGetPath(_ context.Context, from, to TipSetKey) ([]HeadChange, error) {
 	f, err := a.exactly(from)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("loading from tipset %s: %w", from, err)
 	}
 	t, err := a.exactly(to)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("loading to tipset %s: %w", to, err)
 	}
 	var reverts, applies []HeadChange
 	for f != t {

@@ -53,10 +53,13 @@ func (e errNoMessageHere) Error() string {
 }
 
 // replacedError says that another message took the nonce of the one that was
-// looked for. The words are a node's.
+// looked for. The words are a node's, which says what it is before and after: so
+// xerrors.Errorf writes a %w that is not the last verb.
 type replacedError struct{ text string }
 
-func (e *replacedError) Error() string { return "message was replaced: " + e.text }
+func (e *replacedError) Error() string {
+	return "message was replaced: " + e.text + ": message was replaced"
+}
 
 // lookup finds a message that was executed at ts or before. It finds another one
 // that took its nonce if that does the same and the caller is content with it;
@@ -106,7 +109,7 @@ func (in inclusion) takes(c cid.Cid, m *SignedMessage, allowReplaced bool) error
 // that only if it happens while it waits, and else waits on.
 func (a *api) StateWaitMsg(ctx context.Context, c cid.Cid, confidence uint64, limit abi.ChainEpoch, allowReplaced bool) (*MsgLookup, error) {
 	if confidence > finality {
-		return nil, fmt.Errorf("message confidence exceeds maximum: %d > %d", confidence, finality)
+		return nil, fmt.Errorf("message confidence exceeds maximum: %d > %d: message confidence exceeds maximum", confidence, finality)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

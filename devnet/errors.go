@@ -60,7 +60,7 @@ func resolve(st *state, addr address.Address) (abi.ActorID, actorEntry, error) {
 	case addr.Protocol() == address.ID:
 		return 0, actorEntry{}, errNoActor
 	}
-	return 0, actorEntry{}, fmt.Errorf("resolution lookup failed (%s): %w", addr, errNoActor)
+	return 0, actorEntry{}, fmt.Errorf("resolution lookup failed (%s): resolve address %s: %w", addr, addr, errNoActor)
 }
 
 // at finds the tipset of a key; none is the head.

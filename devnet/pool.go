@@ -90,9 +90,9 @@ func (p *pool) add(m *SignedMessage, head *tipset, maxPending int) error {
 		return err
 	}
 	st := head.after
-	_, sender, ok := st.lookup(m.Message.From)
-	if !ok {
-		return fmt.Errorf("failed to get actor nonce: resolution lookup failed (%s): actor not found", m.Message.From)
+	_, sender, err := resolve(st, m.Message.From)
+	if err != nil {
+		return fmt.Errorf("failed to get actor nonce: %w", err)
 	}
 	if sender.nonce > m.Message.Nonce {
 		return fmt.Errorf("minimum expected nonce is %d, got %d: %w", sender.nonce, m.Message.Nonce, errNonceTooLow)

@@ -46,7 +46,7 @@ func TestAnotherMessageInItsPlaceIsAnError(t *testing.T) {
 	w := start(t, Config{Sectors: -1})
 	replaced, replacement := w.outbid(w.key("worker").Address, w.key("owner").Address)
 	w.pass(2)
-	want := "message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:" + replaced.String() + " n 0, TS: " + replacement.String() + " n0)"
+	want := "message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:" + replaced.String() + " n 0, TS: " + replacement.String() + " n0): message was replaced"
 	if got := w.refusal("StateSearchMsg", nil, replaced, -1, true); got != want {
 		t.Errorf("at the tipset that executed it:\n got %s\nwant %s", got, want)
 	}
