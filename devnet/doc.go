@@ -13,7 +13,9 @@
 // and the errors of a node. What is not: there is one producer and nobody
 // checks its blocks, so election proofs, tickets and block signatures are
 // hashes; gas comes from a short table of figures measured on real networks;
-// there is no market, no reward and no sealing.
+// rewards are free at once; sectors come by themselves, for there is no market
+// and no sealing. Sectors larger than 2 KiB have the network's shapes, no files,
+// and proofs that are fake and said to be.
 //
 // The chain is a list of tipsets, each with the immutable state it left. Every
 // epoch one goroutine, the producer, makes the next tipset from the head,
@@ -21,6 +23,12 @@
 // pointer and need no further lock.
 //
 //	pool ─▶ produce: select ─▶ execute ─▶ cron ─▶ audit proofs ─▶ store ─▶ head ─▶ ChainNotify
+//
+// What a network does to those who use it can be told, by Go, by the namespace
+// Devnet of the API (admin.go) or by a scenario (package devnet/scenario): base
+// fee, null rounds and messages (weather.go), reorgs, upgrades, orders to the
+// state, and what is wrong with the node itself, which a layer before the API
+// does to its calls and connections (faults.go, faulty_http.go, faulty_ws.go).
 //
 // The API is a Lotus node's, versions 0 to 2, as far as storage providers' tools
 // use it (docs/devnet-api.md lists it): methods in files api_*.go, one chapter
