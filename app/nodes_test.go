@@ -323,9 +323,7 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 					f.lines[0].Set(row.faults...)
 				}
 				f.step(5 * flockEpoch)
-				if err := other.Advance(t.Context(), 1); err != nil {
-					t.Fatal(err)
-				}
+				keepUp(t, other, f.chain.Epoch())
 				if row.step != nil && f.chain.Epoch() > 44 {
 					hits += row.step(f, other)
 				}
@@ -404,9 +402,7 @@ func TestWithOneSaneNodeOfThreeNothingIsMissed(t *testing.T) {
 		if f.step(5 * flockEpoch) {
 			kept++
 		}
-		if err := other.Advance(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
+		keepUp(t, other, f.chain.Epoch())
 	}
 	for i := range f.lines {
 		w.mend(f, i)
@@ -434,7 +430,18 @@ func TestWithOneSaneNodeOfThreeNothingIsMissed(t *testing.T) {
 	}
 }
 
-// fork is a node whose chain is the same up to now and another one from here on.
+// keepUp lets epochs pass on a fork until it is as high as the chain.
+func keepUp(t *testing.T, other *devnet.Network, epoch abi.ChainEpoch) {
+	t.Helper()
+	for other.Epoch() < epoch {
+		if err := other.Advance(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fork is a node whose chain is the same up to now and another one from here
+// on, with fewer blocks, as a fork has that only some follow.
 func fork(t *testing.T, f *flock) *devnet.Network {
 	t.Helper()
 	if err := f.chain.Advance(t.Context(), 3); err != nil {
@@ -444,7 +451,7 @@ func fork(t *testing.T, f *flock) *devnet.Network {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(f.chain.Storage()))); err != nil {
 		t.Fatal(err)
 	}
-	n := openChain(t, dir, 1, 92, 0, flockEpoch)
+	n := openChain(t, dir, 1, 92, 0.4, flockEpoch)
 	if err := n.Reorg(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}

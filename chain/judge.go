@@ -159,10 +159,10 @@ func (m measure) againstForks(nodes []standing, out []verdict) {
 	if len(candidates) == 0 {
 		return
 	}
-	friends := func(i int) int {
+	friends := func(i int) int { // also of those that cannot be read now: what chain they had is known
 		n := 0
-		for _, j := range candidates {
-			if _, apart := nodes[i].foes[j]; !apart {
+		for j, s := range nodes {
+			if _, apart := nodes[i].foes[j]; !apart && s.refused == "" && s.head.Key != "" {
 				n++
 			}
 		}

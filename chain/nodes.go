@@ -175,10 +175,7 @@ func (n *Nodes) attend(ctx context.Context, m *member) {
 	var known *session
 	for {
 		session, changed, problem := m.client.node.state()
-		n.connection(m, session, problem)
-		if session != nil && session != known {
-			n.learn(m, session.opened) // what it said on another connection is old
-		}
+		n.connection(m, session, session != known, problem)
 		known = session
 		select {
 		case <-ctx.Done():
@@ -192,20 +189,22 @@ func (n *Nodes) attend(ctx context.Context, m *member) {
 	}
 }
 
-func (n *Nodes) connection(m *member, s *session, problem error) {
+// connection takes how a node is connected. On a fresh connection it has told
+// its head, and what it said on another one is old.
+func (n *Nodes) connection(m *member, s *session, fresh bool, problem error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var refused *RefusedError
 	m.problem, m.told = problem, m.told || s != nil || problem != nil
-	switch {
-	case s != nil:
-		m.network = s.network
-	case problem == nil:
+	if s == nil && problem == nil {
 		m.problem = errors.New("connecting")
-	case errors.As(problem, &refused):
-		m.problem = refused
+	}
+	news := false
+	if s != nil {
+		m.network = s.network
+		news = fresh && m.sees(s.opened)
 	}
 	n.rejudge()
+	n.tell(m, news)
 }
 
 // keptKeys is how many tipsets of a node's chain are known by name: forks are
@@ -216,16 +215,32 @@ const keptKeys = 64
 func (n *Nodes) learn(m *member, head vigil.Head) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if m.sees(head) {
+		n.rejudge()
+		n.tell(m, true)
+	}
+}
+
+// sees notes a node's head, and says whether it is another one. n.mu is held.
+func (m *member) sees(head vigil.Head) bool {
 	if head.Key == m.head.Key {
-		return
+		return false
 	}
 	m.head = head
 	m.seen = last(append(m.seen, sighting{head.Epoch, time.Now()}), 16)
 	m.keys = last(append(m.keys, head.Parent, head.Key), keptKeys)
-	n.rejudge()
+	return true
+}
+
+// tell brings the head of the node that is read to those who watch, and has
+// forks looked for. n.mu is held.
+func (n *Nodes) tell(m *member, news bool) {
+	if !news {
+		return
+	}
 	if n.lease != nil && n.lease.member == m {
-		n.follow(head)
-		n.heads.publish(head)
+		n.follow(m.head)
+		n.heads.publish(m.head)
 	}
 	select {
 	case n.stirred <- struct{}{}:
