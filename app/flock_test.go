@@ -71,6 +71,7 @@ func judgeHash(p proof.WindowPoStVerifyInfo) error {
 type flock struct {
 	t      *testing.T
 	chain  *devnet.Network
+	other  *devnet.Network // the same chain until before the daemon began, then another; nil if not asked for
 	lines  []*faultproxy.Proxy
 	daemon *Daemon
 	log    *journal
@@ -81,11 +82,11 @@ type flock struct {
 // flockEpoch is how long the nodes say that an epoch is; how long one is, step decides.
 const flockEpoch = 100 * time.Millisecond
 
-func openChain(t *testing.T, dir string, miners, sectors int, nulls float64, epoch time.Duration) *devnet.Network {
+func openChain(t *testing.T, dir string, of flockOf) *devnet.Network {
 	t.Helper()
 	n, err := devnet.Open(t.Context(), devnet.Config{
-		Dir: dir, Manual: true, BlockTime: epoch, Miners: miners, Sectors: sectors,
-		NullRounds: nulls, Verify: judgeHash, Log: slog.New(slog.DiscardHandler),
+		Dir: dir, Manual: true, BlockTime: of.epoch, Miners: of.miners, Sectors: of.sectors,
+		NullRounds: of.nulls, Verify: judgeHash, Log: slog.New(slog.DiscardHandler),
 		Sector: func(_ context.Context, _ string, m abi.ActorID, s abi.SectorNumber) ([32]byte, error) {
 			return sha256.Sum256(fmt.Appendf(nil, "sector %d of %d", s, m)), nil
 		},
@@ -105,10 +106,24 @@ func openChain(t *testing.T, dir string, miners, sectors int, nulls float64, epo
 	return n
 }
 
-func newFlock(t *testing.T, miners, sectors int, nulls float64, epoch time.Duration) *flock {
+// flockOf says what flock is wanted.
+type flockOf struct {
+	miners, sectors int
+	nulls           float64 // the share of epochs without a block
+	epoch           time.Duration
+	forked          bool
+}
+
+// usual is a miner with a partition in each of 46 deadlines.
+var usual = flockOf{miners: 1, sectors: 92, epoch: flockEpoch}
+
+func newFlock(t *testing.T, of flockOf) *flock {
 	t.Helper()
 	dir := t.TempDir()
-	f := &flock{t: t, chain: openChain(t, filepath.Join(dir, "chain"), miners, sectors, nulls, epoch), log: &journal{}}
+	f := &flock{t: t, chain: openChain(t, filepath.Join(dir, "chain"), of), log: &journal{}}
+	if of.forked { // before the daemon: opening a devnet sets how addresses are written
+		f.other = fork(t, f)
+	}
 	c := Config{
 		Storages: []string{dir}, Schedule: schedule.DefaultPolicy, Data: filepath.Join(dir, "data"),
 		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5},
@@ -220,11 +235,11 @@ func (j *journal) String() string {
 }
 
 // keepUp lets epochs pass on a fork until it is as high as the chain.
-func keepUp(t *testing.T, other *devnet.Network, epoch abi.ChainEpoch) {
-	t.Helper()
-	for other.Epoch() < epoch {
-		if err := other.Advance(t.Context(), 1); err != nil {
-			t.Fatal(err)
+func (f *flock) keepUp() {
+	f.t.Helper()
+	for f.other != nil && f.other.Epoch() < f.chain.Epoch() {
+		if err := f.other.Advance(f.t.Context(), 1); err != nil {
+			f.t.Fatal(err)
 		}
 	}
 }
@@ -240,7 +255,7 @@ func fork(t *testing.T, f *flock) *devnet.Network {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(f.chain.Storage()))); err != nil {
 		t.Fatal(err)
 	}
-	n := openChain(t, dir, 1, 92, 0.4, flockEpoch)
+	n := openChain(t, dir, flockOf{miners: 1, sectors: 92, nulls: 0.4, epoch: flockEpoch})
 	if err := n.Reorg(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/filecoin-project/go-state-types/abi"
 
-	"github.com/vigil-post/vigil/devnet"
 	"github.com/vigil-post/vigil/faultproxy"
 )
 
@@ -78,7 +77,7 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 		faults         []faultproxy.Fault
 		long           bool // only with VIGIL_LONG=1
 		nulls          float64
-		step           func(f *flock, other *devnet.Network) (hits int) // besides the faults, at each epoch
+		step           func(f *flock) (hits int) // besides the faults, at each epoch
 	}{
 		{"N1", "connections are refused", []faultproxy.Fault{faultproxy.Refuse}, true, 0, nil},
 		{"N1", "connections break in the middle of answers", []faultproxy.Fault{faultproxy.Cut}, true, 0, nil},
@@ -107,8 +106,9 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 			if row.long && os.Getenv("VIGIL_LONG") == "" {
 				t.Skip("one row of each kind is enough for now; VIGIL_LONG=1 has all")
 			}
-			f := newFlock(t, 1, 92, row.nulls, flockEpoch)
-			other := fork(t, f)
+			of := usual
+			of.nulls, of.forked = row.nulls, row.name == "N3"
+			f := newFlock(t, of)
 			hits := 0
 			for f.chain.Epoch() < 66+20 { // deadline 2 is open from 66 to 126, and challenged at 46
 				switch f.chain.Epoch() {
@@ -116,9 +116,9 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 					f.lines[0].Set(row.faults...)
 				}
 				f.step(5 * flockEpoch)
-				keepUp(t, other, f.chain.Epoch())
+				f.keepUp()
 				if row.step != nil && f.chain.Epoch() > 44 {
-					hits += row.step(f, other)
+					hits += row.step(f)
 				}
 			}
 			f.lines[0].Set()
@@ -141,14 +141,14 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 }
 
 // diverted is the node that is read on another fork, from the first epoch on.
-func diverted(f *flock, other *devnet.Network) int {
-	f.lines[0].Divert(other.Addr())
+func diverted(f *flock) int {
+	f.lines[0].Divert(f.other.Addr())
 	return 1
 }
 
 // reorganised reorganises the chain across the challenge, the opening, between
 // the sending and the inclusion, and after the landing.
-func reorganised(f *flock, _ *devnet.Network) int {
+func reorganised(f *flock) int {
 	depth := map[abi.ChainEpoch]int{48: 4, 58: 1, 68: 5, 72: 1, 78: 9}[f.chain.Epoch()]
 	if depth == 0 {
 		return 0
@@ -160,13 +160,13 @@ func reorganised(f *flock, _ *devnet.Network) int {
 }
 
 // skipped counts the epochs without a block: the flock's chain has them by chance.
-func skipped(f *flock, _ *devnet.Network) int {
+func skipped(f *flock) int {
 	gap := f.chain.Epoch() - f.stepped - 1
 	return int(max(0, gap))
 }
 
 // upgraded breaks the connection once, so that the version is asked for again.
-func upgraded(f *flock, _ *devnet.Network) int {
+func upgraded(f *flock) int {
 	if f.chain.Epoch() == 50 {
 		f.lines[0].Break()
 	}
@@ -186,16 +186,17 @@ func TestWithOneSaneNodeOfThreeNothingIsMissed(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	f := newFlock(t, 1, 92, 0.1, flockEpoch)
-	other := fork(t, f)
-	w := &weather{random: rand.New(rand.NewPCG(seed, 1)), until: make([]abi.ChainEpoch, 3), forks: other.Addr(), node: f.chain.Addr()}
+	of := usual
+	of.nulls, of.forked = 0.1, true
+	f := newFlock(t, of)
+	w := &weather{random: rand.New(rand.NewPCG(seed, 1)), until: make([]abi.ChainEpoch, 3), forks: f.other.Addr(), node: f.chain.Addr()}
 	kept := 0
 	for f.chain.Epoch() < epochs {
 		w.change(f)
 		if f.step(5 * flockEpoch) {
 			kept++
 		}
-		keepUp(t, other, f.chain.Epoch())
+		f.keepUp()
 	}
 	for i := range f.lines {
 		w.mend(f, i)
@@ -239,7 +240,7 @@ func TestTheQuestionsPerHeadDoNotGrowWithTheMiners(t *testing.T) {
 	const from, epochs = 14, 28 // deadline 1 is open from 6 on and empty; 2 has sectors and is challenged at 46
 	var perHead []float64
 	for _, miners := range []int{1, 10, 100} {
-		f := newFlock(t, miners, 2, 0, 10*time.Second) // the time for a hundred miners' first look
+		f := newFlock(t, flockOf{miners: miners, sectors: 2, epoch: 10 * time.Second}) // the time for a hundred miners' first look
 		for f.chain.Epoch() < from {
 			f.step(10 * time.Second)
 		}
