@@ -71,9 +71,9 @@ type MessageNode interface {
 	// EstimateGas runs the call on the head and proposes its gas. A call that
 	// would fail is a *CallError.
 	EstimateGas(ctx context.Context, call Call, nonce uint64) (Gas, error)
-	// PushMessage hands a signed message to the node's pool. A message that
-	// the pool already has is a success. After any other error the message
-	// may be in the pool or not.
+	// PushMessage hands a signed message to the node's pool; of several nodes
+	// to each, and one that takes it is enough. A message that the pool already
+	// has is a success. After any other error the message may be in the pool or not.
 	PushMessage(ctx context.Context, m SignedMessage) (cid.Cid, error)
 	// Executed gives the messages that the parent of the tipset executed.
 	Executed(ctx context.Context, key TipSetKey) ([]Executed, error)

@@ -1,235 +1,27 @@
 package app
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/proof"
 
-	"github.com/vigil-post/vigil"
-	"github.com/vigil-post/vigil/devnet"
 	"github.com/vigil-post/vigil/faultproxy"
-	"github.com/vigil-post/vigil/schedule"
-	"github.com/vigil-post/vigil/wallet"
 )
 
 // The whole daemon against three nodes, each behind a line that misbehaves.
 // Proofs are of a made-up kind, so that a proving period takes minutes; they
 // still commit to their statement, so that the chain sees a wrong one.
 
-// hashProofs proves a statement by hashing what the chain will compare.
-type hashProofs struct{}
-
-func hashOf(seed []byte, numbers []abi.SectorNumber) []byte {
-	seed = bytes.Clone(seed)
-	seed[31] &= 0x3f // as a field element, which the chain may or may not have made of it
-	sum := sha256.Sum256(fmt.Appendf(seed, "%v", numbers))
-	return append(sum[:], make([]byte, 160)...)
-}
-
-func (hashProofs) Prove(_ context.Context, r vigil.ProveRequest) ([]byte, error) {
-	var numbers []abi.SectorNumber
-	for _, s := range r.Statement.Sectors {
-		numbers = append(numbers, s.Number)
-	}
-	return hashOf(r.Statement.Randomness[:], numbers), nil
-}
-
-func (h hashProofs) Verify(ctx context.Context, s vigil.Statement, proof []byte) (bool, error) {
-	want, err := h.Prove(ctx, vigil.ProveRequest{Statement: s})
-	return bytes.Equal(want, proof), err
-}
-
-func (hashProofs) Check(abi.RegisteredPoStProof) error                           { return nil }
-func (hashProofs) CheckPublished(context.Context, abi.RegisteredPoStProof) error { return nil }
-func (hashProofs) Close() error                                                  { return nil }
-
-// Read gives a sector's vanilla proof: there are no files.
-func (hashProofs) Read(context.Context, vigil.ReadRequest) (vigil.VanillaProof, error) {
-	return vigil.VanillaProof{1}, nil
-}
-
-func judgeHash(p proof.WindowPoStVerifyInfo) error {
-	var numbers []abi.SectorNumber
-	for _, s := range p.ChallengedSectors {
-		numbers = append(numbers, s.SectorNumber)
-	}
-	if !bytes.Equal(p.Proofs[0].ProofBytes, hashOf(p.Randomness, numbers)) {
-		return errors.New("the proof is of another statement")
-	}
-	return nil
-}
-
-// flock is a chain, three lines to it and the daemon that reads them.
-type flock struct {
-	t      *testing.T
-	chain  *devnet.Network
-	lines  []*faultproxy.Proxy
-	daemon *Daemon
-	log    *journal
-
-	stepped abi.ChainEpoch // before the last step
-}
-
-// flockEpoch is how long the nodes say that an epoch is; how long one is, step decides.
-const flockEpoch = 100 * time.Millisecond
-
-func openChain(t *testing.T, dir string, miners, sectors int, nulls float64, epoch time.Duration) *devnet.Network {
-	t.Helper()
-	n, err := devnet.Open(t.Context(), devnet.Config{
-		Dir: dir, Manual: true, BlockTime: epoch, Miners: miners, Sectors: sectors,
-		NullRounds: nulls, Verify: judgeHash, Log: slog.New(slog.DiscardHandler),
-		Sector: func(_ context.Context, _ string, m abi.ActorID, s abi.SectorNumber) ([32]byte, error) {
-			return sha256.Sum256(fmt.Appendf(nil, "sector %d of %d", s, m)), nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- n.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ran; err != nil {
-			t.Error(err)
-		}
-	})
-	return n
-}
-
-func newFlock(t *testing.T, miners, sectors int, nulls float64, epoch time.Duration) *flock {
-	t.Helper()
-	dir := t.TempDir()
-	f := &flock{t: t, chain: openChain(t, filepath.Join(dir, "chain"), miners, sectors, nulls, epoch), log: &journal{}}
-	c := Config{
-		Storages: []string{dir}, Schedule: schedule.DefaultPolicy, Data: filepath.Join(dir, "data"),
-		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5},
-	}
-	for i := range 3 {
-		line, err := faultproxy.New(f.chain.Addr(), uint64(i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = line.Close() })
-		line.Slowness = 2 * time.Second
-		f.lines = append(f.lines, line)
-		c.Nodes = append(c.Nodes, Node{URL: "http://" + line.Addr(), Token: Secret(f.chain.Token())})
-	}
-	keys, err := wallet.Create(filepath.Join(dir, "keystore"), "open", wallet.Options{WorkFactor: 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range f.chain.Miners() {
-		c.Miners = append(c.Miners, 1000+abi.ActorID(i))
-		for _, role := range []string{"worker", "control"} {
-			if text, err := os.ReadFile(f.chain.KeyFile(role, m)); err == nil {
-				if _, err := keys.Import(strings.TrimSpace(string(text))); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	f.start(c, tools{keys, hashProofs{}, hashProofs{}})
-	return f
-}
-
-// start starts the daemon and waits for its first picture of every miner.
-func (f *flock) start(c Config, with tools) {
-	f.t.Helper()
-	log := slog.New(slog.NewTextHandler(f.log, nil))
-	daemon, err := assemble(f.t.Context(), c, log, func(*Daemon) (tools, error) { return with, nil })
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	f.daemon = daemon
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- daemon.Run(ctx) }()
-	f.t.Cleanup(func() {
-		cancel()
-		if err := <-ran; err != nil {
-			f.t.Error(err)
-		}
-	})
-	for f.read() < f.chain.Epoch() || len(f.daemon.Status().Miners) < len(c.Miners) {
-		f.pause(flockEpoch)
-	}
-}
-
-// read is the epoch at which the daemon has read its last miner.
-func (f *flock) read() abi.ChainEpoch {
-	epoch := abi.ChainEpoch(1 << 40)
-	for _, m := range f.daemon.Status().Miners {
-		epoch = min(epoch, m.Epoch)
-	}
-	return epoch
-}
-
-func (f *flock) pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-f.daemon.Changed():
-	case <-f.t.Context().Done():
-		f.t.Fatal("the test is over")
-	}
-}
-
-// step lets an epoch pass: it lasts until the daemon has seen it, but no longer
-// than patience, so that a fault costs the daemon epochs and not the test hours.
-func (f *flock) step(patience time.Duration) (kept bool) {
-	f.t.Helper()
-	f.stepped = f.chain.Epoch()
-	if err := f.chain.Advance(f.t.Context(), 1); err != nil {
-		f.t.Fatal(err)
-	}
-	for began := time.Now(); time.Since(began) < patience; f.pause(5 * time.Millisecond) {
-		if f.read() >= f.chain.Epoch() {
-			return true
-		}
-	}
-	return false
-}
-
-// journal keeps a log.
-type journal struct {
-	mu   sync.Mutex // guards text
-	text []byte
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.text = append(j.text, p...)
-	return len(p), nil
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return string(j.text)
-}
-
 // plagues are what a line can have; each must be survived as long as another line is good.
 var plagues = [][]faultproxy.Fault{
-	{faultproxy.Refuse}, {faultproxy.Cut}, {faultproxy.Hang}, {faultproxy.BadGateway, faultproxy.Refuse},
+	{faultproxy.Refuse}, {faultproxy.Cut}, {faultproxy.Hang}, {faultproxy.BadGateway},
 	{faultproxy.Mute}, {faultproxy.Silent}, {faultproxy.Delay},
 	{faultproxy.Fail}, {faultproxy.Null}, {faultproxy.Truncate}, {faultproxy.Corrupt},
 	{faultproxy.Duplicate, faultproxy.Reorder}, {faultproxy.WrongID}, {faultproxy.Deep},
@@ -285,7 +77,7 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 		faults         []faultproxy.Fault
 		long           bool // only with VIGIL_LONG=1
 		nulls          float64
-		step           func(f *flock, other *devnet.Network) (hits int) // besides the faults, at each epoch
+		step           func(f *flock) (hits int) // besides the faults, at each epoch
 	}{
 		{"N1", "connections are refused", []faultproxy.Fault{faultproxy.Refuse}, true, 0, nil},
 		{"N1", "connections break in the middle of answers", []faultproxy.Fault{faultproxy.Cut}, true, 0, nil},
@@ -314,8 +106,9 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 			if row.long && os.Getenv("VIGIL_LONG") == "" {
 				t.Skip("one row of each kind is enough for now; VIGIL_LONG=1 has all")
 			}
-			f := newFlock(t, 1, 92, row.nulls, flockEpoch)
-			other := fork(t, f)
+			of := usual
+			of.nulls, of.forked = row.nulls, row.name == "N3"
+			f := newFlock(t, of)
 			hits := 0
 			for f.chain.Epoch() < 66+20 { // deadline 2 is open from 66 to 126, and challenged at 46
 				switch f.chain.Epoch() {
@@ -323,11 +116,9 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 					f.lines[0].Set(row.faults...)
 				}
 				f.step(5 * flockEpoch)
-				if err := other.Advance(t.Context(), 1); err != nil {
-					t.Fatal(err)
-				}
+				f.keepUp()
 				if row.step != nil && f.chain.Epoch() > 44 {
-					hits += row.step(f, other)
+					hits += row.step(f)
 				}
 			}
 			f.lines[0].Set()
@@ -350,14 +141,14 @@ func TestEveryFaultOfANodeIsSurvived(t *testing.T) {
 }
 
 // diverted is the node that is read on another fork, from the first epoch on.
-func diverted(f *flock, other *devnet.Network) int {
-	f.lines[0].Divert(other.Addr())
+func diverted(f *flock) int {
+	f.lines[0].Divert(f.other.Addr())
 	return 1
 }
 
 // reorganised reorganises the chain across the challenge, the opening, between
 // the sending and the inclusion, and after the landing.
-func reorganised(f *flock, _ *devnet.Network) int {
+func reorganised(f *flock) int {
 	depth := map[abi.ChainEpoch]int{48: 4, 58: 1, 68: 5, 72: 1, 78: 9}[f.chain.Epoch()]
 	if depth == 0 {
 		return 0
@@ -369,13 +160,13 @@ func reorganised(f *flock, _ *devnet.Network) int {
 }
 
 // skipped counts the epochs without a block: the flock's chain has them by chance.
-func skipped(f *flock, _ *devnet.Network) int {
+func skipped(f *flock) int {
 	gap := f.chain.Epoch() - f.stepped - 1
 	return int(max(0, gap))
 }
 
 // upgraded breaks the connection once, so that the version is asked for again.
-func upgraded(f *flock, _ *devnet.Network) int {
+func upgraded(f *flock) int {
 	if f.chain.Epoch() == 50 {
 		f.lines[0].Break()
 	}
@@ -395,18 +186,17 @@ func TestWithOneSaneNodeOfThreeNothingIsMissed(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	f := newFlock(t, 1, 92, 0.1, flockEpoch)
-	other := fork(t, f)
-	w := &weather{random: rand.New(rand.NewPCG(seed, 1)), until: make([]abi.ChainEpoch, 3), forks: other.Addr(), node: f.chain.Addr()}
+	of := usual
+	of.nulls, of.forked = 0.1, true
+	f := newFlock(t, of)
+	w := &weather{random: rand.New(rand.NewPCG(seed, 1)), until: make([]abi.ChainEpoch, 3), forks: f.other.Addr(), node: f.chain.Addr()}
 	kept := 0
 	for f.chain.Epoch() < epochs {
 		w.change(f)
 		if f.step(5 * flockEpoch) {
 			kept++
 		}
-		if err := other.Advance(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
+		f.keepUp()
 	}
 	for i := range f.lines {
 		w.mend(f, i)
@@ -434,23 +224,6 @@ func TestWithOneSaneNodeOfThreeNothingIsMissed(t *testing.T) {
 	}
 }
 
-// fork is a node whose chain is the same up to now and another one from here on.
-func fork(t *testing.T, f *flock) *devnet.Network {
-	t.Helper()
-	if err := f.chain.Advance(t.Context(), 3); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(t.TempDir(), "fork")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(f.chain.Storage()))); err != nil {
-		t.Fatal(err)
-	}
-	n := openChain(t, dir, 1, 92, 0, flockEpoch)
-	if err := n.Reorg(t.Context(), 1); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func text(v any) string {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -467,7 +240,7 @@ func TestTheQuestionsPerHeadDoNotGrowWithTheMiners(t *testing.T) {
 	const from, epochs = 14, 28 // deadline 1 is open from 6 on and empty; 2 has sectors and is challenged at 46
 	var perHead []float64
 	for _, miners := range []int{1, 10, 100} {
-		f := newFlock(t, miners, 2, 0, 10*time.Second) // the time for a hundred miners' first look
+		f := newFlock(t, flockOf{miners: miners, sectors: 2, epoch: 10 * time.Second}) // the time for a hundred miners' first look
 		for f.chain.Epoch() < from {
 			f.step(10 * time.Second)
 		}
@@ -489,15 +262,4 @@ func TestTheQuestionsPerHeadDoNotGrowWithTheMiners(t *testing.T) {
 	if one, hundred := perHead[0], perHead[2]; hundred > one+3 { // what the clock asks for is a matter of chance
 		t.Errorf("%.1f questions per head for one miner and %.1f for a hundred", one, hundred)
 	}
-}
-
-// calls counts the questions that came through all lines, by method.
-func (f *flock) calls() map[string]int {
-	all := map[string]int{}
-	for _, line := range f.lines {
-		for method, n := range line.Calls() {
-			all[method] += n
-		}
-	}
-	return all
 }

@@ -94,11 +94,12 @@ var publicNetworks = []string{"mainnet", "calibrationnet"}
 func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 	for _, id := range miners {
 		err := patiently(ctx, s.log, "the miner's state cannot be read", func() error {
-			head, err := s.node.Head(ctx)
+			one := vigil.OneDecision(ctx)
+			head, err := s.node.Head(one)
 			if err != nil {
 				return err
 			}
-			return s.fit(ctx, id, head.Key)
+			return s.fit(one, id, head.Key)
 		})
 		if err != nil {
 			return fmt.Errorf("miner %s: %w", vigil.MinerAddress(id), err)

@@ -260,6 +260,21 @@ func TestANetworkThatChangesIsRefusedUntilItIsBack(t *testing.T) {
 	})
 }
 
+func TestAnUpgradeToAnUnknownVersionIsSaidAndSurvived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 30*time.Second)
+		r.node.answer("StateNetworkVersion", `99`)
+		for range 2 {
+			r.proxy.cut()
+			r.pass(1.5)
+			r.caughtUpWithNew(60 * time.Second)
+		}
+		if n := strings.Count(r.log.String(), "the network is at version 99 and this Vigil knows them up to 28"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, r.log)
+		}
+	})
+}
+
 func TestTheNonceCountsTheTipsetsOwnMessages(t *testing.T) {
 	list := func(from string, nonces ...int) string {
 		var all []string

@@ -44,6 +44,7 @@ type Client struct {
 	tipsets  tipsetCache
 	firstMu  sync.Mutex // guards first
 	first    vigil.Network
+	warned   bool // of a version that is not known; guarded by firstMu
 	known    vigil.Network
 	expected string
 }
@@ -109,9 +110,13 @@ func (c *Client) accept(n vigil.Network) error {
 	defer c.firstMu.Unlock()
 	if c.first.Name == "" {
 		if why := unknownVersion(n.Version); why != "" {
-			return &RefusedError{why} // later it is said instead: half a deadline's work is better than none
+			return &RefusedError{why}
 		}
 		c.first = n
+	}
+	if why := unknownVersion(n.Version); why != "" && !c.warned { // what is under way is better done in the old way than not at all
+		c.warned = true
+		c.node.log.Error("the network was upgraded while the daemon runs, which goes on as before", "problem", why)
 	}
 	if !n.Same(c.first) {
 		return &RefusedError{fmt.Sprintf("the node now follows another network: %s, where it was %s; restart the daemon with a store of its own if this is meant", origin(n), origin(c.first))}

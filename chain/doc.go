@@ -1,5 +1,6 @@
-// Package chain is the way to a Filecoin node: heads, a miner's state,
-// randomness and messages, over JSON-RPC on a WebSocket.
+// Package chain is the way to Filecoin nodes: heads, a miner's state,
+// randomness and messages, over JSON-RPC on a WebSocket. Client is one node,
+// kept connected; Nodes are several, of which one is read at a time.
 //
 // What a miner owes is decided from what a node says, so two things matter
 // here more than anything else.
@@ -22,6 +23,19 @@
 //	            │            ▼          ├─ silence ─▶ probe ─▶ replaced by a fresh session
 //	            └── wait ◀── down ◀─────┴─ socket dead
 //
+// # Several nodes
+//
+// One node may lag, follow a fork of its own, hang, answer nonsense or lie. So
+// all are followed and judged, by the clock, against each other and by how they
+// answer; the best is read, what it says of miners and seeds is compared with
+// another one when it is new, and messages go to all. A decision is read of one
+// node (vigil.OneDecision), and fails when another is read in its midst.
+// docs/decisions/0004 has the rules and their reasons.
+//
+//	Client.Watch ─▶ attend ─┐
+//	               examine ─┼─▶ rejudge ─▶ judge ─▶ lease of the node that is read ─▶ read, agreed
+//	               compare ─┘
+//
 // # The wire
 //
 // Nodes (Lotus, Venus, Forest) speak the protocol of go-jsonrpc: JSON-RPC 2.0
@@ -36,5 +50,9 @@
 // The files: endpoint.go where a node is, link.go one connection, session.go
 // a connection that was checked, node.go keeping one alive, pace.go how fast;
 // client.go asking, wire.go and shape.go what answers look like; and one file
-// for each seam: heads.go, miner.go, randomness.go, messages.go.
+// for each seam: heads.go, miner.go, randomness.go, messages.go. Of several
+// nodes: nodes.go who they are and which is read, judge.go how they are judged,
+// examine.go what is learnt from their answers, forks.go from their chains,
+// read.go and agree.go asking them, push.go telling them, upgrades.go what their
+// network is about to do.
 package chain

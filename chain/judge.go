@@ -128,6 +128,15 @@ func (m measure) clocked() bool {
 	return m.network.BlockDelay >= time.Second && !m.network.Genesis.IsZero()
 }
 
+func anyOf(n int, is func(int) bool) bool {
+	for i := range n {
+		if is(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // due is the height that a chain without pauses has now.
 func (m measure) due() abi.ChainEpoch {
 	return abi.ChainEpoch(m.now.Sub(m.network.Genesis) / m.network.BlockDelay)
@@ -141,11 +150,13 @@ func (m measure) againstClock(nodes []standing, out []verdict) {
 	}
 	due := m.due()
 	fromFuture := func(i int) bool { return nodes[i].head.Epoch > due+1 }
-	candidates := ready(out)
-	if !slices.ContainsFunc(candidates, func(i int) bool { return !fromFuture(i) }) {
+	agrees := func(i int) bool { // with the clock, however it answers otherwise
+		return nodes[i].problem == nil && nodes[i].refused == "" && nodes[i].head.Key != "" && !fromFuture(i)
+	}
+	if !anyOf(len(nodes), agrees) {
 		return
 	}
-	for _, i := range candidates {
+	for _, i := range ready(out) {
 		if fromFuture(i) {
 			out[i] = aside(faultFuture, "its head, epoch %d, is from the future: the clock is at epoch %d", nodes[i].head.Epoch, due)
 		}
@@ -159,10 +170,10 @@ func (m measure) againstForks(nodes []standing, out []verdict) {
 	if len(candidates) == 0 {
 		return
 	}
-	friends := func(i int) int {
+	friends := func(i int) int { // also of those that cannot be read now: what chain they had is known
 		n := 0
-		for _, j := range candidates {
-			if _, apart := nodes[i].foes[j]; !apart {
+		for j, s := range nodes {
+			if _, apart := nodes[i].foes[j]; !apart && s.refused == "" && s.head.Key != "" {
 				n++
 			}
 		}

@@ -72,7 +72,7 @@ func (c *Client) Partitions(ctx context.Context, miner abi.ActorID, deadline uin
 		return nil, err
 	}
 	list, err := askMaybe[[]*partitionInfo](ctx, c, method, vigil.MinerAddress(miner), deadline, k)
-	if err != nil || list == nil {
+	if err != nil || list == nil || len(*list) == 0 { // nodes differ in which they say
 		return nil, err
 	}
 	partitions := make([]vigil.Partition, len(*list))

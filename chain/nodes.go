@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"time"
 
@@ -175,10 +174,7 @@ func (n *Nodes) attend(ctx context.Context, m *member) {
 	var known *session
 	for {
 		session, changed, problem := m.client.node.state()
-		n.connection(m, session, problem)
-		if session != nil && session != known {
-			n.learn(m, session.opened) // what it said on another connection is old
-		}
+		n.connection(m, session, session != known, problem)
 		known = session
 		select {
 		case <-ctx.Done():
@@ -192,20 +188,22 @@ func (n *Nodes) attend(ctx context.Context, m *member) {
 	}
 }
 
-func (n *Nodes) connection(m *member, s *session, problem error) {
+// connection takes how a node is connected. On a fresh connection it has told
+// its head, and what it said on another one is old.
+func (n *Nodes) connection(m *member, s *session, fresh bool, problem error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var refused *RefusedError
 	m.problem, m.told = problem, m.told || s != nil || problem != nil
-	switch {
-	case s != nil:
-		m.network = s.network
-	case problem == nil:
+	if s == nil && problem == nil {
 		m.problem = errors.New("connecting")
-	case errors.As(problem, &refused):
-		m.problem = refused
+	}
+	news := false
+	if s != nil {
+		m.network = s.network
+		news = fresh && m.sees(s.opened)
 	}
 	n.rejudge()
+	n.tell(m, news)
 }
 
 // keptKeys is how many tipsets of a node's chain are known by name: forks are
@@ -216,16 +214,32 @@ const keptKeys = 64
 func (n *Nodes) learn(m *member, head vigil.Head) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if m.sees(head) {
+		n.rejudge()
+		n.tell(m, true)
+	}
+}
+
+// sees notes a node's head, and says whether it is another one. n.mu is held.
+func (m *member) sees(head vigil.Head) bool {
 	if head.Key == m.head.Key {
-		return
+		return false
 	}
 	m.head = head
 	m.seen = last(append(m.seen, sighting{head.Epoch, time.Now()}), 16)
 	m.keys = last(append(m.keys, head.Parent, head.Key), keptKeys)
-	n.rejudge()
+	return true
+}
+
+// tell brings the head of the node that is read to those who watch, and has
+// forks looked for. n.mu is held.
+func (n *Nodes) tell(m *member, news bool) {
+	if !news {
+		return
+	}
 	if n.lease != nil && n.lease.member == m {
-		n.follow(head)
-		n.heads.publish(head)
+		n.follow(m.head)
+		n.heads.publish(m.head)
 	}
 	select {
 	case n.stirred <- struct{}{}:
@@ -233,147 +247,4 @@ func (n *Nodes) learn(m *member, head vigil.Head) {
 	}
 }
 
-// follow remembers which chain was read, and looks ahead on it. n.mu is held.
-func (n *Nodes) follow(head vigil.Head) {
-	n.followed[head.Epoch] = head.Key
-	delete(n.followed, head.Epoch-remembered)
-	if len(n.followed) > 2*int(remembered) { // heads were skipped
-		maps.DeleteFunc(n.followed, func(e abi.ChainEpoch, _ vigil.TipSetKey) bool { return e < head.Epoch-remembered })
-	}
-	n.foresee(n.lease.network, head.Epoch)
-}
-
-// remembered is for how many epochs it is known which chain was read.
-const remembered abi.ChainEpoch = 256
-
 func last[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
-
-// settle decides which network it is about, once: when every node has told
-// its own and its head, or why it does not, or has had the time to.
-func (n *Nodes) settle() bool {
-	if n.network.Name != "" {
-		return true
-	}
-	const patience = 3 * time.Second
-	networks, known, waiting := make([]vigil.Network, len(n.members)), make([]bool, len(n.members)), false
-	for i, m := range n.members {
-		networks[i], known[i] = m.network, m.network.Name != ""
-		waiting = waiting || !m.told || m.problem == nil && m.head.Key == ""
-	}
-	if waiting && time.Since(n.began) < patience {
-		return false
-	}
-	network, ok := majority(networks, known)
-	if ok {
-		n.network = network
-	}
-	return ok
-}
-
-// rejudge judges the nodes anew, says what has changed, and sees that the best
-// is read. n.mu is held.
-func (n *Nodes) rejudge() {
-	if !n.settle() {
-		return
-	}
-	inUse := -1
-	if n.lease != nil {
-		inUse = n.lease.index
-	}
-	standings := make([]standing, len(n.members))
-	for i, m := range n.members {
-		m.refused = n.refusal(m)
-		standings[i] = m.standing
-	}
-	verdicts, use := judge(measure{time.Now(), n.network, n.pace(), inUse}, standings)
-	for i, m := range n.members {
-		n.pass(m, verdicts[i])
-	}
-	if use != inUse {
-		n.use(use, inUse)
-	}
-}
-
-func (n *Nodes) pace() pace { return paceOf(n.network.BlockDelay, 0) }
-
-func (n *Nodes) refusal(m *member) string {
-	var refused *RefusedError
-	if errors.As(m.problem, &refused) {
-		return refused.Why
-	}
-	if m.network.Name != "" && !m.network.Same(n.network) {
-		return fmt.Sprintf("it follows %s, and the others follow %s", origin(m.network), origin(n.network))
-	}
-	return ""
-}
-
-// pass makes a verdict known: in the log when the state has changed, in the
-// status always.
-func (n *Nodes) pass(m *member, v verdict) {
-	before := m.verdict
-	m.verdict = v
-	if before.state == v.state && (before.why == "") == (v.why == "") {
-		return
-	}
-	if before.state != v.state {
-		m.since = time.Now()
-	}
-	switch {
-	case v.state == vigil.NodeAside:
-		n.log.Warn("node set aside", "node", m.name, "why", v.why, "epoch", m.head.Epoch)
-	case v.state == vigil.NodeInUse && v.why != "":
-		n.log.Warn("node is read although it is not as it should be", "node", m.name, "why", v.why, "epoch", m.head.Epoch)
-	case v.state == vigil.NodeRefused && before.why != v.why:
-		n.log.Error("node refused", "node", m.name, "why", v.why)
-	case v.state == vigil.NodeReady && before.state == vigil.NodeAside:
-		n.log.Info("node is good again", "node", m.name, "epoch", m.head.Epoch)
-	}
-}
-
-// use makes another node the one that is read, or none.
-func (n *Nodes) use(index, before int) {
-	if n.lease != nil {
-		n.lease.end(fmt.Errorf("node %s is not read any more: %s", n.lease.name, n.members[before].why))
-		n.lease = nil
-	}
-	if index >= 0 {
-		m := n.members[index]
-		ctx, end := context.WithCancelCause(context.Background())
-		n.lease = &lease{m, ctx, end}
-		if !n.alone() {
-			n.log.Info("this node is read now", "node", m.name, "epoch", m.head.Epoch)
-		}
-		n.follow(m.head)
-		n.heads.again(m.head)
-	}
-	close(n.changed)
-	n.changed = make(chan struct{})
-}
-
-// foresee tells of the network's next upgrade: when it is first seen, when it
-// is a day away, and when it has come with rules that are not known. n.mu is held.
-func (n *Nodes) foresee(network vigil.Network, epoch abi.ChainEpoch) {
-	once := func(what string, say func(msg string, args ...any), u vigil.Upgrade, args ...any) {
-		if key := what + u.Name; !n.upgrades[key] {
-			n.upgrades[key] = true
-			say(what, append([]any{"upgrade", u.Name, "at", u.Epoch}, args...)...)
-		}
-	}
-	for _, u := range network.Upgrades {
-		if u.Epoch <= epoch && !u.Known && n.upgrades["a network upgrade is planned"+u.Name] {
-			once("the network was upgraded to rules that this Vigil does not know; update it now", n.log.Error, u)
-		}
-	}
-	next, in := nextUpgrade(network, epoch)
-	if next == nil {
-		return
-	}
-	once("a network upgrade is planned", n.log.Info, *next, "in", in)
-	switch {
-	case in > 24*time.Hour:
-	case next.Known:
-		once("a network upgrade comes within a day", n.log.Warn, *next, "in", in)
-	default:
-		once("a network upgrade comes within a day, and this Vigil does not know its rules; update it before", n.log.Error, *next, "in", in)
-	}
-}

@@ -478,6 +478,26 @@ func TestASeedIsComparedBeforeItIsUsed(t *testing.T) {
 	}
 }
 
+// Nodes of different makes say the same in different ways.
+func TestTheSameInOtherWordsIsNoContradiction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHerd(t, 2, 30*time.Second)
+		h.pass(1.5)
+		key := vigil.TipSetKey(blockCID(h.nodes[0].height()))
+		for i, words := range []struct{ partitions, faults string }{{`null`, `[0]`}, {`[]`, `[]`}} {
+			h.nodes[i].answer("StateMinerPartitions", words.partitions)
+			h.nodes[i].answer("StateMinerFaults", words.faults)
+			h.nodes[i].answer("StateMinerRecoveries", words.faults)
+		}
+		if _, err := h.all.Partitions(t.Context(), 1000, 3, key); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := h.all.Faults(t.Context(), 1000, key); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestANodeThatContradictsItselfIsSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHerd(t, 2, 30*time.Second)

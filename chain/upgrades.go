@@ -70,3 +70,31 @@ func unknownVersion(v network.Version) string {
 	}
 	return fmt.Sprintf("the network is at version %d and this Vigil knows them up to %d: update Vigil, what it would send may not be what the network asks for now", v, newestVersion)
 }
+
+// foresee tells of the network's next upgrade: when it is first seen, when it
+// is a day away, and when it has come with rules that are not known. n.mu is held.
+func (n *Nodes) foresee(network vigil.Network, epoch abi.ChainEpoch) {
+	once := func(what string, say func(msg string, args ...any), u vigil.Upgrade, args ...any) {
+		if key := what + u.Name; !n.upgrades[key] {
+			n.upgrades[key] = true
+			say(what, append([]any{"upgrade", u.Name, "at", u.Epoch}, args...)...)
+		}
+	}
+	for _, u := range network.Upgrades {
+		if u.Epoch <= epoch && !u.Known && n.upgrades["a network upgrade is planned"+u.Name] {
+			once("the network was upgraded to rules that this Vigil does not know; update it now", n.log.Error, u)
+		}
+	}
+	next, in := nextUpgrade(network, epoch)
+	if next == nil {
+		return
+	}
+	once("a network upgrade is planned", n.log.Info, *next, "in", in)
+	switch {
+	case in > 24*time.Hour:
+	case next.Known:
+		once("a network upgrade comes within a day", n.log.Warn, *next, "in", in)
+	default:
+		once("a network upgrade comes within a day, and this Vigil does not know its rules; update it before", n.log.Error, *next, "in", in)
+	}
+}

@@ -443,3 +443,30 @@ func TestWhatIsOverDoesNotCrowdOutWhatIsNot(t *testing.T) {
 		t.Error("the page does not say that there are earlier ones")
 	}
 }
+
+func TestNodesAreInTheMetricsAndTheTroubledOnesAmongTheAlarms(t *testing.T) {
+	s := network(1000)
+	s.Nodes = []vigil.NodeStatus{
+		{Node: "ws://one", State: vigil.NodeInUse, Epoch: 1000, Latency: 20 * time.Millisecond, Calls: 7, Failed: 1},
+		{Node: "ws://two", State: vigil.NodeAside, Why: "its head is behind"},
+		{Node: "ws://three", State: vigil.NodeReady},
+	}
+	s.Upgrade = &vigil.Upgrade{Name: "Next", Epoch: 5000}
+	var said []string
+	for _, a := range viewAlarms(s, time.Now()) {
+		said = append(said, a.Where+": "+a.What)
+	}
+	if got := strings.Join(said, "; "); got != "ws://two: set aside: its head is behind; network: the upgrade Next at epoch 5000 brings rules that this Vigil does not know: update it before" {
+		t.Errorf("the alarms are %q", got)
+	}
+	answer := httptest.NewRecorder()
+	metricsHandler(newFake(s)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		`vigil_node_state{node="ws://one",state="in use"} 1`, `vigil_node_state{node="ws://two",state="set aside"} 1`, `vigil_node_state{node="ws://two",state="in use"} 0`,
+		`vigil_node_epoch{node="ws://one"} 1000`, `vigil_node_latency_seconds{node="ws://one"} 0.02`, `vigil_node_questions_total{node="ws://one"} 7`, `vigil_node_failures_total{node="ws://one"} 1`,
+	} {
+		if !strings.Contains(answer.Body.String(), line+"\n") {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}

@@ -21,6 +21,11 @@ var (
 	sectorsDesc    = prometheus.NewDesc("vigil_sectors", "Sectors on chain.", []string{"miner"}, nil)
 	faultyDesc     = prometheus.NewDesc("vigil_faulty_sectors", "Sectors that are faulty on chain, the recovering ones included.", []string{"miner"}, nil)
 	recoveringDesc = prometheus.NewDesc("vigil_recovering_sectors", "Faulty sectors that are declared recovered.", []string{"miner"}, nil)
+	nodeDesc       = prometheus.NewDesc("vigil_node_state", "1 for the state that a node is in: in use, ready, set aside, unreachable or refused.", []string{"node", "state"}, nil)
+	nodeEpochDesc  = prometheus.NewDesc("vigil_node_epoch", "The epoch of a node's head.", []string{"node"}, nil)
+	nodeTimeDesc   = prometheus.NewDesc("vigil_node_latency_seconds", "How long a node takes to tell its head, smoothed.", []string{"node"}, nil)
+	nodeCallsDesc  = prometheus.NewDesc("vigil_node_questions_total", "How often a node was asked.", []string{"node"}, nil)
+	nodeFailDesc   = prometheus.NewDesc("vigil_node_failures_total", "How often nothing of use came of it.", []string{"node"}, nil)
 	problemDesc    = prometheus.NewDesc("vigil_miner_problem", "1 while the miner's part of the plan cannot be made.", []string{"miner"}, nil)
 )
 
@@ -37,6 +42,7 @@ type statusCollector struct{ source vigil.StatusSource }
 func (statusCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		infoDesc, headDesc, headAgeDesc, delayDesc, dutiesDesc, badDesc, sectorsDesc, faultyDesc, recoveringDesc, problemDesc,
+		nodeDesc, nodeEpochDesc, nodeTimeDesc, nodeCallsDesc, nodeFailDesc,
 	} {
 		descs <- d
 	}
@@ -56,6 +62,26 @@ func (c statusCollector) Collect(metrics chan<- prometheus.Metric) {
 	for _, m := range s.Miners {
 		collectMiner(m, gauge)
 	}
+	for _, n := range s.Nodes {
+		collectNode(n, metrics)
+	}
+}
+
+func collectNode(n vigil.NodeStatus, metrics chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{n.Node}, labels...)...)
+	}
+	for _, state := range []vigil.NodeState{vigil.NodeInUse, vigil.NodeReady, vigil.NodeAside, vigil.NodeUnreachable, vigil.NodeRefused} {
+		is := 0.0
+		if n.State == state {
+			is = 1
+		}
+		send(nodeDesc, prometheus.GaugeValue, is, string(state))
+	}
+	send(nodeEpochDesc, prometheus.GaugeValue, float64(n.Epoch))
+	send(nodeTimeDesc, prometheus.GaugeValue, n.Latency.Seconds())
+	send(nodeCallsDesc, prometheus.CounterValue, float64(n.Calls))
+	send(nodeFailDesc, prometheus.CounterValue, float64(n.Failed))
 }
 
 func collectMiner(m vigil.MinerStatus, gauge func(*prometheus.Desc, float64, ...string)) {

@@ -157,6 +157,14 @@ func viewAlarms(s vigil.Status, now time.Time) []alarmView {
 	if s.Problem != "" {
 		add("daemon", "", s.Problem)
 	}
+	for _, n := range s.Nodes {
+		if n.State != vigil.NodeReady && n.State != vigil.NodeInUse || n.Why != "" {
+			add(n.Node, "", string(n.State)+": "+n.Why)
+		}
+	}
+	if u := s.Upgrade; u != nil && !u.Known {
+		add("network", "", fmt.Sprintf("the upgrade %s at epoch %d brings rules that this Vigil does not know: update it before", u.Name, u.Epoch))
+	}
 	for _, m := range s.Miners {
 		link := "#" + anchor(m.Miner)
 		if m.Problem != "" {

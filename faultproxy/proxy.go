@@ -121,7 +121,7 @@ func (p *Proxy) Set(faults ...Fault) {
 	p.stirred()
 	p.mu.Unlock()
 	for _, f := range faults {
-		if f == Refuse || f == OtherName { // a network is told on connecting
+		if f == Refuse || f == BadGateway || f == OtherName { // these are met on connecting
 			p.cut()
 		}
 	}
