@@ -137,6 +137,16 @@ func (x *proxy) hang(all, oneWay bool) {
 	}
 }
 
+// stall holds everything up, old connections and new ones, until resume.
+func (x *proxy) stall() (resume func()) {
+	held := make(chan struct{})
+	x.each(func(p *passage) { p.hold = held })
+	x.mu.Lock()
+	x.hold = held
+	x.mu.Unlock()
+	return func() { x.heal(); close(held) }
+}
+
 // heal lets new connections work; those that hang go on hanging.
 func (x *proxy) heal() {
 	x.mu.Lock()
@@ -265,6 +275,24 @@ func TestHeadsComeAgainWithinTwoEpochsAfter(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A real node on a busy machine, with an epoch a second, answers nothing for
+// more than an epoch now and then, and then everything. Cutting its connection
+// would fail all calls that wait on it, in the middle of a deadline.
+func TestANodeThatPausesForTwoSecondsKeepsItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, time.Second)
+		r.pass(3.3)
+		resume := r.proxy.stall()
+		r.pass(2)
+		resume()
+		r.caughtUp(time.Second)
+		r.pass(3)
+		if strings.Contains(r.log.String(), "node lost") {
+			t.Errorf("a pause is no loss:\n%s", r.log)
+		}
+	})
 }
 
 // caughtUpWithNew waits for a head that the node did not have yet.

@@ -33,7 +33,7 @@ func paceOf(epoch, timeout time.Duration) pace {
 		retry:   within(50*time.Millisecond, epoch/2, 800*time.Millisecond),
 		hedge:   within(150*time.Millisecond, epoch, 3*time.Second),
 		attempt: within(time.Second, 2*epoch, 10*time.Second),
-		quiet:   within(time.Second, epoch, 15*time.Second),
+		quiet:   within(time.Second, 3*epoch, 15*time.Second), // a busy node pauses for an epoch or two of a second
 		silence: max(300*time.Millisecond, epoch*3/2),
 		grace:   within(20*time.Millisecond, epoch/10, time.Second),
 		wait:    within(time.Second, epoch, 5*time.Second),
