@@ -142,7 +142,7 @@ func (p *Prover) need(l Layout, n int) int64 {
 	group := int64(l.partsIn(p.chunk())*l.Aux + l.Inputs)
 	points := min(4*group, defaultPiece/g1Size)
 	const kernel = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
-	scalars := 4 * group // wires, and those of A, B and B times r
+	scalars := 4 * group                     // wires, and those of A, B and B times r
 	if p.NonZK {
 		scalars -= group
 	}
