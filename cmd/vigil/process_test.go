@@ -53,7 +53,7 @@ var devnetKey = sync.OnceValues(func() (took time.Duration, err error) {
 		return 0, err
 	}
 	began := time.Now()
-	_, err = (&home{dir: keyFolder}).key(context.Background(), func(string) {})
+	_, err = (&home{dir: keyFolder, keys: filepath.Join(keyFolder, "params")}).key(context.Background(), func(string) {})
 	return time.Since(began), err
 })
 
