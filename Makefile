@@ -26,7 +26,7 @@ test:
 # The race detector needs a C compiler; proofs/ is left out because it is pure
 # arithmetic and ten times slower under it.
 race:
-	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v /proofs/)
+	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v -e /proofs/ -e '/interop$$')
 
 # Writes the pages that are generated from the code.
 docs:

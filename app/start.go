@@ -66,9 +66,12 @@ func meet(ctx context.Context, node vigil.Heads, log *slog.Logger) (network vigi
 	if err != nil {
 		return network, err
 	}
-	address.CurrentNetwork = address.Testnet
+	prefix := address.Testnet
 	if network.Name == "mainnet" {
-		address.CurrentNetwork = address.Mainnet
+		prefix = address.Mainnet
+	}
+	if address.CurrentNetwork != prefix { // others of this process may be reading it
+		address.CurrentNetwork = prefix
 	}
 	return network, nil
 }

@@ -162,7 +162,9 @@ func Open(ctx context.Context, cfg Config) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	address.CurrentNetwork = address.Testnet
+	if address.CurrentNetwork != address.Testnet { // another network of this process may be reading it
+		address.CurrentNetwork = address.Testnet
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
