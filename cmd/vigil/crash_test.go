@@ -41,10 +41,11 @@ func TestAKilledDaemonMakesNoProofTwiceAndPostsNothingTwice(t *testing.T) {
 				pause(t, k.upTo(epoch/4))
 			}
 		}
-		n.reach(t, open-18)
+		working := func(d *program) { k.works(t, d, open); pause(t, k.upTo(epoch/2)) }
+		n.reach(t, open-22) // before the challenge
+		k.during(t, "it reads or proves", working)
+		k.during(t, "it reads or proves again", working)
 		k.endsWhenAsked(t, k.upTo(3*epoch))
-		k.during(t, "it reads or proves", func(*program) { pause(t, k.upTo(3*epoch)) })
-		k.during(t, "it reads or proves again", func(d *program) { d.says(5*time.Second, "watching the chain"); pause(t, k.upTo(3*epoch)) })
 		k.during(t, "the proof is stored", func(d *program) {
 			if !k.proved(open) { // else it was stored before the last kill
 				d.must(t, 40*epoch, "msg=proved", duty)
@@ -113,6 +114,26 @@ func (k *killer) endsWhenAsked(t *testing.T, after time.Duration) {
 		t.Errorf("asked to end: exit code %d after %s\n%s", code, took, d.tail())
 	}
 	k.stored(t, d)
+}
+
+// works waits until the daemon reads or proves for the deadline, or has done so.
+func (k *killer) works(t *testing.T, d *program, open abi.ChainEpoch) {
+	t.Helper()
+	_, page, _ := strings.Cut(d.must(t, 10*time.Second, "msg=dashboard"), "url=")
+	for over := time.After(40 * k.epoch); ; {
+		for _, m := range statusOf(t, page).Miners {
+			for _, duty := range m.Duties {
+				if duty.Open == open && (duty.Running != "" || duty.Row.State != vigil.StateScheduled) {
+					return
+				}
+			}
+		}
+		select {
+		case <-over:
+			t.Fatalf("nothing is done for the deadline that opens at %d:\n%s", open, d.tail())
+		case <-time.After(k.epoch / 20):
+		}
+	}
 }
 
 // proved says that a proof for the deadline was found in the store.
