@@ -54,14 +54,26 @@ func (c *Client) Deadline(ctx context.Context, miner abi.ActorID, key vigil.TipS
 	if h, ok := c.tipsets.get(key); ok && h.Epoch != *d.CurrentEpoch {
 		return vigil.Deadline{}, unusable(method, "the deadline at epoch %d for a tipset of epoch %d", *d.CurrentEpoch, h.Epoch)
 	}
-	return vigil.Deadline{
+	return around(vigil.Deadline{
 		Index:       *d.Index,
 		Count:       d.WPoStPeriodDeadlines,
 		Challenge:   *d.Challenge,
 		Open:        *d.Open,
 		Close:       *d.Close,
 		FaultCutoff: *d.FaultCutoff,
-	}, nil
+	}, *d.CurrentEpoch), nil
+}
+
+// around is the deadline that is open at an epoch, by one told for it. A node
+// tells the next occurrence of a deadline that has closed while the state still
+// has it as the current one: where its last epoch was null its cron has not
+// run, and that of a miner without sectors never runs.
+func around(told vigil.Deadline, epoch abi.ChainEpoch) vigil.Deadline {
+	window := told.Close - told.Open
+	if epoch >= told.Open {
+		return told
+	}
+	return told.Plus(-int((told.Open - epoch + window - 1) / window))
 }
 
 // Partitions of a deadline, by index. A node's null is a deadline without any.

@@ -265,3 +265,20 @@ func FuzzAnswersNeverPanic(f *testing.F) {
 		}
 	})
 }
+
+// What a real node told at epochs after a null one, and for a miner without
+// sectors: see TestAfterANullLastEpochTheDeadlineToldIsTheOneThatClosed of the devnet.
+func TestADeadlineThatClosedWithoutItsCronIsNotTheCurrentOne(t *testing.T) {
+	told := vigil.Deadline{Index: 39, Count: 48, Challenge: 3680, Open: 3700, Close: 3760, FaultCutoff: 3630}
+	next := vigil.Deadline{Index: 40, Count: 48, Challenge: 860, Open: 880, Close: 940, FaultCutoff: 810}
+	n := soundNode()
+	client := dialNode(t, n)
+	for epoch, want := range map[abi.ChainEpoch]vigil.Deadline{
+		879: next.Plus(-1), 880: next, 881: next, 939: next, 940: next.Plus(1), 3699: told.Plus(-1), 3700: told, 3759: told,
+	} {
+		n.answer("StateMinerProvingDeadline", fmt.Sprintf(`{"CurrentEpoch":%d,"PeriodStart":1360,"Index":39,"Open":3700,"Close":3760,"Challenge":3680,"FaultCutoff":3630,"WPoStPeriodDeadlines":48,"WPoStProvingPeriod":2880,"WPoStChallengeWindow":60,"WPoStChallengeLookback":20,"FaultDeclarationCutoff":70}`, epoch))
+		if got, err := client.Deadline(t.Context(), 1000, vigil.TipSetKey(blockCID(77))); err != nil || got != want {
+			t.Errorf("at epoch %d: %+v, %v; want %+v", epoch, got, err, want)
+		}
+	}
+}

@@ -126,12 +126,15 @@ func (a *api) StateMinerInfo(ctx context.Context, addr address.Address, key TipS
 	return out, nil
 }
 
+// StateMinerProvingDeadline tells the deadline that the state has as the current
+// one. Where the epoch before was null that one has closed, because its cron has
+// not run yet, and its next occurrence is told, as real nodes do.
 func (a *api) StateMinerProvingDeadline(ctx context.Context, addr address.Address, key TipSetKey) (*dline.Info, error) {
 	v, err := a.miner(ctx, addr, key, usualWords)
 	if err != nil {
 		return nil, err
 	}
-	return v.ProvingDeadline(v.epoch), nil
+	return v.State.RecordedDeadlineInfo(v.epoch).NextNotElapsed(), nil
 }
 
 // Deadline is one of the answer of StateMinerDeadlines.

@@ -10,6 +10,7 @@ import (
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/dline"
 	"github.com/ipfs/go-cid"
 )
 
@@ -189,6 +190,7 @@ func TestNullRoundsAcrossADeadlinesEdgesLeaveItsRulesAlone(t *testing.T) {
 	if w.Epoch() != firstOpen+5 {
 		t.Fatalf("the first tipset after the null rounds at open is %d", w.Epoch())
 	}
+	w.pass(1) // until then the node tells the deadline before as the current one
 	m := w.Miners()[0]
 	c := w.send(w.key("worker"), m, 5, w.postParams(m, firstDeadline, goodProof, bitfield.New(), 0))
 	w.pass(2)
@@ -202,6 +204,30 @@ func TestNullRoundsAcrossADeadlinesEdgesLeaveItsRulesAlone(t *testing.T) {
 	}
 	if got := w.Stats().Total; got.PartitionsConfirmed != 1 || got.PartitionsMissed != 0 || got.DeadlinesDue != 1 {
 		t.Errorf("the cron of a null epoch closed it so: %+v", got)
+	}
+}
+
+// A real node does so: the state at the first tipset after a deadline whose
+// last epoch was null still has that deadline as its current one, and what the
+// node tells of it is its next occurrence, a proving period away.
+func TestAfterANullLastEpochTheDeadlineToldIsTheOneThatClosed(t *testing.T) {
+	w := start(t, Config{Sectors: 8})
+	told := func() dline.Info {
+		return get[dline.Info](w, "StateMinerProvingDeadline", w.Miners()[0], nil)
+	}
+	w.to(firstOpen + 10)
+	open := told()
+	if err := w.NullRounds(open.Close-1, 1); err != nil {
+		t.Fatal(err)
+	}
+	w.to(open.Close - 1)
+	w.pass(1)
+	if d := told(); w.Epoch() != open.Close || d.Index != open.Index || d.Open != open.Open+2880 {
+		t.Errorf("at epoch %d: deadline %d that opens at %d, want %d and %d", w.Epoch(), d.Index, d.Open, open.Index, open.Open+2880)
+	}
+	w.pass(1)
+	if d := told(); d.Index != open.Index+1 || d.Open != open.Close {
+		t.Errorf("at epoch %d: deadline %d that opens at %d, want %d and %d", w.Epoch(), d.Index, d.Open, open.Index+1, open.Close)
 	}
 }
 
