@@ -15,6 +15,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/filecoin-project/go-state-types/dline"
 	"github.com/filecoin-project/go-state-types/proof"
 	"github.com/ipfs/go-cid"
 )
@@ -184,14 +185,25 @@ func (w *world) receipt(c cid.Cid) Receipt {
 	return found.Receipt
 }
 
-// post is the parameters of a post for the open deadline.
+// challenge is that of the deadline which is open at a head. After a null
+// round the node may tell one that is not: see StateMinerProvingDeadline.
+func (w *world) challenge(m address.Address, head TipSet) abi.ChainEpoch {
+	w.t.Helper()
+	told := get[dline.Info](w, "StateMinerProvingDeadline", m, head.Cids)
+	for told.Open > told.CurrentEpoch {
+		told.Open, told.Challenge = told.Open-told.WPoStChallengeWindow, told.Challenge-told.WPoStChallengeWindow
+	}
+	return told.Challenge
+}
+
+// postParams is the parameters of a post for the open deadline.
 func (w *world) postParams(m address.Address, deadline uint64, bytes []byte, skip bitfield.BitField, partitions ...uint64) []byte {
 	w.t.Helper()
 	head := get[TipSet](w, "ChainHead")
-	info := get[struct{ Challenge abi.ChainEpoch }](w, "StateMinerProvingDeadline", m, head.Cids)
+	challenge := w.challenge(m, head)
 	p := miner.SubmitWindowedPoStParams{
-		Deadline: deadline, ChainCommitEpoch: info.Challenge,
-		ChainCommitRand: get[[]byte](w, "StateGetRandomnessFromTickets", crypto.DomainSeparationTag_PoStChainCommit, info.Challenge, nil, head.Cids),
+		Deadline: deadline, ChainCommitEpoch: challenge,
+		ChainCommitRand: get[[]byte](w, "StateGetRandomnessFromTickets", crypto.DomainSeparationTag_PoStChainCommit, challenge, nil, head.Cids),
 		Proofs:          []proof.PoStProof{{PoStProof: forms[provableSize].post, ProofBytes: bytes}},
 	}
 	for _, i := range partitions {

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-bitfield"
-	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -22,8 +21,7 @@ func (w *world) prove(form post.Config, prover *post.Prover, sectors []*miner.Se
 	w.t.Helper()
 	m := w.Miners()[0]
 	head := get[TipSet](w, "ChainHead")
-	info := get[struct{ Challenge abi.ChainEpoch }](w, "StateMinerProvingDeadline", m, head.Cids)
-	seed := get[[]byte](w, "StateGetRandomnessFromBeacon", 4, info.Challenge, encoded(w.t, &m), head.Cids)
+	seed := get[[]byte](w, "StateGetRandomnessFromBeacon", 4, w.challenge(m, head), encoded(w.t, &m), head.Cids)
 	s := post.Statement{ProverID: post.ProverID(1000), Randomness: post.MaskRandomness([32]byte(seed))}
 	var vanilla [][]byte
 	for i, info := range sectors {

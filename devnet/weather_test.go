@@ -190,7 +190,6 @@ func TestNullRoundsAcrossADeadlinesEdgesLeaveItsRulesAlone(t *testing.T) {
 	if w.Epoch() != firstOpen+5 {
 		t.Fatalf("the first tipset after the null rounds at open is %d", w.Epoch())
 	}
-	w.pass(1) // until then the node tells the deadline before as the current one
 	m := w.Miners()[0]
 	c := w.send(w.key("worker"), m, 5, w.postParams(m, firstDeadline, goodProof, bitfield.New(), 0))
 	w.pass(2)
