@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,12 +10,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/network"
 	"github.com/filecoin-project/go-state-types/proof"
 
 	"github.com/vigil-post/vigil"
@@ -56,11 +59,15 @@ func (hashProofs) Read(context.Context, vigil.ReadRequest) (vigil.VanillaProof, 
 	return vigil.VanillaProof{1}, nil
 }
 
+// judgeHash judges as the network does: a sector that stands in for another
+// one is in the chain's list twice, and counts once.
 func judgeHash(p proof.WindowPoStVerifyInfo) error {
 	var numbers []abi.SectorNumber
 	for _, s := range p.ChallengedSectors {
 		numbers = append(numbers, s.SectorNumber)
 	}
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
 	if !bytes.Equal(p.Proofs[0].ProofBytes, hashOf(p.Randomness, numbers)) {
 		return errors.New("the proof is of another statement")
 	}
@@ -74,9 +81,13 @@ type flock struct {
 	other  *devnet.Network // the same chain until before the daemon began, then another; nil if not asked for
 	lines  []*faultproxy.Proxy
 	daemon *Daemon
+	stop   func() // ends the daemon, and waits for its end
 	log    *journal
+	config Config
+	tools  tools
 
-	stepped abi.ChainEpoch // before the last step
+	stepped  abi.ChainEpoch // before the last step
+	patience time.Duration  // how long pass waits for the daemon; shorter where it cannot finish its work
 }
 
 // flockEpoch is how long the nodes say that an epoch is; how long one is, step decides.
@@ -86,7 +97,8 @@ func openChain(t *testing.T, dir string, of flockOf) *devnet.Network {
 	t.Helper()
 	n, err := devnet.Open(t.Context(), devnet.Config{
 		Dir: dir, Manual: true, BlockTime: of.epoch, Miners: of.miners, Sectors: of.sectors,
-		NullRounds: of.nulls, Verify: judgeHash, Log: slog.New(slog.DiscardHandler),
+		NetworkVersion: of.version, Upgrades: of.upgrades, Disputer: of.disputer,
+		NullRounds: of.nulls, Verify: judgeHash, VerifyV1: judgeHash, Log: slog.New(slog.DiscardHandler),
 		Sector: func(_ context.Context, _ string, m abi.ActorID, s abi.SectorNumber) ([32]byte, error) {
 			return sha256.Sum256(fmt.Appendf(nil, "sector %d of %d", s, m)), nil
 		},
@@ -94,15 +106,7 @@ func openChain(t *testing.T, dir string, of flockOf) *devnet.Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- n.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ran; err != nil {
-			t.Error(err)
-		}
-	})
+	runs(t, n.Run)
 	return n
 }
 
@@ -112,6 +116,11 @@ type flockOf struct {
 	nulls           float64 // the share of epochs without a block
 	epoch           time.Duration
 	forked          bool
+	lines           int // to nodes; 3 if 0
+	version         network.Version
+	upgrades        []devnet.Upgrade
+	disputer        bool
+	tools           func(tools) tools // in place of those that always work
 }
 
 // usual is a miner with a partition in each of 46 deadlines.
@@ -120,7 +129,7 @@ var usual = flockOf{miners: 1, sectors: 92, epoch: flockEpoch}
 func newFlock(t *testing.T, of flockOf) *flock {
 	t.Helper()
 	dir := t.TempDir()
-	f := &flock{t: t, chain: openChain(t, filepath.Join(dir, "chain"), of), log: &journal{}}
+	f := &flock{t: t, chain: openChain(t, filepath.Join(dir, "chain"), of), log: &journal{}, patience: usualPatience}
 	if of.forked { // before the daemon: opening a devnet sets how addresses are written
 		f.other = fork(t, f)
 	}
@@ -128,7 +137,7 @@ func newFlock(t *testing.T, of flockOf) *flock {
 		Storages: []string{dir}, Schedule: schedule.DefaultPolicy, Data: filepath.Join(dir, "data"),
 		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5},
 	}
-	for i := range 3 {
+	for i := range cmp.Or(of.lines, 3) {
 		line, err := faultproxy.New(f.chain.Addr(), uint64(i))
 		if err != nil {
 			t.Fatal(err)
@@ -152,7 +161,11 @@ func newFlock(t *testing.T, of flockOf) *flock {
 			}
 		}
 	}
-	f.start(c, tools{keys, hashProofs{}, hashProofs{}})
+	f.config, f.tools = c, tools{keys, hashProofs{}, hashProofs{}}
+	if of.tools != nil {
+		f.tools = of.tools(f.tools)
+	}
+	f.start(f.config, f.tools)
 	return f
 }
 
@@ -164,16 +177,7 @@ func (f *flock) start(c Config, with tools) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.daemon = daemon
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- daemon.Run(ctx) }()
-	f.t.Cleanup(func() {
-		cancel()
-		if err := <-ran; err != nil {
-			f.t.Error(err)
-		}
-	})
+	f.daemon, f.stop = daemon, runs(f.t, daemon.Run)
 	for f.read() < f.chain.Epoch() || len(f.daemon.Status().Miners) < len(c.Miners) {
 		f.pause(flockEpoch)
 	}

@@ -91,7 +91,7 @@ func read[T any](ctx context.Context, n *Nodes, what string, key vigil.TipSetKey
 	}
 	defer l.give()
 	began := time.Now()
-	v, err := ask(bounded, l.client)
+	v, err := insist(bounded, n, l.member, ask)
 	if l.ctx.Err() == nil { // else the answer was not waited for
 		n.note(l.member, what, key, time.Since(began), err)
 	}
@@ -103,6 +103,49 @@ func read[T any](ctx context.Context, n *Nodes, what string, key vigil.TipSetKey
 		err = fmt.Errorf("node %s: %w", l.name, err)
 	}
 	return v, err
+}
+
+// tries is how often a question is asked that comes to nothing. Of a node that
+// fails one call in three, each question is then answered in all but one of 27
+// times, and the dozens that make a picture of the chain mostly are.
+const tries = 3
+
+// insist asks again at once what a node failed to answer: a decision that is
+// given up for one missing answer costs an epoch, a second question a moment.
+func insist[T any](ctx context.Context, n *Nodes, m *member, ask question[T]) (T, error) {
+	v, err := ask(ctx, m.client)
+	for range tries - 1 {
+		if !passing(ctx, m, err) {
+			break
+		}
+		n.slipped(m)
+		v, err = ask(ctx, m.client)
+	}
+	return v, err
+}
+
+// passing says that a question may be answered if it is asked again: the node
+// has failed it, and neither is this the chain's own word nor has the question
+// used up its time.
+func passing(ctx context.Context, m *member, err error) bool {
+	var said *nodeError
+	var strange *StrangerError
+	if err == nil || ctx.Err() != nil || answers(err) {
+		return false
+	}
+	if errors.As(err, &strange) { // of a node that is there; one that cannot be connected to is waited for already
+		session, _, _ := m.client.node.state()
+		return session != nil
+	}
+	return lost(err) || errors.As(err, &said)
+}
+
+// slipped counts a failure that may be made good at once.
+func (n *Nodes) slipped(m *member) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m.calls++
+	m.failed++
 }
 
 // Network says which network the nodes follow.

@@ -39,7 +39,7 @@ func Construct(rt *Runtime, c Config) (cid.Cid, error) {
 	st := &miner.State{
 		PreCommitDeposits: big.Zero(), LockedFunds: big.Zero(), FeeDebt: big.Zero(), InitialPledge: big.Zero(),
 		ProvingPeriodStart: d.PeriodStart, CurrentDeadline: d.Index,
-		EarlyTerminations: bitfield.New(), DeadlineCronActive: true,
+		EarlyTerminations: bitfield.New(), DeadlineCronActive: false, // its deadlines rest until it gets sectors
 	}
 	if st.Info, err = rt.Store.Put(rt.Store.Context(), info); err != nil {
 		return cid.Undef, err
