@@ -559,7 +559,10 @@ func TestSumsAreGnarkCryptos(t *testing.T) {
 		for _, piece := range []int{0, 7 * g2Size, g1Size} {
 			m := Portable{Workers: 3, Piece: piece}
 			terms := func(raw []byte, size int) []Terms {
-				return []Terms{{raw[:cut*size], [][]fr.Element{scalars[:cut], scalars[:cut]}}, {raw[cut*size:], [][]fr.Element{scalars[cut:], scalars[cut:]}}}
+				return []Terms{
+					{Points: raw[:cut*size], Scalars: [][]fr.Element{scalars[:cut], scalars[:cut]}},
+					{Points: raw[cut*size:], Scalars: [][]fr.Element{scalars[cut:], scalars[cut:]}},
+				}
 			}
 			have1, have2 := make([]bls12381.G1Jac, 2), make([]bls12381.G2Jac, 2)
 			have1[1].FromAffine(&points1[0])
