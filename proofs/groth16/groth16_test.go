@@ -490,8 +490,8 @@ func TestABlockwiseTransformIsTheWholeOne(t *testing.T) {
 		}
 		want, have := slices.Clone(v), slices.Clone(v)
 		whole, blocks := &PortableFFT{Block: n}, &PortableFFT{Block: 4, Workers: 3}
-		check(t, whole.Inverse(t.Context(), want))
-		check(t, blocks.Inverse(t.Context(), have))
+		check(t, whole.Inverse(t.Context(), want, unscaled))
+		check(t, blocks.Inverse(t.Context(), have, unscaled))
 		if !slices.Equal(have, want) {
 			t.Errorf("inverse of %d: they differ", n)
 		}

@@ -1,9 +1,12 @@
 package groth16
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
 	"github.com/vigil-post/vigil/proofs/ifma"
 )
@@ -50,4 +53,26 @@ func choose(wish string, supported bool, test func() error) Choice {
 		return Choice{Name: Generic, Problem: fmt.Errorf("the kernels for this CPU do not compute what gnark-crypto's do (computing with those, several times slower; report this with the CPU's name): %w", err)}
 	}
 	return Choice{Name: IFMA}
+}
+
+// vectorFFT are the transforms of package ifma, and gnark-crypto's for the few values that are
+// too short for them.
+type vectorFFT struct {
+	long  ifma.FFT
+	short PortableFFT
+}
+
+func (f *vectorFFT) of(v []fr.Element) FFT {
+	if len(v) < 1<<ifma.SmallestFFT {
+		return &f.short
+	}
+	return &f.long
+}
+
+func (f *vectorFFT) Inverse(ctx context.Context, v []fr.Element, scale Scale) error {
+	return f.of(v).Inverse(ctx, v, scale)
+}
+
+func (f *vectorFFT) Forward(ctx context.Context, v []fr.Element) error {
+	return f.of(v).Forward(ctx, v)
 }

@@ -47,7 +47,7 @@ func TestBothKernelsMakeTheSameProof(t *testing.T) {
 		want := prove(t, Prover{Rand: ones{}, NonZK: nonZK, Multiexp: &Portable{}, FFT: &PortableFFT{}}, k, n.assign(2))
 		for _, chunk := range []int{0, 7, 100} {
 			sums := &ifma.Sums{Workers: 2}
-			p := Prover{Rand: ones{}, NonZK: nonZK, Chunk: chunk, Multiexp: sums}
+			p := Prover{Rand: ones{}, NonZK: nonZK, Chunk: chunk, Multiexp: sums, FFT: &ifma.FFT{}}
 			if have := prove(t, p, k, n.assign(2)); have != want {
 				t.Errorf("chunks of %d wires, without zero knowledge %t: another proof", chunk, nonZK)
 			}

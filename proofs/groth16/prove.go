@@ -21,7 +21,7 @@ const defaultChunk = 1 << 20
 // used concurrently as long as its kernels are nil.
 type Prover struct {
 	Multiexp Multiexp       // nil: the fastest for this CPU (see Kernels), one for each run
-	FFT      FFT            // nil: a PortableFFT for each run
+	FFT      FFT            // nil: the fastest for this CPU
 	Workers  int            // goroutines that compute; 0 means GOMAXPROCS
 	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20
 	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
@@ -189,7 +189,7 @@ func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
 		r.multiexp, r.close = p.kernel()
 	}
 	if r.fft == nil {
-		r.fft = &PortableFFT{Workers: p.Workers}
+		r.fft = p.transforms()
 	}
 	return r
 }
@@ -202,6 +202,14 @@ func (p *Prover) kernel() (Multiexp, func()) {
 	}
 	own := &Portable{Workers: p.Workers}
 	return own, own.Close
+}
+
+// transforms are the fastest that this CPU has.
+func (p *Prover) transforms() FFT {
+	if Kernels().Name == IFMA {
+		return &vectorFFT{long: ifma.FFT{Workers: p.Workers}}
+	}
+	return &PortableFFT{Workers: p.Workers}
 }
 
 func (r *run) begin(phase Phase, total int) {

@@ -38,3 +38,28 @@ func decodeG1(w *byte, from *byte, to *byte, groups int) (bad uint64)
 //
 //go:noescape
 func decodeG2(w *byte, from *byte, to *byte, groups int) (bad uint64)
+
+// mulFr multiplies eight elements of the scalar field: limbs below 2^52, a below 2^260, b below r. The result is below 2r.
+//
+//go:noescape
+func mulFr(w *byte, to *byte, a *byte, b *byte)
+
+// loadFr puts n vectors of eight elements into the scratch: element i of vector j from byte froms[j] + i*stride, to byte tos[j].
+//
+//go:noescape
+func loadFr(w *byte, scratch *byte, from *byte, stride int, froms *int, tos *int, n int)
+
+// firstLevelFr makes of each two vectors their sum and difference, n times.
+//
+//go:noescape
+func firstLevelFr(w *byte, scratch *byte, n int)
+
+// levelFr does one level: in each block of 2*half vectors, vectors j and j+half with the root that lies j*stride bytes from the first.
+//
+//go:noescape
+func levelFr(w *byte, scratch *byte, roots *byte, half int, blocks int, stride int)
+
+// storeFr puts n vectors of the scratch, one after another, times the factor, to memory: element i of vector j to byte tos[j] + i*stride. If running, the factor is multiplied by the step after each.
+//
+//go:noescape
+func storeFr(w *byte, scratch *byte, to *byte, stride int, tos *int, n int, running bool)

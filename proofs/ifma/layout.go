@@ -4,22 +4,32 @@ package ifma
 
 // Where the kernels look for constants in a workspace, and what they keep.
 const (
-	offP          = 0
-	offP2         = 64
-	offP3         = 128
-	offP4         = 192
-	offP7         = 256
-	offInv        = 320
-	offMask       = 328
-	offEst        = 336
-	offOne        = 344
-	offOrder      = 384
-	offShift      = 448
-	offR2         = 512
-	offTable      = 1024
-	offAcc        = 1536
-	sizeVector    = 512
-	sizeWorkspace = 18944
-	savedG1       = 3072
-	savedG2       = 6144
+	offP           = 0
+	offP2          = 64
+	offP3          = 128
+	offP4          = 192
+	offP7          = 256
+	offInv         = 320
+	offMask        = 328
+	offEst         = 336
+	offOne         = 344
+	offOrder       = 384
+	offShift       = 448
+	offR2          = 512
+	offTable       = 1024
+	offAcc         = 1536
+	sizeVector     = 512
+	sizeWorkspace  = 18944
+	offOrderR      = 0
+	offOrder2R     = 64
+	offInvR        = 128
+	offMaskR       = 136
+	offOut         = 192
+	offFactor      = 320
+	offStep        = 640
+	sizeWorkspaceR = 960
+	sizeVectorR    = 320
+	sizeRoot       = 40
+	savedG1        = 3072
+	savedG2        = 6144
 )

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc"
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr/fft"
 )
 
 // selfTestTerms are enough for full groups, batches that are not full, and points
@@ -32,10 +35,15 @@ func SelfTest() error {
 			return fmt.Errorf("G2, %s: %w", name, err)
 		}
 	}
+	for k := SmallestFFT; k <= SmallestFFT+3; k++ {
+		if err := compareTransforms(k); err != nil {
+			return fmt.Errorf("transforms of 2^%d: %w", k, err)
+		}
+	}
 	return nil
 }
 
-var errDiffer = errors.New("another sum than gnark-crypto's")
+var errDiffer = errors.New("another result than gnark-crypto's")
 
 // selfTestPoints are drawn; some of them are equal and some are each other's negatives.
 func selfTestPoints() ([]bls12381.G1Affine, []bls12381.G2Affine, error) {
@@ -115,6 +123,39 @@ func compareG2(s *Sums, points []bls12381.G2Affine, scalars []fr.Element) error 
 		return err
 	}
 	if !have[0].Equal(&want) {
+		return errDiffer
+	}
+	return nil
+}
+
+// compareTransforms transforms drawn values and minus ones to the values on a coset, and
+// back to where they came from.
+func compareTransforms(k int) error {
+	v := make([]fr.Element, 1<<k)
+	for i := range v {
+		if v[i].SetInt64(-1); i%3 > 0 {
+			v[i].MustSetRandom()
+		}
+	}
+	w, d, f := slices.Clone(v), fft.NewDomain(1<<k), &FFT{Workers: 1}
+	scale := Scale{Factor: fr.One(), Base: v[1]}
+	factors := make(fr.Vector, len(v))
+	for i := range factors {
+		factors[i].Exp(v[1], big.NewInt(int64(bits.Reverse(uint(i))>>(bits.UintSize-k))))
+	}
+	d.FFTInverse(w, fft.DIF)
+	(*fr.Vector)(&w).Mul(w, factors)
+	if err := f.Inverse(context.Background(), v, scale); err != nil {
+		return err
+	}
+	if !slices.Equal(v, w) {
+		return errDiffer
+	}
+	d.FFT(w, fft.DIT)
+	if err := f.Forward(context.Background(), v); err != nil {
+		return err
+	}
+	if !slices.Equal(v, w) {
 		return errDiffer
 	}
 	return nil

@@ -227,3 +227,10 @@ func sumOf(s *Sums, c *curve, terms Terms) error {
 	}
 	return s.G2(context.Background(), make([]bls12381.G2Jac, 1), terms)
 }
+
+func TestTheSelfTestPasses(t *testing.T) {
+	needKernels(t)
+	if err := SelfTest(); err != nil {
+		t.Error(err)
+	}
+}

@@ -31,6 +31,20 @@ const (
 	sizeWorkspace = offSlots + slots*sizeVector
 )
 
+// The workspace of a transform, in the scalar field.
+const (
+	offOrderR      = 0   // the modulus r of the scalar field
+	offOrder2R     = 64  // 2r
+	offInvR        = 128 // -1/r mod 2^52
+	offMaskR       = 136 // 2^52 - 1
+	offOut         = 192 // 2 times 64 bytes: where words go that are stored
+	offFactor      = 320 // what stored values are multiplied by, a vector
+	offStep        = offFactor + sizeVectorR
+	sizeWorkspaceR = offStep + sizeVectorR
+	sizeVectorR    = 5 * 64
+	sizeRoot       = 5 * 8
+)
+
 func slot(i int) vector { return vector{workspace, offSlots + i*sizeVector} }
 
 func acc(chain int) vector { return vector{workspace, offAcc + chain*sizeVector} }
@@ -46,6 +60,8 @@ func writeLayout(name string) error {
 		{"offInv", offInv}, {"offMask", offMask}, {"offEst", offEst}, {"offOne", offOne},
 		{"offOrder", offOrder}, {"offShift", offShift}, {"offR2", offR2}, {"offTable", offTable},
 		{"offAcc", offAcc}, {"sizeVector", sizeVector}, {"sizeWorkspace", sizeWorkspace},
+		{"offOrderR", offOrderR}, {"offOrder2R", offOrder2R}, {"offInvR", offInvR}, {"offMaskR", offMaskR}, {"offOut", offOut},
+		{"offFactor", offFactor}, {"offStep", offStep}, {"sizeWorkspaceR", sizeWorkspaceR}, {"sizeVectorR", sizeVectorR}, {"sizeRoot", sizeRoot},
 		{"savedG1", savedG1}, {"savedG2", savedG2},
 	} {
 		fmt.Fprintf(f, "\t%s = %d\n", c.name, c.value)

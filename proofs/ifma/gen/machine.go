@@ -96,8 +96,15 @@ func store(from []reg.VecPhysical, v vector, limbs int) {
 // product is two factors of a sum of products.
 type product struct{ a, b vector }
 
-// multiply leaves the sum of one or two products, divided by 2^(52*limbs) modulo
-// p, in the registers that it returns, carried.
+// factor is one factor in registers and the limbs of the other one.
+type factor struct {
+	a    []reg.VecPhysical
+	b    reg.VecPhysical // what limb puts a limb into
+	limb func(i int, to reg.VecPhysical)
+}
+
+// accumulate leaves the sum of one or two products, divided by 2^(52*limbs) modulo
+// p, in the registers that it returns, not carried: limbs are below 2^58.
 //
 // In: limbs below 2^52. Out: if the sum of products is below k p 2^(52*limbs), then
 // the result is below (k+1) p: one reduction step a limb adds less than 2^52 p, all
@@ -106,40 +113,31 @@ type product struct{ a, b vector }
 //
 // No limb of the sum overflows: each takes at most 6 terms below 2^52 in each of 8
 // steps, and a carry below 2^12: less than 2^58.
-func (f *field) multiply(products ...product) []reg.VecPhysical {
+func (f *field) accumulate(factors ...factor) []reg.VecPhysical {
 	n := f.limbs
-	first := zmm[0:n]
-	load(first, products[0].a, n)
-	second := modulus[:n]
-	if len(products) == 2 {
-		load(second, products[1].a, n)
-	}
 	t := append([]reg.VecPhysical(nil), sum[:n+1]...)
 	for _, r := range t {
 		zero(r)
 	}
 	for i := range n {
-		VMOVDQU64(products[0].b.limb(i), other)
-		VPMADD52LUQ(other, first[0], t[0])
-		if len(products) == 2 {
-			VMOVDQU64(products[1].b.limb(i), other2)
-			VPMADD52LUQ(other2, second[0], t[0])
+		for _, x := range factors {
+			x.limb(i, x.b)
+			VPMADD52LUQ(x.b, x.a[0], t[0])
 		}
 		zero(quot)
 		VPMADD52LUQ(inv, t[0], quot)
-		for j := 1; j < n; j++ {
-			VPMADD52LUQ(other, first[j], t[j])
+		for _, x := range factors[:1] {
+			for j := 1; j < n; j++ {
+				VPMADD52LUQ(x.b, x.a[j], t[j])
+			}
 		}
 		f.low(0, quot, t[0])
-		for j := range n {
-			VPMADD52HUQ(other, first[j], t[j+1])
-		}
-		if len(products) == 2 {
-			for j := 1; j < n; j++ {
-				VPMADD52LUQ(other2, second[j], t[j])
+		for k, x := range factors {
+			for j := 1; k > 0 && j < n; j++ {
+				VPMADD52LUQ(x.b, x.a[j], t[j])
 			}
 			for j := range n {
-				VPMADD52HUQ(other2, second[j], t[j+1])
+				VPMADD52HUQ(x.b, x.a[j], t[j+1])
 			}
 		}
 		VPSRLQ(U8(52), t[0], temp) // its low 52 bits are zero now
@@ -156,8 +154,19 @@ func (f *field) multiply(products ...product) []reg.VecPhysical {
 		zero(t[0])
 		t = append(t[1:], t[0])
 	}
-	carry(t[:n])
 	return t[:n]
+}
+
+// multiply is accumulate from memory, carried.
+func (f *field) multiply(products ...product) []reg.VecPhysical {
+	registers := [2]factor{{a: zmm[:f.limbs], b: other}, {a: modulus[:f.limbs], b: other2}}
+	for i, p := range products {
+		load(registers[i].a, p.a, f.limbs)
+		registers[i].limb = func(j int, to reg.VecPhysical) { VMOVDQU64(p.b.limb(j), to) }
+	}
+	t := f.accumulate(registers[:len(products)]...)
+	carry(t)
+	return t
 }
 
 // mul is multiply into memory.

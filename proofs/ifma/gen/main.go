@@ -28,5 +28,6 @@ func main() {
 	additionG2()
 	decoding("decodeG1", 0, 1)
 	decoding("decodeG2", 1, 0, 3, 2)
+	transform()
 	Generate()
 }
