@@ -22,6 +22,7 @@ staticcheck:
 
 test:
 	go test ./...
+	cd proofs/ifma/gen && go test ./...
 
 # The race detector needs a C compiler; proofs/ is left out because it is pure
 # arithmetic and ten times slower under it.

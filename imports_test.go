@@ -38,6 +38,8 @@ var house = map[string]room{
 	"proofs/merkle":   {job: "The trees over a replica, in files and in memory.", uses: []string{"proofs/..."}},
 	"proofs/circuit":  {job: "The constraints of a PoSt, in the order filecoin-proofs has them.", uses: []string{"proofs/..."}},
 	"proofs/groth16":  {job: "Keys, proofs and verification on BLS12-381.", uses: []string{"proofs/..."}},
+	"proofs/ifma":     {job: "Sums of multiples of points in the vector unit.", uses: []string{"proofs/offheap"}},
+	"proofs/offheap":  {job: "Memory outside the garbage collector's heap.", uses: nil},
 	"proofs/params":   {job: "Proving and verifying keys in files, under Filecoin's names.", uses: []string{"proofs/..."}},
 	"proofs/post":     {job: "Proof of Spacetime: challenges, vanilla proofs, proofs, verification.", uses: []string{"proofs/..."}},
 	"proofs/bench":    {job: "Measures what proofs cost, beside bellperson.", uses: []string{"proofs/..."}},

@@ -6,6 +6,8 @@ import (
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
+
+	"github.com/vigil-post/vigil/proofs/ifma"
 )
 
 // Sizes of a point in a key file: big-endian x, y without flags (the
@@ -16,8 +18,8 @@ const (
 )
 
 var (
-	errCoordinate = errors.New("coordinate is not below the field's modulus")
-	errInfinity   = errors.New("point at infinity")
+	errCoordinate = ifma.ErrCoordinate
+	errInfinity   = ifma.ErrInfinity
 	errCurve      = errors.New("point is not on the curve")
 	errSubgroup   = errors.New("point is not in the subgroup")
 )

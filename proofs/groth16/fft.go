@@ -8,6 +8,8 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr/fft"
 	"github.com/consensys/gnark-crypto/utils"
+
+	"github.com/vigil-post/vigil/proofs/ifma"
 )
 
 // FFT transforms vectors of 2^k values in place. The root of unity is
@@ -15,12 +17,20 @@ import (
 // returns its error within a second and leaves the vector in any state.
 type FFT interface {
 	// Inverse turns values on the domain, in natural order, into
-	// coefficients in bit-reversed order.
-	Inverse(ctx context.Context, v []fr.Element) error
+	// coefficients in bit-reversed order, and multiplies coefficient i by
+	// scale.Factor*scale.Base^i: with a base other than one, the forward transform
+	// leads to the values on a coset.
+	Inverse(ctx context.Context, v []fr.Element, scale Scale) error
 	// Forward turns coefficients in bit-reversed order into values on the
 	// domain in natural order.
 	Forward(ctx context.Context, v []fr.Element) error
 }
+
+// Scale is what coefficients are multiplied by on their way.
+type Scale = ifma.Scale
+
+// unscaled leaves coefficients as they are.
+var unscaled = Scale{Factor: fr.One(), Base: fr.One()}
 
 // defaultBlock is a transform whose tables (128 bytes an element) are small
 // beside the vectors of the sizes where memory matters.
@@ -43,7 +53,14 @@ func (f *PortableFFT) block(n int) int {
 }
 
 // Inverse implements FFT. It decimates in frequency.
-func (f *PortableFFT) Inverse(ctx context.Context, v []fr.Element) error {
+func (f *PortableFFT) Inverse(ctx context.Context, v []fr.Element, scale Scale) error {
+	if err := f.inverse(ctx, v); err != nil || scale == unscaled {
+		return err
+	}
+	return newPowers(len(v), scale.Base, scale.Factor).scale(ctx, v, f.Workers)
+}
+
+func (f *PortableFFT) inverse(ctx context.Context, v []fr.Element) error {
 	block := f.block(len(v))
 	for half := len(v) / 2; half >= block; half /= 2 {
 		w, err := fr.Generator(uint64(2 * half))

@@ -490,8 +490,8 @@ func TestABlockwiseTransformIsTheWholeOne(t *testing.T) {
 		}
 		want, have := slices.Clone(v), slices.Clone(v)
 		whole, blocks := &PortableFFT{Block: n}, &PortableFFT{Block: 4, Workers: 3}
-		check(t, whole.Inverse(t.Context(), want))
-		check(t, blocks.Inverse(t.Context(), have))
+		check(t, whole.Inverse(t.Context(), want, unscaled))
+		check(t, blocks.Inverse(t.Context(), have, unscaled))
 		if !slices.Equal(have, want) {
 			t.Errorf("inverse of %d: they differ", n)
 		}
@@ -559,7 +559,10 @@ func TestSumsAreGnarkCryptos(t *testing.T) {
 		for _, piece := range []int{0, 7 * g2Size, g1Size} {
 			m := Portable{Workers: 3, Piece: piece}
 			terms := func(raw []byte, size int) []Terms {
-				return []Terms{{raw[:cut*size], [][]fr.Element{scalars[:cut], scalars[:cut]}}, {raw[cut*size:], [][]fr.Element{scalars[cut:], scalars[cut:]}}}
+				return []Terms{
+					{Points: raw[:cut*size], Scalars: [][]fr.Element{scalars[:cut], scalars[:cut]}},
+					{Points: raw[cut*size:], Scalars: [][]fr.Element{scalars[cut:], scalars[cut:]}},
+				}
 			}
 			have1, have2 := make([]bls12381.G1Jac, 2), make([]bls12381.G2Jac, 2)
 			have1[1].FromAffine(&points1[0])

@@ -9,6 +9,8 @@ import (
 	"github.com/consensys/gnark-crypto/ecc"
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+
+	"github.com/vigil-post/vigil/proofs/ifma"
 )
 
 // Terms are points of a key and what they are multiplied by in each of the proofs
@@ -16,10 +18,7 @@ import (
 //
 // Points come as they lie in the key file, 96 bytes each in G1 and 192 in G2, so
 // that a kernel can decode them on its way.
-type Terms struct {
-	Points  []byte
-	Scalars [][]fr.Element
-}
+type Terms = ifma.Terms
 
 // Multiexp sums multiples of points, nine tenths of the work of a proof.
 //

@@ -9,6 +9,8 @@ import (
 
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+
+	"github.com/vigil-post/vigil/proofs/ifma"
 )
 
 // defaultChunk is few enough that the copies stay small, and enough for the sums
@@ -18,8 +20,8 @@ const defaultChunk = 1 << 20
 // Prover makes proofs. The zero value works, with all CPUs; one Prover may be
 // used concurrently as long as its kernels are nil.
 type Prover struct {
-	Multiexp Multiexp       // nil: a Portable for each run
-	FFT      FFT            // nil: a PortableFFT for each run
+	Multiexp Multiexp       // nil: the fastest for this CPU (see Kernels), one for each run
+	FFT      FFT            // nil: the fastest for this CPU
 	Workers  int            // goroutines that compute; 0 means GOMAXPROCS
 	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20
 	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
@@ -140,13 +142,20 @@ func (p *Prover) atOnce(l Layout, n int) (int, error) {
 func (p *Prover) need(l Layout, n int) int64 {
 	m := int64(DomainSize(l.rows()))
 	group := int64(l.partsIn(p.chunk())*l.Aux + l.Inputs)
-	points := min(4*group, defaultPiece/g1Size)
-	const kernel = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
-	scalars := 4 * group                     // wires, and those of A, B and B times r
+	scalars := 4 * group // wires, and those of A, B and B times r
 	if p.NonZK {
 		scalars -= group
 	}
-	return fr.Bytes*(int64(n)*(m+scalars)+m) + points*kernel + 64<<20
+	return fr.Bytes*(int64(n)*(m+scalars)+m) + p.kernelNeeds(min(4*group, defaultPiece/g1Size), n) + 64<<20
+}
+
+// kernelNeeds is what sums of so many terms take beside them, for n proofs.
+func (p *Prover) kernelNeeds(terms int64, n int) int64 {
+	if p.Multiexp == nil && Kernels().Name == IFMA {
+		return int64((&ifma.Sums{Workers: p.Workers}).Memory(int(terms), n))
+	}
+	const each = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
+	return terms * each
 }
 
 func (p *Prover) chunk() int {
@@ -177,13 +186,30 @@ type run struct {
 func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
 	r := &run{key: k, ws: ws, blinds: blinds, hides: !p.NonZK, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
 	if r.multiexp == nil {
-		own := &Portable{Workers: p.Workers}
-		r.multiexp, r.close = own, own.Close
+		r.multiexp, r.close = p.kernel()
 	}
 	if r.fft == nil {
-		r.fft = &PortableFFT{Workers: p.Workers}
+		r.fft = p.transforms()
 	}
 	return r
+}
+
+// kernel makes the fastest sums that this CPU has.
+func (p *Prover) kernel() (Multiexp, func()) {
+	if Kernels().Name == IFMA {
+		own := &ifma.Sums{Workers: p.Workers}
+		return own, own.Close
+	}
+	own := &Portable{Workers: p.Workers}
+	return own, own.Close
+}
+
+// transforms are the fastest that this CPU has.
+func (p *Prover) transforms() FFT {
+	if Kernels().Name == IFMA {
+		return &vectorFFT{long: ifma.FFT{Workers: p.Workers}}
+	}
+	return &PortableFFT{Workers: p.Workers}
 }
 
 func (r *run) begin(phase Phase, total int) {

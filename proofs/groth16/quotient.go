@@ -49,9 +49,8 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 	if err := r.fillRows(ctx, w, Part{A: a, B: b}); err != nil {
 		return err
 	}
-	to := newPowers(m, shift, fr.One())
 	for _, v := range [][]fr.Element{a, b} {
-		if err := r.toCoset(ctx, v, to); err != nil {
+		if err := r.toCoset(ctx, v, shift); err != nil {
 			return err
 		}
 	}
@@ -60,10 +59,7 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 	}
 	half := fr.One()
 	half.Halve()
-	if err := r.transform(ctx, r.fft.Inverse, a); err != nil {
-		return err
-	}
-	if err := newPowers(m, *shift.Inverse(&shift), half).scale(ctx, a, r.workers); err != nil {
+	if err := r.inverse(ctx, a, Scale{Factor: half, Base: *shift.Inverse(&shift)}); err != nil {
 		return err
 	}
 	if err := r.each(ctx, b, b, func(b, _ fr.Vector) { clear(b) }); err != nil {
@@ -72,16 +68,10 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 	if err := r.fillRows(ctx, w, Part{C: b}); err != nil {
 		return err
 	}
-	if err := r.transform(ctx, r.fft.Inverse, b); err != nil {
+	if err := r.inverse(ctx, b, Scale{Factor: half, Base: fr.One()}); err != nil {
 		return err
 	}
-	err = r.each(ctx, a, b, func(a, c fr.Vector) {
-		for i := range a {
-			c[i].Halve()
-		}
-		a.Sub(c, a)
-	})
-	if err != nil {
+	if err := r.each(ctx, a, b, func(a, c fr.Vector) { a.Sub(c, a) }); err != nil {
 		return err
 	}
 	if err := bitReverse(ctx, a, r.workers); err != nil {
@@ -91,18 +81,17 @@ func (r *run) quotientIn(ctx context.Context, w Witness, a, b []fr.Element) erro
 }
 
 // toCoset turns values on the domain into values on the coset.
-func (r *run) toCoset(ctx context.Context, v []fr.Element, to powers) error {
-	if err := r.transform(ctx, r.fft.Inverse, v); err != nil {
+func (r *run) toCoset(ctx context.Context, v []fr.Element, shift fr.Element) error {
+	if err := r.inverse(ctx, v, Scale{Factor: fr.One(), Base: shift}); err != nil {
 		return err
 	}
-	if err := to.scale(ctx, v, r.workers); err != nil {
-		return err
-	}
-	return r.transform(ctx, r.fft.Forward, v)
+	err := r.fft.Forward(ctx, v)
+	r.did(1)
+	return err
 }
 
-func (r *run) transform(ctx context.Context, f func(context.Context, []fr.Element) error, v []fr.Element) error {
-	err := f(ctx, v)
+func (r *run) inverse(ctx context.Context, v []fr.Element, scale Scale) error {
+	err := r.fft.Inverse(ctx, v, scale)
 	r.did(1)
 	return err
 }

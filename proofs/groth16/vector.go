@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // fewElements is a vector small enough for the garbage collector, which gives its
@@ -18,7 +20,7 @@ func newVector(n int) (v []fr.Element, free func(), err error) {
 	if n <= fewElements {
 		return make([]fr.Element, n), func() {}, nil
 	}
-	b, free, err := mapMemory(n * fr.Bytes)
+	b, free, err := offheap.Map(n * fr.Bytes)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,13 +1,13 @@
-package groth16
+package offheap
 
 import (
 	"fmt"
 	"syscall"
 )
 
-// mapMemory takes zeroed memory from the system, in huge pages where it has
+// Map takes zeroed memory from the system, in huge pages where it has
 // them: a transform strides over gigabytes.
-func mapMemory(size int) (b []byte, free func(), err error) {
+func Map(size int) (b []byte, free func(), err error) {
 	b, err = syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
 		return nil, nil, fmt.Errorf("take %d MiB of memory: %w", size>>20, err)

@@ -1,0 +1,78 @@
+package groth16
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+
+	"github.com/vigil-post/vigil/proofs/ifma"
+)
+
+// Names of kernels, as Kernels and measurements tell them.
+const (
+	Generic = "gnark-crypto" // for any CPU
+	IFMA    = "avx512-ifma"  // package ifma's
+)
+
+// KernelsVariable is the environment variable that chooses the kernels: "generic"
+// for gnark-crypto's whatever the CPU, "auto" or nothing for the fastest that are right.
+const KernelsVariable = "VIGIL_KERNELS"
+
+// Choice is which kernels a Prover computes with that is given none.
+type Choice struct {
+	Name string // Generic or IFMA
+	// Problem is nil, or says why it is Generic where it should not have to be: the others
+	// have computed something wrong, or the variable has a value that means
+	// nothing. Proofs are right in any case; somebody should hear of it.
+	Problem error
+}
+
+// Kernels says which kernels are used. The first call compares those for this CPU
+// with gnark-crypto's, which takes a tenth of a second.
+func Kernels() Choice { return chosen() }
+
+var chosen = sync.OnceValue(func() Choice {
+	return choose(os.Getenv(KernelsVariable), ifma.Supported(), ifma.SelfTest)
+})
+
+func choose(wish string, supported bool, test func() error) Choice {
+	switch wish {
+	case "generic":
+		return Choice{Name: Generic}
+	case "", "auto":
+	default:
+		return Choice{Name: Generic, Problem: fmt.Errorf("%s is %q, and not auto or generic: computing without the vector unit", KernelsVariable, wish)}
+	}
+	if !supported {
+		return Choice{Name: Generic}
+	}
+	if err := test(); err != nil {
+		return Choice{Name: Generic, Problem: fmt.Errorf("the kernels for this CPU do not compute what gnark-crypto's do (computing with those, several times slower; report this with the CPU's name): %w", err)}
+	}
+	return Choice{Name: IFMA}
+}
+
+// vectorFFT are the transforms of package ifma, and gnark-crypto's for the few values that are
+// too short for them.
+type vectorFFT struct {
+	long  ifma.FFT
+	short PortableFFT
+}
+
+func (f *vectorFFT) of(v []fr.Element) FFT {
+	if len(v) < 1<<ifma.SmallestFFT {
+		return &f.short
+	}
+	return &f.long
+}
+
+func (f *vectorFFT) Inverse(ctx context.Context, v []fr.Element, scale Scale) error {
+	return f.of(v).Inverse(ctx, v, scale)
+}
+
+func (f *vectorFFT) Forward(ctx context.Context, v []fr.Element) error {
+	return f.of(v).Forward(ctx, v)
+}

@@ -1,0 +1,124 @@
+package ifma
+
+import "context"
+
+// unit is what a worker adds up at a time: the references of some buckets in a row
+// of a window. It is all of them that fit a stretch, or a single one.
+type unit struct {
+	window      int
+	first, last uint32 // absolute values of digits
+}
+
+// startsOf are, for each absolute value d of the digits in a window, where its
+// references begin; those of d+1 begin where they end.
+func (r *run) startsOf(window int) []uint32 {
+	n := r.windows.buckets() + 2
+	return r.starts[window*n : (window+1)*n]
+}
+
+// sort orders references to the first n points by digit, in each window, and says
+// what there is to add up.
+func (r *run) sort(ctx context.Context, n int) ([]unit, error) {
+	found := make([][]unit, r.count)
+	err := each(ctx, r.workers, r.count, func(worker, window int) error {
+		r.sortWindow(worker, window, n)
+		found[window] = r.units(window)
+		return nil
+	})
+	var all []unit
+	for _, units := range found {
+		all = append(all, units...)
+	}
+	return all, err
+}
+
+// sortWindow is a counting sort. Points with digit zero are left out.
+func (r *run) sortWindow(worker, window, n int) {
+	digits, starts := r.digits[worker][:n], r.startsOf(window)
+	clear(starts)
+	r.scalars.digits(&r.windows, window, digits, starts[:len(starts)-1])
+	at := uint32(0)
+	starts[0] = 0
+	for d := 1; d < len(starts); d++ {
+		count := starts[d]
+		starts[d] = at
+		at += count
+	}
+	order := r.order[window*r.chunk : (window+1)*r.chunk]
+	for i, digit := range digits {
+		if d := digit >> 1; d != 0 {
+			order[starts[d]] = (r.points+uint32(i))<<1 | digit&1
+			starts[d]++
+		}
+	}
+	copy(starts[1:], starts[:len(starts)-1]) // each is where the next one begins now
+	starts[0], starts[1] = 0, 0
+}
+
+func (r *run) units(window int) (units []unit) {
+	starts := r.startsOf(window)
+	u := unit{window: window, first: 1}
+	size := 0
+	for d := uint32(1); d <= uint32(r.windows.buckets()); d++ {
+		n := int(starts[d+1]-starts[d]) + 1 // and what is in the bucket
+		if size+n > r.stretch && d > u.first {
+			units = append(units, u)
+			u.first, size = d, 0
+		}
+		u.last = d
+		size += n
+	}
+	return append(units, u)
+}
+
+// fillBuckets adds a unit's points to its buckets of sum j.
+func (r *run) fillBuckets(worker, j int, u unit) {
+	starts, l := r.startsOf(u.window), &r.lists[worker]
+	order := r.order[u.window*r.chunk:]
+	if n := starts[u.last+1] - starts[u.first]; n == 0 {
+		return
+	}
+	refs, lengths := l.refs[:0], l.lengths[:0]
+	for d := u.first; d <= u.last; d++ {
+		from, to := starts[d], starts[d+1]
+		for int(to-from)+1 > r.stretch { // one long list: in pieces
+			piece := order[from : from+uint32(r.stretch)-1]
+			from += uint32(len(piece))
+			whole := append(r.bucket(j, u.window, d, refs), piece...)
+			r.addUp(worker, j, u.window, d, d, lists{whole, append(lengths, int32(len(whole)))})
+		}
+		before := len(refs)
+		refs = append(r.bucket(j, u.window, d, refs), order[from:to]...)
+		lengths = append(lengths, int32(len(refs)-before))
+	}
+	r.addUp(worker, j, u.window, u.first, u.last, lists{refs, lengths})
+}
+
+// bucket appends the reference to a bucket, if anything is in it.
+func (r *run) bucket(j, window int, d uint32, refs []uint32) []uint32 {
+	if ref := r.filled[j][window*r.windows.buckets()+int(d)-1]; ref != 0 {
+		return append(refs, ref)
+	}
+	return refs
+}
+
+// addUp adds lists up, one for each of some buckets in a row, which then hold the
+// sums.
+func (r *run) addUp(worker, j, window int, first, last uint32, l lists) {
+	a := &r.adders[worker]
+	a.sum(&l, r.results[worker])
+	at := 0
+	for d := first; d <= last; d++ {
+		i := window*r.windows.buckets() + int(d) - 1
+		if l.lengths[d-first] == 0 {
+			r.filled[j][i] = 0
+			continue
+		}
+		ref, slot := l.refs[at], r.buckets[j]+uint32(i)
+		at++
+		if ref>>1 != slot {
+			copy(a.point(slot), a.point(ref>>1))
+		}
+		r.filled[j][i] = slot<<1 | ref&1
+	}
+}

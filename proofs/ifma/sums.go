@@ -1,0 +1,342 @@
+package ifma
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
+	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+)
+
+// Terms are points, as they lie in a key file, and what they are multiplied by in
+// each of some sums: in sum j, the i-th point by Scalars[j][i].
+type Terms struct {
+	Points  []byte
+	Scalars [][]fr.Element
+}
+
+// What a point of a key may be, that is none to compute with.
+var (
+	ErrCoordinate = errors.New("coordinate is not below the field's modulus")
+	ErrInfinity   = errors.New("point at infinity")
+)
+
+// defaultChunk is as many points as make decoding and buckets efficient.
+const defaultChunk = 1 << 19
+
+// Sums sums multiples of points. It keeps its memory from call to call, until Close.
+// One call runs at a time.
+type Sums struct {
+	Workers int // goroutines that compute; 0 means GOMAXPROCS
+	Chunk   int // points decoded at a time; 0 means 2^19
+	width   int // bits of a window; 0: what suits the number of terms
+
+	memory room
+}
+
+// Close gives the memory up.
+func (s *Sums) Close() { s.memory.close() }
+
+func (s *Sums) workers() int {
+	if s.Workers > 0 {
+		return s.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// G1 adds the terms' sum j to sums[j]. When ctx ends, it returns ctx's error within
+// a tenth of a second, and sums are as they were.
+func (s *Sums) G1(ctx context.Context, sums []bls12381.G1Jac, terms ...Terms) error {
+	return sum(ctx, s, &g1, sums, terms, pointG1)
+}
+
+// G2 is the same in G2.
+func (s *Sums) G2(ctx context.Context, sums []bls12381.G2Jac, terms ...Terms) error {
+	return sum(ctx, s, &g2, sums, terms, pointG2)
+}
+
+func sum[J, A any, P jacobian[J, A]](ctx context.Context, s *Sums, c *curve, sums []J, terms []Terms, point func([]row, bool) A) error {
+	if !Supported() {
+		return errors.New("this CPU has no AVX-512 IFMA")
+	}
+	total := 0
+	for _, t := range terms {
+		total += len(t.Points) / c.fileBytes
+	}
+	if total == 0 {
+		return ctx.Err()
+	}
+	r, err := s.newRun(c, total, len(sums))
+	if err != nil {
+		return err
+	}
+	for _, chunk := range chunks(terms, c.fileBytes, r.chunk) {
+		if err := r.add(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	parts := make([]J, len(sums))
+	for j := range sums {
+		if parts[j], err = finish[J, A, P](ctx, r, j, point); err != nil {
+			return err
+		}
+	}
+	for j := range sums {
+		P(&sums[j]).AddAssign(&parts[j])
+	}
+	return nil
+}
+
+// chunks cuts terms into chunks of at most so many points.
+func chunks(terms []Terms, size, most int) (all [][]Terms) {
+	var chunk []Terms
+	left := most
+	for _, t := range terms {
+		for n := len(t.Points) / size; n > 0; n = len(t.Points) / size {
+			n = min(n, left)
+			head := Terms{Points: t.Points[:n*size]}
+			t.Points = t.Points[n*size:]
+			rest := make([][]fr.Element, len(t.Scalars))
+			for j, v := range t.Scalars {
+				head.Scalars = append(head.Scalars, v[:n])
+				rest[j] = v[n:]
+			}
+			t.Scalars = rest
+			chunk, left = append(chunk, head), left-n
+			if left == 0 {
+				all, chunk, left = append(all, chunk), nil, most
+			}
+		}
+	}
+	if len(chunk) > 0 {
+		all = append(all, chunk)
+	}
+	return all
+}
+
+// run is one call's memory, and how its numbers are cut.
+//
+// All points lie in slots of one size: the reserved ones, the chunk's points, the
+// buckets of each sum and window, and the results of each worker.
+type run struct {
+	*curve
+	windows
+	workers, chunk int
+
+	slots   []byte
+	points  uint32   // first slot of the chunk's points
+	buckets []uint32 // first slot of each sum's buckets
+	filled  [][]uint32
+	scalars scalars
+	order   []uint32 // of each window: references to the chunk's points by digit
+	starts  []uint32 // of each window: where a digit's references begin
+	adders  []adder
+	results []uint32   // first slot of each worker's results
+	lists   []lists    // of each worker
+	digits  [][]uint32 // of each worker
+}
+
+// newRun takes the memory for sums of so many terms.
+func (s *Sums) newRun(c *curve, terms, sums int) (*run, error) {
+	r := s.plan(c, terms, sums)
+	var count room
+	r.take(&count, sums)
+	if err := s.memory.reserve(count.used); err != nil {
+		return nil, err
+	}
+	r.take(&s.memory, sums)
+	clear(r.filledAll())
+	for w := range r.adders {
+		r.adders[w].work.fill()
+	}
+	slot := &r.adders[0]
+	c.dummies(slot.point(firstDummy>>1), slot.point(secondDummy>>1))
+	return r, nil
+}
+
+func (r *run) filledAll() []uint32 {
+	if len(r.filled) == 0 {
+		return nil
+	}
+	return r.filled[0][:len(r.filled)*len(r.filled[0])]
+}
+
+func (s *Sums) plan(c *curve, terms, sums int) *run {
+	width := s.width
+	if width == 0 {
+		width = widthFor(terms)
+	}
+	chunk := s.Chunk
+	if chunk <= 0 {
+		chunk = defaultChunk
+	}
+	return &run{curve: c, windows: newWindows(width), workers: s.workers(), chunk: min(chunk, terms)}
+}
+
+// Memory is what a call with so many terms takes, of either kind, for so many sums.
+func (s *Sums) Memory(terms, sums int) int {
+	most := 0
+	for _, c := range []*curve{&g1, &g2} {
+		var count room
+		s.plan(c, terms, sums).take(&count, sums)
+		most = max(most, count.used)
+	}
+	return most
+}
+
+// resultSlots are a worker's: the results of all levels of a stretch, which are fewer
+// than its points, and those that fill the last group up. The running sums need less.
+func (r *run) resultSlots() int { return r.stretch + group }
+
+// take lays the memory out.
+func (r *run) take(from *room, sums int) {
+	all := r.count * r.windows.buckets()
+	slots := reservedSlots + r.chunk + sums*all + r.workers*r.resultSlots()
+	r.slots = take[byte](from, slots<<r.shift)
+	r.points = reservedSlots
+	next := uint32(reservedSlots + r.chunk)
+	r.buckets, r.results = nil, nil
+	for range sums {
+		r.buckets = append(r.buckets, next)
+		next += uint32(all)
+	}
+	for range r.workers {
+		r.results = append(r.results, next)
+		next += uint32(r.resultSlots())
+	}
+	filled := take[uint32](from, sums*all)
+	for j := range sums {
+		if filled != nil {
+			r.filled = append(r.filled, filled[j*all:(j+1)*all])
+		}
+	}
+	for k := range r.scalars.words {
+		r.scalars.words[k] = take[uint64](from, r.chunk)
+	}
+	r.order = take[uint32](from, r.count*r.chunk)
+	r.starts = take[uint32](from, r.count*(r.windows.buckets()+2))
+	r.adders, r.lists, r.digits = nil, nil, nil
+	groups := r.batch / group
+	for range r.workers {
+		a := adder{curve: r.curve, work: take[byte](from, sizeWorkspace), saved: take[byte](from, groups*r.saved), infinite: map[uint32]bool{}}
+		a.now.refs, a.was.refs = take[uint32](from, groups*groupRefs), take[uint32](from, groups*groupRefs)
+		clear(a.now.refs)
+		clear(a.was.refs)
+		if len(r.slots) > 0 {
+			a.base = &r.slots[0]
+		}
+		r.adders = append(r.adders, a)
+		r.lists = append(r.lists, lists{refs: take[uint32](from, r.stretch), lengths: take[int32](from, r.stretch)})
+		r.digits = append(r.digits, take[uint32](from, r.chunk))
+	}
+}
+
+// add adds a chunk to the buckets of all sums.
+func (r *run) add(ctx context.Context, chunk []Terms) error {
+	n := 0
+	for _, t := range chunk {
+		if err := r.decodeAll(ctx, n, t.Points); err != nil {
+			return err
+		}
+		n += len(t.Points) / r.fileBytes
+	}
+	for j := range r.buckets {
+		if err := r.cut(ctx, chunk, j); err != nil {
+			return err
+		}
+		units, err := r.sort(ctx, n)
+		if err != nil {
+			return err
+		}
+		err = each(ctx, r.workers, len(units), func(worker, i int) error {
+			r.fillBuckets(worker, j, units[i])
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const pointsAtOnce = 1 << 12
+
+// decodeAll decodes points to the chunk's slots from first on.
+func (r *run) decodeAll(ctx context.Context, first int, points []byte) error {
+	n := len(points) / r.fileBytes
+	return each(ctx, r.workers, (n+pointsAtOnce-1)/pointsAtOnce, func(worker, unit int) error {
+		from := unit * pointsAtOnce
+		to := min(n, from+pointsAtOnce)
+		if err := r.decodeSome(worker, first+from, points[from*r.fileBytes:to*r.fileBytes]); err != nil {
+			return fmt.Errorf("decode, from point %d on: %w", from, err)
+		}
+		return nil
+	})
+}
+
+// decodeSome decodes eight points at a time; those left over with seven of another
+// group's, in a copy.
+func (r *run) decodeSome(worker, slot int, points []byte) error {
+	a := &r.adders[worker]
+	n := len(points) / r.fileBytes
+	bad := uint64(0)
+	to := a.point(r.points + uint32(slot))
+	if n >= 8 {
+		bad = r.decode(&a.work[0], &points[0], at(&to[0]), n/8)
+	}
+	if rest := points[n/8*8*r.fileBytes:]; len(rest) > 0 {
+		var padded [8 * 192]byte
+		for i := range 8 {
+			copy(padded[i*r.fileBytes:(i+1)*r.fileBytes], rest)
+		}
+		copy(padded[:], rest)
+		var rows [8 * 4]row
+		bad |= r.decode(&a.work[0], &padded[0], at(&rows[0]), 1)
+		for i := range len(rest) / r.fileBytes {
+			copy(a.point(r.points+uint32(slot+n/8*8+i)), rows[i*r.rows():])
+		}
+	}
+	if bad != 0 {
+		return whatIsBad(points, r.fileBytes)
+	}
+	return nil
+}
+
+// whatIsBad finds the first point that the kernel complains of.
+func whatIsBad(points []byte, size int) error {
+	p := fp.Modulus().FillBytes(make([]byte, fp.Bytes))
+	for i := range len(points) / size {
+		point := points[i*size : (i+1)*size]
+		if bytes.Count(point, []byte{0}) == size {
+			return fmt.Errorf("point %d: %w", i, ErrInfinity)
+		}
+		for at := 0; at < size; at += fp.Bytes {
+			if bytes.Compare(point[at:at+fp.Bytes], p) >= 0 {
+				return fmt.Errorf("point %d: %w", i, ErrCoordinate)
+			}
+		}
+	}
+	panic("unreachable: a kernel calls a point bad that is not")
+}
+
+// cut brings the scalars of sum j into the form that digits are cut from.
+func (r *run) cut(ctx context.Context, chunk []Terms, j int) error {
+	first := 0
+	for _, t := range chunk {
+		v := t.Scalars[j][:len(t.Points)/r.fileBytes]
+		err := each(ctx, r.workers, (len(v)+pointsAtOnce-1)/pointsAtOnce, func(_, unit int) error {
+			from := unit * pointsAtOnce
+			r.scalars.put(first+from, &r.windows, v[from:min(len(v), from+pointsAtOnce)])
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		first += len(v)
+	}
+	return nil
+}
