@@ -95,13 +95,17 @@ type Signer interface {
 	Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error)
 }
 
-// SectorReader reads sectors from storage. It may be called concurrently.
+// SectorReader reads sectors from storage. It may be called concurrently, with
+// any number of sectors at once: it knows itself how many a storage bears.
 type SectorReader interface {
 	// Read gives the verified vanilla proof of a sector for the statement's
 	// seed: the sector's paths lead to its CommR on chain. A sector that is
 	// proven bad is a *SectorError; any other error means that it could not
 	// be checked, which is not bad.
 	Read(ctx context.Context, r ReadRequest) (VanillaProof, error)
+	// Recheck returns an error unless a vanilla proof that was kept since Read
+	// is what Read would give: it reads no storage.
+	Recheck(r ReadRequest, proof VanillaProof) error
 }
 
 // ReadRequest asks for a sector's vanilla proof.

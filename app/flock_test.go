@@ -56,6 +56,8 @@ func (hashProofs) Read(context.Context, vigil.ReadRequest) (vigil.VanillaProof, 
 	return vigil.VanillaProof{1}, nil
 }
 
+func (hashProofs) Recheck(vigil.ReadRequest, vigil.VanillaProof) error { return nil }
+
 func judgeHash(p proof.WindowPoStVerifyInfo) error {
 	var numbers []abi.SectorNumber
 	for _, s := range p.ChallengedSectors {

@@ -41,6 +41,8 @@ type world struct {
 	posted     map[string]abi.ChainEpoch    // "open/partition" to the epoch it was executed
 	bad        map[abi.SectorNumber]string
 	unknown    map[abi.SectorNumber]bool
+	spoilt     map[abi.SectorNumber]bool // its vanilla proof was spoilt after it was read, and is so until it is looked at
+	verdict    func(vigil.Statement) bool
 	pruned     bool           // the node has no state of more than 10 epochs ago
 	silent     bool           // no notifications
 	failing    map[string]int // method to the number of failures left
@@ -333,6 +335,16 @@ func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof
 	return vigil.VanillaProof{1}, w.called("Read")
 }
 
+func (w *world) Recheck(r vigil.ReadRequest, _ vigil.VanillaProof) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spoilt[r.Sector.Number] {
+		delete(w.spoilt, r.Sector.Number)
+		return errors.New("the path's root is not comm_r_last")
+	}
+	return nil
+}
+
 func (w *world) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
 	w.mu.Lock()
 	w.inProof[r.Duty]++
@@ -348,10 +360,10 @@ func (w *world) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error)
 	return []byte("proof"), err
 }
 
-func (w *world) Verify(context.Context, vigil.Statement, []byte) (bool, error) {
+func (w *world) Verify(_ context.Context, s vigil.Statement, _ []byte) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return true, w.called("Verify")
+	return w.verdict == nil || w.verdict(s), w.called("Verify")
 }
 
 func (w *world) Push(_ context.Context, r vigil.MessageRequest) (vigil.Message, error) {
