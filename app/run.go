@@ -98,6 +98,11 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.onClose(d.store.Close)
+	vanilla, err := store.OpenVanilla(filepath.Join(c.Data, "vanilla"))
+	if err != nil {
+		return err
+	}
+	d.onClose(vanilla.Close)
 
 	with, err := open(d)
 	if err != nil {
@@ -139,7 +144,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.messager, Store: d.store,
+		Messager: d.messager, Store: d.store, Vanilla: vanilla,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {

@@ -43,6 +43,9 @@ type world struct {
 	unknown    map[abi.SectorNumber]bool
 	spoilt     map[abi.SectorNumber]bool // its vanilla proof was spoilt after it was read, and is so until it is looked at
 	verdict    func(vigil.Statement) bool
+	slow       map[abi.SectorNumber]time.Duration
+	once       map[abi.SectorNumber]string // bad the first time it is read
+	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
 	pruned     bool           // the node has no state of more than 10 epochs ago
 	silent     bool           // no notifications
 	failing    map[string]int // method to the number of failures left
@@ -94,7 +97,7 @@ func (w *world) add(deadline uint64, sectors ...uint64) {
 
 func (w *world) config(log *slog.Logger) runner.Config {
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w,
+		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -322,10 +325,22 @@ func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKe
 	return [32]byte{1, byte(epoch)}, w.called("Commit")
 }
 
-func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+	w.mu.Lock()
+	slow := w.slow[r.Sector.Number]
+	w.mu.Unlock()
+	if slow > 0 {
+		if err := wait(ctx, slow); err != nil {
+			return nil, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls["tried to read"]++
+	if cause, bad := w.once[r.Sector.Number]; bad {
+		delete(w.once, r.Sector.Number)
+		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
+	}
 	if cause, bad := w.bad[r.Sector.Number]; bad {
 		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
 	}
