@@ -45,6 +45,8 @@ type world struct {
 	verdict    func(vigil.Statement) bool
 	slow       map[abi.SectorNumber]time.Duration
 	once       map[abi.SectorNumber]string // bad the first time it is read
+	sealed     map[abi.SectorNumber]cid.Cid
+	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
 	pruned     bool           // the node has no state of more than 10 epochs ago
 	silent     bool           // no notifications
@@ -96,8 +98,11 @@ func (w *world) add(deadline uint64, sectors ...uint64) {
 }
 
 func (w *world) config(log *slog.Logger) runner.Config {
+	if w.reader == nil {
+		w.reader = w
+	}
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -295,6 +300,9 @@ func (w *world) Sectors(_ context.Context, _ abi.ActorID, set bitfield.BitField,
 	var sectors []vigil.Sector
 	err := set.ForEach(func(n uint64) error {
 		c, _ := cid.Decode("bagboea4b5abcbne3v3hh6bhgatc3dop72pnztj4xtvmppj4sq3jnieqoesx")
+		if own, ok := w.sealed[abi.SectorNumber(n)]; ok {
+			c = own
+		}
 		sectors = append(sectors, vigil.Sector{Number: abi.SectorNumber(n), SealedCID: c})
 		return nil
 	})

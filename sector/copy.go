@@ -153,6 +153,9 @@ func (f *search) try(ctx context.Context, c copyOf) vigil.VanillaProof {
 // verdict is what can be said when no copy has served: that the sector is bad
 // only if there is nothing that could not be looked at.
 func (f *search) verdict(ctx context.Context) error {
+	if f.unknown != nil && len(f.defects) > 0 {
+		return fmt.Errorf("%w; the copy that could be looked at is bad: %s", f.unknown, f.blame())
+	}
 	if f.unknown != nil {
 		return f.unknown
 	}
