@@ -24,6 +24,7 @@ type Config struct {
 	Miners    []abi.ActorID
 	Storages  []string // folders with sealed/ and cache/
 	Absent    []string // what is wrong with those of them that are not there now
+	Reading   Reading
 	Wallet    Wallet
 	Proofs    Proofs
 	Messager  Messager
@@ -42,6 +43,11 @@ type Node struct {
 	Token   Secret
 	Network string        // the name it must have, or any
 	Timeout time.Duration // of a call; 0 leaves it to the chain client
+}
+
+// Reading says how sectors are read. What may be skipped is part of Schedule.
+type Reading struct {
+	AtOnce int // the most sectors read from a storage at a time
 }
 
 // Wallet is where the sender's keys are.
