@@ -95,13 +95,17 @@ type Signer interface {
 	Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error)
 }
 
-// SectorReader reads sectors from storage. It may be called concurrently.
+// SectorReader reads sectors from storage. It may be called concurrently, with
+// any number of sectors at once: it knows itself how many a storage bears.
 type SectorReader interface {
 	// Read gives the verified vanilla proof of a sector for the statement's
 	// seed: the sector's paths lead to its CommR on chain. A sector that is
 	// proven bad is a *SectorError; any other error means that it could not
 	// be checked, which is not bad.
 	Read(ctx context.Context, r ReadRequest) (VanillaProof, error)
+	// Recheck returns an error unless a vanilla proof that was kept since Read
+	// is what Read would give: it reads no storage.
+	Recheck(r ReadRequest, proof VanillaProof) error
 }
 
 // ReadRequest asks for a sector's vanilla proof.
@@ -180,6 +184,21 @@ type DutyStore interface {
 	Proof(ctx context.Context, id DutyID) (Proof, error)
 	// DropProof deletes a duty's proof, if there is one, and writes its row.
 	DropProof(ctx context.Context, d Duty) error
+}
+
+// VanillaKey names all that a vanilla proof depends on: miner, sector, CommR, seed and form.
+type VanillaKey [32]byte
+
+// VanillaShelf keeps vanilla proofs that were read until their duty is proved.
+// Losing one costs a second read and nothing else, so nothing waits for a disk;
+// what Kept gives is to be checked. Methods may be called concurrently.
+type VanillaShelf interface {
+	Keep(id DutyID, key VanillaKey, proof VanillaProof) error
+	Kept(id DutyID) (map[VanillaKey]VanillaProof, error)
+	// Drop gives up what is kept for a duty.
+	Drop(id DutyID) error
+	// DropBefore gives up what is kept for a miner's deadlines that open before the epoch.
+	DropBefore(miner abi.ActorID, open abi.ChainEpoch) error
 }
 
 // StatusSource is where pages and commands look. It never blocks on the chain.

@@ -19,6 +19,8 @@ type Status struct {
 	Nodes    []NodeStatus   `json:"nodes"`             // in the order of the configuration
 	Upgrade  *Upgrade       `json:"upgrade,omitempty"` // the next one, if it is known when
 	Miners   []MinerStatus  `json:"miners"`
+	// Storages are in the order of the configuration.
+	Storages []StorageStatus `json:"storages"`
 }
 
 // NodeState is what the daemon thinks of a node.
@@ -47,6 +49,27 @@ type NodeStatus struct {
 	Latency time.Duration  `json:"latency"`       // how long it takes to tell its head, smoothed
 	Calls   uint64         `json:"calls"`         // it was asked so often
 	Failed  uint64         `json:"failed"`        // and so often came nothing of use
+}
+
+// StorageState is what the daemon thinks of a storage.
+type StorageState string
+
+const (
+	StorageReady  StorageState = "ready"  // it is read, or could be
+	StorageSilent StorageState = "silent" // it does not answer; one read at a time is tried
+)
+
+// StorageStatus is one storage as people are shown it.
+type StorageStatus struct {
+	Path    string        `json:"path"`
+	State   StorageState  `json:"state"`
+	Why     string        `json:"why,omitempty"`
+	AtOnce  int           `json:"at_once"` // sectors that are read at a time, found by trying
+	Reading int           `json:"reading"` // sectors being read
+	Waiting int           `json:"waiting"` // sectors waiting for their turn
+	Lost    int           `json:"lost"`    // reads given up that have not returned
+	Read    uint64        `json:"read"`    // sectors read so far
+	Took    time.Duration `json:"took"`    // for one of them, smoothed
 }
 
 // MinerStatus is one miner's part of a Status.

@@ -41,6 +41,7 @@ func (c *checker) config(f fileRest) Config {
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
+		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128))},
 		Wallet:   c.wallet(f.Wallet),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
@@ -51,7 +52,7 @@ func (c *checker) config(f fileRest) Config {
 			MaxFee:     c.amount("messager.max_fee", f.Messager.MaxFee),
 			Confidence: c.epochs("messager.confidence", f.Messager.Confidence, 1, 30),
 		},
-		Schedule:  c.schedule(f.Schedule),
+		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
 		Data:      c.data(f.Data.Dir),
 		Log:       c.log(f.Log),
@@ -121,12 +122,15 @@ func (c *checker) wallet(f fileWallet) Wallet {
 	return w
 }
 
-func (c *checker) schedule(f fileSchedule) schedule.Policy {
+func (c *checker) schedule(f fileSchedule, r fileReading) schedule.Policy {
 	p := schedule.DefaultPolicy
 	// The seed is known 20 epochs before Open and a window is 60 long: later than this, too little is left.
 	p.StartConfidence = c.epochs("schedule.start_confidence", f.StartConfidence, 0, 20)
 	p.SubmitConfidence = c.epochs("schedule.submit_confidence", f.SubmitConfidence, 0, 30)
 	p.Confidence = c.epochs("schedule.confidence", f.Confidence, 1, 30)
+	// A window is 60 epochs: with more than this no proof would ever wait for a storage.
+	p.PostMargin = c.epochs("schedule.post_margin", f.PostMargin, 2, 40)
+	p.SkipPercent = int(c.within("reading.skip_percent", r.SkipPercent, 0, 100))
 	return p
 }
 

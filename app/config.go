@@ -4,10 +4,13 @@
 package app
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -24,6 +27,7 @@ type Config struct {
 	Miners    []abi.ActorID
 	Storages  []string // folders with sealed/ and cache/
 	Absent    []string // what is wrong with those of them that are not there now
+	Reading   Reading
 	Wallet    Wallet
 	Proofs    Proofs
 	Messager  Messager
@@ -42,6 +46,11 @@ type Node struct {
 	Token   Secret
 	Network string        // the name it must have, or any
 	Timeout time.Duration // of a call; 0 leaves it to the chain client
+}
+
+// Reading says how sectors are read. What may be skipped is part of Schedule.
+type Reading struct {
+	AtOnce int // the most sectors read from a storage at a time
 }
 
 // Wallet is where the sender's keys are.
@@ -118,6 +127,25 @@ func Load(path string) (Config, error) {
 	return parse(path, filepath.Dir(absolute), data, os.Getenv)
 }
 
+// LoadForReading is Load for what neither signs nor proves: what is wrong with
+// the wallet or the proof parameters is not looked at.
+func LoadForReading(path string) (Config, error) {
+	c, err := Load(path)
+	var found *FindingsError
+	if !errors.As(err, &found) {
+		return c, err
+	}
+	all := slices.Clone(found.Findings)
+	found.Findings = slices.DeleteFunc(found.Findings, func(f Finding) bool {
+		return strings.HasPrefix(f.Key, "wallet") || strings.HasPrefix(f.Key, "proofs") && f.Problem != unknownSetting
+	})
+	if len(found.Findings) > 0 || len(found.config.Storages) == 0 {
+		found.Findings = all
+		return Config{}, found
+	}
+	return found.config, nil
+}
+
 // parse is Load without the file system's part: relative paths are relative to dir.
 func parse(name, dir string, data []byte, getenv func(string) string) (Config, error) {
 	findings := newFindings(name, data)
@@ -128,6 +156,9 @@ func parse(name, dir string, data []byte, getenv func(string) string) (Config, e
 		if len(findings.list) == 0 {
 			return config, nil
 		}
+		err := findings.err()
+		err.config = config
+		return Config{}, err
 	}
 	return Config{}, findings.err()
 }

@@ -22,6 +22,7 @@ type fileOfSeveral struct {
 type fileRest struct {
 	Miners    []fileMiner   `toml:"miner"`
 	Storages  []fileStorage `toml:"storage"`
+	Reading   fileReading   `toml:"reading"`
 	Wallet    fileWallet    `toml:"wallet"`
 	Proofs    fileProofs    `toml:"proofs"`
 	Messager  fileMessager  `toml:"messager"`
@@ -47,6 +48,11 @@ type fileStorage struct {
 	Path string `toml:"path"`
 }
 
+type fileReading struct {
+	AtOnce      int64 `toml:"at_once"`
+	SkipPercent int64 `toml:"skip_percent"`
+}
+
 type fileWallet struct {
 	Keystore       string `toml:"keystore"`
 	PassphraseFile string `toml:"passphrase_file"`
@@ -67,6 +73,7 @@ type fileSchedule struct {
 	StartConfidence  int64 `toml:"start_confidence"`
 	SubmitConfidence int64 `toml:"submit_confidence"`
 	Confidence       int64 `toml:"confidence"`
+	PostMargin       int64 `toml:"post_margin"`
 }
 
 type fileDashboard struct {
@@ -105,7 +112,9 @@ func defaults(getenv func(string) string) fileRest {
 			StartConfidence:  int64(policy.StartConfidence),
 			SubmitConfidence: int64(policy.SubmitConfidence),
 			Confidence:       int64(policy.Confidence),
+			PostMargin:       int64(policy.PostMargin),
 		},
+		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent)},
 		Dashboard: fileDashboard{Listen: "127.0.0.1:8748"},
 		Log:       fileLog{Level: "info", Format: "text"},
 	}

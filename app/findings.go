@@ -29,6 +29,8 @@ type Finding struct {
 type FindingsError struct {
 	File     string
 	Findings []Finding
+
+	config Config // as far as the file could be understood
 }
 
 // Error shows every finding with its line, marked, and what to do.
@@ -112,7 +114,7 @@ func newFindings(file string, data []byte) *findings {
 	return f
 }
 
-func (f *findings) err() error {
+func (f *findings) err() *FindingsError {
 	slices.SortStableFunc(f.list, func(a, b Finding) int { return a.Line - b.Line })
 	return &FindingsError{File: f.file, Findings: f.list}
 }
@@ -155,7 +157,7 @@ func (f *findings) decode(v any) bool {
 	case errors.As(err, &unknown):
 		for _, u := range unknown.Errors {
 			key := strings.Join(u.Key(), ".")
-			f.list = append(f.list, f.decodeFinding(&u, key, "there is no such setting", nearest(key)))
+			f.list = append(f.list, f.decodeFinding(&u, key, unknownSetting, nearest(key)))
 		}
 		return true
 	case errors.As(err, &wrong):
@@ -166,6 +168,8 @@ func (f *findings) decode(v any) bool {
 	}
 	return false
 }
+
+const unknownSetting = "there is no such setting"
 
 // mistyped is the decoder's word on a value of the wrong type, with a name of our code.
 var mistyped = regexp.MustCompile(`^cannot decode TOML (\w+) into (?:a )?(?:struct field \S+ of type |Go value of type )(\w+)$`)

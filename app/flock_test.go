@@ -59,6 +59,8 @@ func (hashProofs) Read(context.Context, vigil.ReadRequest) (vigil.VanillaProof, 
 	return vigil.VanillaProof{1}, nil
 }
 
+func (hashProofs) Recheck(vigil.ReadRequest, vigil.VanillaProof) error { return nil }
+
 // judgeHash judges as the network does: a sector that stands in for another
 // one is in the chain's list twice, and counts once.
 func judgeHash(p proof.WindowPoStVerifyInfo) error {

@@ -44,6 +44,7 @@ type Daemon struct {
 	prover   *counted
 	messager *messager.Messager
 	runner   *runner.Runner
+	sectors  vigil.SectorReader
 	page     net.Listener // nil without a dashboard
 	closing  []func() error
 }
@@ -78,7 +79,14 @@ func (d *Daemon) tools() (tools, error) {
 	if err != nil {
 		return tools{}, err
 	}
-	return tools{keys, sector.NewReader(c.Storages...), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+	return tools{keys, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+}
+
+// reader reads the configured storages.
+func reader(c Config) *sector.Reader {
+	r := sector.NewReader(c.Storages...)
+	r.AtOnce = c.Reading.AtOnce
+	return r
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
@@ -98,6 +106,11 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.onClose(d.store.Close)
+	vanilla, err := store.OpenVanilla(filepath.Join(c.Data, "vanilla"))
+	if err != nil {
+		return err
+	}
+	d.onClose(vanilla.Close)
 
 	with, err := open(d)
 	if err != nil {
@@ -105,6 +118,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	}
 	d.onClose(with.maths.Close)
 	d.prover = &counted{Prover: with.maths}
+	d.sectors = with.sectors
 
 	known, err := readOrigin(c.Data)
 	if err != nil {
@@ -139,7 +153,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.messager, Store: d.store,
+		Messager: d.messager, Store: d.store, Vanilla: vanilla,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {
@@ -203,6 +217,9 @@ func (d *Daemon) Close() error {
 func (d *Daemon) Status() vigil.Status {
 	s := d.runner.Status()
 	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	if storages, ok := d.sectors.(interface{ Status() []vigil.StorageStatus }); ok {
+		s.Storages = storages.Status()
+	}
 	return s
 }
 

@@ -63,9 +63,12 @@ func (c *checker) storage(key, text string) (path string, there error) {
 // hasSectors says that a folder is laid out as a storage: the folder at which a
 // disk is mounted is empty while it is not.
 func hasSectors(path string) bool {
-	_, sealed := stat(filepath.Join(path, "sealed"))
-	_, cache := stat(filepath.Join(path, "cache"))
-	return sealed == nil || cache == nil
+	for _, folder := range []string{"sealed", "cache", "update", "update-cache"} {
+		if info, err := stat(filepath.Join(path, folder)); err == nil && info.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 // stat is os.Stat for a path that may lie on a mount that hangs.

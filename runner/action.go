@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -16,9 +17,10 @@ import (
 type action struct {
 	id    abi.ActorID // the miner's
 	cfg   Config
-	head  vigil.Head // all reads are at this head
-	duty  vigil.Duty // the row as this action knows it
-	shelf *shelf     // nil when nothing is to be kept
+	head  vigil.Head    // all reads are at this head
+	epoch time.Duration // the length of an epoch
+	duty  vigil.Duty    // the row as this action knows it
+	shelf *shelf        // nil when nothing is to be kept
 	log   *slog.Logger
 }
 
@@ -78,6 +80,7 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 	if err := a.cfg.Store.SaveDuty(ctx, d); err != nil {
 		return err
 	}
+	a.shelf.clear(d.ID)
 	switch {
 	case task.Verb == schedule.Confirm:
 		a.log.Info("confirmed on chain", "deadline", d.Deadline.Index, "partitions", d.Partitions, "epoch", a.head.Epoch)

@@ -134,7 +134,7 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 		m.log.Info("the chain can be read again", "epoch", m.head.Epoch)
 		m.problem = ""
 	}
-	m.reconcile(ctx, schedule.Plan(seen.view, m.cfg.Policy))
+	m.reconcile(ctx, epoch, schedule.Plan(seen.view, m.cfg.Policy))
 	m.show(seen.view, seen.current)
 }
 
@@ -147,7 +147,7 @@ func (m *miner) blind(err error) {
 	m.board.miner(m.id, func(s *vigil.MinerStatus) { s.Problem = m.problem })
 }
 
-func (m *miner) reconcile(ctx context.Context, tasks []schedule.Task) {
+func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []schedule.Task) {
 	planned := map[vigil.DutyID]bool{}
 	for _, task := range tasks {
 		id := task.Duty.ID
@@ -159,7 +159,7 @@ func (m *miner) reconcile(ctx context.Context, tasks []schedule.Task) {
 			continue
 		}
 		if m.started[id] != (start{task.Verb, m.beat}) {
-			m.start(ctx, task)
+			m.start(ctx, task, epoch)
 		}
 	}
 	for id, j := range m.running {
@@ -176,14 +176,14 @@ func (m *miner) reconcile(ctx context.Context, tasks []schedule.Task) {
 }
 
 // start runs a task in a goroutine of its own. There is at most one a duty.
-func (m *miner) start(ctx context.Context, task schedule.Task) {
+func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Duration) {
 	ctx, cancel := context.WithCancel(vigil.OneDecision(ctx))
 	j := &job{task: task, cancel: cancel}
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}
-	a := action{id: m.id, cfg: m.cfg, head: m.head, duty: task.Duty, log: m.log.With("duty", id.String())}
-	if task.Verb == schedule.Prove {
+	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, duty: task.Duty, log: m.log.With("duty", id.String())}
+	if id.Kind == vigil.KindPost {
 		a.shelf = m.shelf(id)
 	}
 	m.jobs.Go(func() {

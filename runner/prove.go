@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -13,11 +14,6 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/partition"
 )
-
-// holdEpochs is for how long after Open a proof waits for sectors that could
-// not be checked, before it goes on without them: a mount that is gone may be
-// back, but not later than the rest of the partition can still be proved.
-const holdEpochs abi.ChainEpoch = 10
 
 // prove reads, proves and verifies a duty, and stores the proof. The row is
 // stored first, so that a duty that comes to nothing is known of.
@@ -33,22 +29,24 @@ func (a *action) prove(ctx context.Context) error {
 	if kept, err := a.keep(ctx); kept || err != nil {
 		return err
 	}
-	began := time.Now()
-	partitions, statement, vanilla, err := a.vanillaProofs(ctx, partitions, statement)
-	if err != nil {
-		return err
-	}
-	read := time.Since(began)
-	began = time.Now()
-	proof, err := a.cfg.Prover.Prove(ctx, vigil.ProveRequest{
-		Duty: a.duty.ID, Close: a.duty.Deadline.Close, Statement: statement, Vanilla: vanilla,
-	})
-	if err != nil {
-		return because(vigil.ReasonNotProved, err)
-	}
-	took := time.Since(began)
-	if err := a.verify(ctx, statement, proof); err != nil {
-		return because(vigil.ReasonNotProved, err)
+	a.shelf.load()
+	a.shelf.old(a.duty.Deadline.Plus(-2).Open)
+	estimate, measured := a.proveTime(ctx, statement.ProofType)
+	left := newBudget(a.duty.Deadline, a.epoch, estimate, measured, a.cfg.Policy)
+	began, again := time.Now(), true
+	var vanilla []vigil.VanillaProof
+	var proof []byte
+	var read, took time.Duration
+	for again {
+		if partitions, statement, vanilla, err = a.vanillaProofs(ctx, partitions, statement, left); err != nil {
+			return err
+		}
+		read = time.Since(began)
+		if proof, again, err = a.insist(ctx, statement, vanilla, left); err != nil {
+			return because(vigil.ReasonNotProved, err)
+		}
+		took = time.Since(began) - read
+		began = began.Add(took) // what is read again counts as reading
 	}
 	return a.store(ctx, vigil.Proof{
 		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: took,
@@ -126,23 +124,27 @@ func (a *action) fits(ctx context.Context, proof vigil.Proof) (bool, error) {
 
 // vanillaProofs reads the statement's sectors. While some are bad the
 // statement is made anew without them, and read again; what was read is kept.
-func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition, s vigil.Statement) ([]vigil.Partition, vigil.Statement, []vigil.VanillaProof, error) {
+func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition, s vigil.Statement, left budget) ([]vigil.Partition, vigil.Statement, []vigil.VanillaProof, error) {
 	known := a.duty.Skipped // by the last try, which has named them
 	a.duty.Skipped = nil
+	began := time.Now()
 	for {
-		r, err := a.read(ctx, s)
+		now := a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
+		r, err := a.read(ctx, s, left.until(now, a.duty.Deadline))
 		if err != nil {
 			return nil, s, nil, err
 		}
-		if len(r.unchecked) > 0 && a.head.Epoch < a.duty.Deadline.Open+holdEpochs {
-			return nil, s, nil, because(vigil.ReasonNoSectors, fmt.Errorf("%d sectors could not be checked, the first is %d: %s",
-				len(r.unchecked), r.unchecked[0].Number, r.unchecked[0].Cause))
+		now = a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
+		a.name(r.bad, known)
+		if err := a.hold(r, len(s.Sectors), left, now); err != nil {
+			return nil, s, nil, err
 		}
 		without := slices.Concat(r.bad, r.unchecked)
 		if len(without) == 0 {
 			return partitions, s, r.proofs, nil
 		}
-		a.skip(without, known)
+		a.name(r.unchecked, known)
+		a.duty.Skipped = append(a.duty.Skipped, without...)
 		if err := a.narrow(partitions); err != nil {
 			return nil, s, nil, err
 		}
@@ -152,15 +154,46 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 	}
 }
 
-// skip leaves sectors out of the proof, and names those that are not known yet.
-func (a *action) skip(bad, known []vigil.BadSector) {
-	for _, b := range bad {
-		if slices.Contains(known, b) {
-			continue
-		}
-		a.log.Warn("sector is skipped", "sector", b.Number, "cause", b.Cause, "epoch", a.head.Epoch)
+// hold says why a proof waits: for sectors that could not be checked, and for
+// bad ones when they are more than a few, because a disk that is gone or a folder
+// that was moved looks like that too. At the cutoff the rest is proved.
+func (a *action) hold(r reading, due int, left budget, now abi.ChainEpoch) error {
+	due += len(a.duty.Skipped)
+	r.bad = slices.Concat(a.duty.Skipped, r.bad)
+	most := a.cfg.Policy.MaySkip(due)
+	if len(r.unchecked) == 0 && len(r.bad) <= most {
+		return nil
 	}
-	a.duty.Skipped = append(a.duty.Skipped, bad...)
+	if left.over(now) {
+		if len(r.bad)+len(r.unchecked) > most {
+			a.log.Error("many sectors are left out, because there is no more time to wait for them", "bad", len(r.bad), "unchecked", len(r.unchecked),
+				"of", due, "epoch", a.head.Epoch)
+		}
+		return nil
+	}
+	var why error
+	if n := len(r.unchecked); n > 0 {
+		why = fmt.Errorf("%d sectors could not be checked, the first is %d: %s", n, r.unchecked[0].Number, r.unchecked[0].Cause)
+	}
+	if n := len(r.bad); n > most {
+		why = errors.Join(why, fmt.Errorf("%d of %d sectors are bad, the first is %d: %s; more than %d are not left out before the last moment", n, due, r.bad[0].Number, r.bad[0].Cause, most))
+		if !strings.Contains(a.duty.Problem, "sectors are bad") {
+			a.log.Error("too many sectors are bad at once: is a storage gone, or are its sectors moved?", "bad", n, "of", due,
+				"sector", r.bad[0].Number, "cause", r.bad[0].Cause, "waits_until", left.cutoff, "epoch", a.head.Epoch)
+		}
+	}
+	a.duty.Skipped = r.bad // shown while it waits; the next try begins anew
+	return because(vigil.ReasonNoSectors, why)
+}
+
+// name writes the sectors that cannot be proved into the log, but for those that
+// the last try has named.
+func (a *action) name(bad, known []vigil.BadSector) {
+	for _, b := range bad {
+		if !slices.Contains(known, b) {
+			a.log.Warn("sector is skipped", "sector", b.Number, "cause", b.Cause, "epoch", a.head.Epoch)
+		}
+	}
 }
 
 // narrow leaves out the partitions of which no sector can be proved: they
@@ -215,7 +248,7 @@ func (a *action) verify(ctx context.Context, s vigil.Statement, proof []byte) er
 		return fmt.Errorf("verify the proof: %w", err)
 	}
 	if !valid {
-		return errors.New("the proof does not verify against the chain's sectors")
+		return errInvalid
 	}
 	return nil
 }
@@ -227,6 +260,7 @@ func (a *action) store(ctx context.Context, proof vigil.Proof) error {
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveProof(ctx, proof, d) }); err != nil {
 		return err
 	}
+	a.shelf.clear(d.ID)
 	a.log.Info("proved", "deadline", a.duty.Deadline.Index, "partitions", a.duty.Partitions, "sectors", len(proof.Statement.Sectors),
 		"skipped", len(a.duty.Skipped), "read", proof.ReadTime.Round(time.Millisecond), "proof", proof.ProveTime.Round(time.Millisecond), "epoch", a.head.Epoch)
 	return nil

@@ -6,70 +6,39 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
 )
 
-// shelf keeps the vanilla proofs of a duty while it is not proved, so that a
-// second try reads only what the first could not. Its mutex guards its map.
-type shelf struct {
-	mu     sync.Mutex
-	proofs map[place]vigil.VanillaProof
-}
-
-// place is what a vanilla proof depends on besides its duty.
-type place struct {
-	seed     [32]byte
-	sector   vigil.Sector
-	position int // 0 where the challenge rule does not depend on it
-}
-
-func (m *miner) shelf(id vigil.DutyID) *shelf {
-	if m.vanilla[id] == nil {
-		m.vanilla[id] = &shelf{proofs: map[place]vigil.VanillaProof{}}
-	}
-	return m.vanilla[id]
-}
-
-func (s *shelf) get(p place) (vigil.VanillaProof, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	proof, ok := s.proofs[p]
-	return proof, ok
-}
-
-func (s *shelf) put(p place, proof vigil.VanillaProof) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.proofs[p] = proof
-}
-
 // reading is what became of a statement's sectors.
 type reading struct {
 	proofs    []vigil.VanillaProof // one a sector, nil where there is none
-	bad       []vigil.BadSector    // evidence that it cannot be proved
+	bad       []vigil.BadSector    // evidence that it cannot be proved, seen twice
 	unchecked []vigil.BadSector    // nothing is known of it
 }
 
-// read reads every sector of a statement, several at once. It fails only when ctx ends.
-func (a *action) read(ctx context.Context, s vigil.Statement) (reading, error) {
+// retryEvery is how long a sector that could not be checked rests before it is
+// tried again, for as long as others are read.
+const retryEvery = 15 * time.Second
+
+// read reads every sector of a statement, all at once: how many a storage bears
+// at a time is the reader's to know, and a sector that waits for one delays none
+// on another. It ends when nothing more can be told, or after the time given. It
+// fails only when ctx ends.
+func (a *action) read(ctx context.Context, s vigil.Statement, enough time.Duration) (reading, error) {
+	timed, cancel := context.WithTimeout(ctx, enough)
+	defer cancel()
+	p := pass{action: a, statement: s, left: len(s.Sectors), settled: make(chan struct{})}
 	r := reading{proofs: make([]vigil.VanillaProof, len(s.Sectors))}
 	errs := make([]error, len(s.Sectors))
-	var group errgroup.Group
-	group.SetLimit(a.cfg.Readers)
+	var all sync.WaitGroup
 	for i := range s.Sectors {
-		if ctx.Err() != nil {
-			break
-		}
-		group.Go(func() error {
-			r.proofs[i], errs[i] = a.readOne(ctx, s, i)
-			return nil
-		})
+		all.Go(func() { r.proofs[i], errs[i] = p.sector(timed, i) })
 	}
-	_ = group.Wait() // its functions return no errors
+	all.Wait()
 	if err := ctx.Err(); err != nil {
 		return r, fmt.Errorf("read sectors: %w", err)
 	}
@@ -86,25 +55,80 @@ func (a *action) read(ctx context.Context, s vigil.Statement) (reading, error) {
 	return r, nil
 }
 
-func (a *action) readOne(ctx context.Context, s vigil.Statement, i int) (vigil.VanillaProof, error) {
-	where := place{seed: s.Randomness, sector: s.Sectors[i]}
-	if vigil.Positional(s.ProofType) {
-		where.position = i
+// pass is one reading of a statement's sectors.
+type pass struct {
+	action    *action
+	statement vigil.Statement
+
+	mu      sync.Mutex    // guards left
+	left    int           // sectors of which a first answer is awaited
+	settled chan struct{} // closed when none is
+}
+
+// answered notes a sector's first answer.
+func (p *pass) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left--; p.left == 0 {
+		close(p.settled)
 	}
+}
+
+// sector reads one sector. One that could not be checked is tried again for as
+// long as others are read. One that looks bad is read a second time when all
+// others were: what is bad for a moment only is not skipped for it.
+func (p *pass) sector(ctx context.Context, i int) (vigil.VanillaProof, error) {
+	proof, err := p.action.readOne(ctx, p.statement, i)
+	p.answered()
+	for err != nil && !isEvidence(err) && p.rest(ctx) {
+		proof, err = p.action.readOne(ctx, p.statement, i)
+	}
+	if !isEvidence(err) {
+		return proof, err
+	}
+	select {
+	case <-p.settled:
+		return p.action.readOne(ctx, p.statement, i)
+	case <-ctx.Done():
+		return nil, err
+	}
+}
+
+// rest waits until a sector may be tried again; it is false when no other is read any more.
+func (p *pass) rest(ctx context.Context) bool {
+	select {
+	case <-time.After(retryEvery):
+		return ctx.Err() == nil
+	case <-p.settled:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+func isEvidence(err error) bool {
+	var evidence *vigil.SectorError
+	return errors.As(err, &evidence)
+}
+
+func (a *action) readOne(ctx context.Context, s vigil.Statement, i int) (vigil.VanillaProof, error) {
+	request := requestOf(s, i)
 	if a.shelf != nil {
-		if proof, ok := a.shelf.get(where); ok {
-			return proof, nil
+		if proof, err := a.shelf.take(a.cfg.Sectors, request); proof != nil || err != nil {
+			return proof, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.ReadTimeout)
-	defer cancel()
-	proof, err := a.cfg.Sectors.Read(ctx, vigil.ReadRequest{
-		Miner: s.Miner, ProofType: s.ProofType, Randomness: s.Randomness, Sector: s.Sectors[i], Position: i,
-	})
+	proof, err := a.cfg.Sectors.Read(ctx, request)
 	if err == nil && a.shelf != nil {
-		a.shelf.put(where, proof)
+		a.shelf.put(request, proof)
 	}
 	return proof, err
+}
+
+// requestOf asks for the sector at a place of the statement.
+func requestOf(s vigil.Statement, i int) vigil.ReadRequest {
+	return vigil.ReadRequest{
+		Miner: s.Miner, ProofType: s.ProofType, Randomness: s.Randomness, Sector: s.Sectors[i], Position: i,
+	}
 }
 
 // numbers lists the sectors of a list of bad ones.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -35,6 +36,10 @@ func (a *action) recover(ctx context.Context, generation int) error {
 	return a.declare(ctx, declarations, generation)
 }
 
+// recoverReading is how long faulty sectors are read for a declaration: what
+// cannot be read in that time is tried again later.
+const recoverReading = 10 * time.Minute
+
 // readFaulty gives the faulty, undeclared sectors that can be proved, and
 // notes the others with their causes.
 func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) ([]abi.SectorNumber, error) {
@@ -60,7 +65,7 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
-	r, err := a.read(ctx, s)
+	r, err := a.read(ctx, s, recoverReading)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last three are required.
+// Config is what a Runner works with. All fields but the last two are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -36,11 +36,8 @@ type Config struct {
 	Policy     schedule.Policy
 	Log        *slog.Logger
 
-	// Readers is how many sectors of a miner are read at once; 0 means 16.
-	Readers int
-	// ReadTimeout is how long one sector may take to read before it counts
-	// as not checked; 0 means 2 minutes.
-	ReadTimeout time.Duration
+	// Vanilla keeps vanilla proofs over a restart; nil: they are read again.
+	Vanilla vigil.VanillaShelf
 	// Version is shown to people.
 	Version string
 }
@@ -57,12 +54,6 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Heads == nil || cfg.State == nil || cfg.Randomness == nil || cfg.Sectors == nil || cfg.Prover == nil ||
 		cfg.Verifier == nil || cfg.Messager == nil || cfg.Store == nil || cfg.Log == nil {
 		return nil, errors.New("runner: every seam must be given")
-	}
-	if cfg.Readers == 0 {
-		cfg.Readers = 16
-	}
-	if cfg.ReadTimeout == 0 {
-		cfg.ReadTimeout = 2 * time.Minute
 	}
 	r := &Runner{cfg: cfg}
 	r.board.changed = make(chan struct{})

@@ -41,6 +41,13 @@ type world struct {
 	posted     map[string]abi.ChainEpoch    // "open/partition" to the epoch it was executed
 	bad        map[abi.SectorNumber]string
 	unknown    map[abi.SectorNumber]bool
+	spoilt     map[abi.SectorNumber]bool // its vanilla proof was spoilt after it was read, and is so until it is looked at
+	verdict    func(vigil.Statement) bool
+	slow       map[abi.SectorNumber]time.Duration
+	once       map[abi.SectorNumber]string // bad the first time it is read
+	sealed     map[abi.SectorNumber]cid.Cid
+	reader     vigil.SectorReader // the world itself if nil
+	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
 	pruned     bool           // the node has no state of more than 10 epochs ago
 	silent     bool           // no notifications
 	failing    map[string]int // method to the number of failures left
@@ -91,8 +98,11 @@ func (w *world) add(deadline uint64, sectors ...uint64) {
 }
 
 func (w *world) config(log *slog.Logger) runner.Config {
+	if w.reader == nil {
+		w.reader = w
+	}
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w, Prover: w, Verifier: w, Messager: w, Store: w,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -290,6 +300,9 @@ func (w *world) Sectors(_ context.Context, _ abi.ActorID, set bitfield.BitField,
 	var sectors []vigil.Sector
 	err := set.ForEach(func(n uint64) error {
 		c, _ := cid.Decode("bagboea4b5abcbne3v3hh6bhgatc3dop72pnztj4xtvmppj4sq3jnieqoesx")
+		if own, ok := w.sealed[abi.SectorNumber(n)]; ok {
+			c = own
+		}
 		sectors = append(sectors, vigil.Sector{Number: abi.SectorNumber(n), SealedCID: c})
 		return nil
 	})
@@ -320,10 +333,22 @@ func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKe
 	return [32]byte{1, byte(epoch)}, w.called("Commit")
 }
 
-func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+	w.mu.Lock()
+	slow := w.slow[r.Sector.Number]
+	w.mu.Unlock()
+	if slow > 0 {
+		if err := wait(ctx, slow); err != nil {
+			return nil, err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls["tried to read"]++
+	if cause, bad := w.once[r.Sector.Number]; bad {
+		delete(w.once, r.Sector.Number)
+		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
+	}
 	if cause, bad := w.bad[r.Sector.Number]; bad {
 		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
 	}
@@ -331,6 +356,16 @@ func (w *world) Read(_ context.Context, r vigil.ReadRequest) (vigil.VanillaProof
 		return nil, errors.New("storage is not there")
 	}
 	return vigil.VanillaProof{1}, w.called("Read")
+}
+
+func (w *world) Recheck(r vigil.ReadRequest, _ vigil.VanillaProof) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spoilt[r.Sector.Number] {
+		delete(w.spoilt, r.Sector.Number)
+		return errors.New("the path's root is not comm_r_last")
+	}
+	return nil
 }
 
 func (w *world) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
@@ -348,10 +383,10 @@ func (w *world) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error)
 	return []byte("proof"), err
 }
 
-func (w *world) Verify(context.Context, vigil.Statement, []byte) (bool, error) {
+func (w *world) Verify(_ context.Context, s vigil.Statement, _ []byte) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return true, w.called("Verify")
+	return w.verdict == nil || w.verdict(s), w.called("Verify")
 }
 
 func (w *world) Push(_ context.Context, r vigil.MessageRequest) (vigil.Message, error) {

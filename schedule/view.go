@@ -57,7 +57,19 @@ type Policy struct {
 	// RecoverMargin is how many epochs before the fault cutoff a
 	// declaration is given up: it would not be executed in time.
 	RecoverMargin abi.ChainEpoch
+	// PostMargin is how many epochs before Close a proof should be there:
+	// its message is included in a few, and may have to be replaced.
+	PostMargin abi.ChainEpoch
+	// SkipPercent is how large a part of a duty's sectors may be left out
+	// as bad at once; when more look bad, they are waited for.
+	SkipPercent int
 }
+
+// skipFew is how many sectors may always be left out: of a few, a part says nothing.
+const skipFew = 10
+
+// MaySkip is how many of a duty's sectors may be left out as bad without waiting.
+func (p Policy) MaySkip(due int) int { return max(skipFew, due*p.SkipPercent/100) }
 
 // DefaultPolicy is right for mainnet: the seed of a challenge does not
 // change in a reorg, so work starts at once; the epochs between Open and the
@@ -70,6 +82,8 @@ var DefaultPolicy = Policy{
 	MaxPartitions:    3,
 	RecoverEvery:     10,
 	RecoverMargin:    3,
+	PostMargin:       12,
+	SkipPercent:      5,
 }
 
 // Verb says what a task does.

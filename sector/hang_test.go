@@ -1,104 +1,177 @@
-//go:build unix
-
 package sector_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"strings"
 	"sync"
-	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/sector"
 )
 
-// hanging is a storage whose replica never answers: opening a pipe waits for
-// one who writes. release lets it go.
-func hanging(t *testing.T) (dir string, release func()) {
-	t.Helper()
-	dir = copied(t)
-	pipe := filepath.Join(dir, replica)
-	remove(t, pipe)
-	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
-		t.Skipf("no pipes here: %v", err)
-	}
-	release = sync.OnceFunc(func() {
-		if f, err := os.OpenFile(pipe, os.O_RDWR, 0); err == nil {
-			t.Cleanup(func() { f.Close() })
+// mount is a storage over a folder whose files can be made to hang, to be slow
+// or to be corrupt. It counts what is asked of it.
+type mount struct {
+	path string
+	slow time.Duration // of every read
+
+	mu     sync.Mutex    // guards what follows
+	gate   chan struct{} // while it is not nil and not closed, nothing returns
+	under  int
+	widest int // the most that were asked at a time
+}
+
+func (m *mount) storage() sector.Storage {
+	return sector.Storage{Path: m.path, Open: func() (sector.Folder, error) {
+		root, err := os.OpenRoot(m.path)
+		if err != nil {
+			return nil, err
 		}
-	})
-	t.Cleanup(release)
-	return dir, release
+		return mounted{root, m}, nil
+	}}
+}
+
+// hang lets nothing return until the function that it gives is called.
+func (m *mount) hang() (release func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	gate := make(chan struct{})
+	m.gate = gate
+	return sync.OnceFunc(func() { close(gate) })
+}
+
+// ask is a question to the mount.
+func (m *mount) ask() {
+	m.mu.Lock()
+	m.under++
+	m.widest = max(m.widest, m.under)
+	gate := m.gate
+	m.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	if m.slow > 0 {
+		<-time.After(m.slow)
+	}
+	m.mu.Lock()
+	m.under--
+	m.mu.Unlock()
+}
+
+type mounted struct {
+	*os.Root
+	of *mount
+}
+
+func (m mounted) Open(name string) (fs.File, error) {
+	m.of.ask()
+	f, err := m.FS().Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return mountedFile{f, m.of}, nil
+}
+
+func (m mounted) Stat(name string) (fs.FileInfo, error) {
+	m.of.ask()
+	return m.Root.Stat(name)
+}
+
+type mountedFile struct {
+	fs.File
+	of *mount
+}
+
+func (f mountedFile) ReadAt(p []byte, offset int64) (int, error) {
+	f.of.ask()
+	return f.File.(io.ReaderAt).ReadAt(p, offset)
 }
 
 func TestAReadThatHangsIsGivenUpAndNotBad(t *testing.T) {
-	request, _ := sector3(t)
-	dir, _ := hanging(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := sector.NewReader(dir).Read(ctx, request)
-	var bad *vigil.SectorError
-	if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &bad) {
-		t.Errorf("%v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		request, _ := sector3(t)
+		m := &mount{path: copied(t)}
+		defer m.hang()()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := sector.NewReaderOf(m.storage()).Read(ctx, request)
+		var bad *vigil.SectorError
+		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &bad) {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.T) {
-	request, want := sector3(t)
-	dir, release := hanging(t)
-	reader := sector.NewReader(dir, storage)
-	var wait sync.WaitGroup
-	for range 32 { // more than enough: one whose time is over before it begins tells nothing
-		wait.Go(func() {
-			short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-			defer cancel()
-			if _, err := reader.Read(short, request); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("while it hangs: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		request, want := sector3(t)
+		m := &mount{path: copied(t)}
+		reader := sector.NewReaderOf(m.storage())
+		if _, err := reader.Read(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		release := m.hang()
+		defer release()
+		began := time.Now()
+		var wait sync.WaitGroup
+		for range 2000 {
+			wait.Go(func() {
+				_, err := reader.Read(t.Context(), request)
+				var bad *vigil.SectorError
+				if err == nil || errors.As(err, &bad) || !strings.Contains(err.Error(), m.path) {
+					t.Errorf("while it hangs: %v", err)
+				}
+			})
+		}
+		wait.Wait()
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("2000 reads of a storage that hangs took %v", took)
+		}
+		if m.widest > 128 {
+			t.Errorf("%d reads hang", m.widest)
+		}
+		release()
+		synctest.Wait() // those that hung come back
+		if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("when it is back: %v", err)
+		}
+	})
+}
+
+func TestAStorageThatHangsDelaysNoSectorOnAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		request, want := sector3(t)
+		m := &mount{path: t.TempDir()}
+		defer m.hang()()
+		m.path = copied(t)
+		remove(t, m.path+"/"+replica) // it lies on the other alone
+		reader := sector.NewReaderOf(m.storage(), sector.Storage{Path: storage})
+		began := time.Now()
+		for range 3 {
+			if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("past the storage that hangs: %v", err)
 			}
-		})
-	}
-	wait.Wait()
-	// One goes to see whether it is back; meanwhile all others pass it by.
-	probe, stop := context.WithCancel(t.Context())
-	defer stop()
-	outcomes := make(chan error, 5)
-	next := func() error {
-		select {
-		case err := <-outcomes:
-			return err
-		case <-time.After(30 * time.Second):
-			t.Fatal("a read waits for the storage that hangs")
-			return nil
 		}
-	}
-	for range 5 {
-		go func() {
-			_, err := reader.Read(probe, request)
-			outcomes <- err
-		}()
-	}
-	for range 4 {
-		if err := next(); err != nil {
-			t.Errorf("past the storage that hangs: %v", err)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("it waited %v", took)
 		}
-	}
-	stop()
-	if err := next(); !errors.Is(err, context.Canceled) {
-		t.Errorf("the one that asks it: %v", err)
-	}
-	release()
-	remove(t, filepath.Join(dir, replica))
-	data, err := os.ReadFile(filepath.Join(storage, replica))
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, replica), data)
-	if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("when it is back: %v", err)
-	}
+	})
+}
+
+func TestASlowStorageIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		request, want := sector3(t)
+		m := &mount{path: copied(t), slow: 20 * time.Second}
+		if got, err := sector.NewReaderOf(m.storage()).Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
+			t.Error(err)
+		}
+	})
 }

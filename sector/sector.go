@@ -3,15 +3,22 @@
 // proof it returns was checked against the sector's CommR on the way, so a
 // check is a read, and a read is a check.
 //
-// A storage is a folder as lotus-miner, damocles and Curio lay it out:
+// A storage is a folder as lotus-miner, Curio, Venus and damocles lay it out:
 //
 //	sealed/s-t01000-7                                  the replica
 //	cache/s-t01000-7/p_aux                             comm_c and comm_r_last
 //	cache/s-t01000-7/sc-02-data-tree-r-last[-N].dat    the upper rows of its tree
+//	update/s-t01000-7                                  the replica with a deal snapped into it
+//	update-cache/s-t01000-7/…                          p_aux and tree of that one
 //
-// A sector's two halves may lie on different storages. A sector is called bad
-// only on evidence; a storage that is not there, a read that fails or does not
-// return says nothing about the sector.
+// A sector's two halves may lie on different storages, and a sector may lie on
+// several: which copy is right, and whether the update counts, is for the CommR
+// on chain to say, not for the files' presence. A sector is called bad only
+// when every copy has been looked at and none serves; a storage that is not
+// there, a read that fails or does not return says nothing about the sector.
+//
+// Each storage has a gate (gate.go) that lets so many reads through at a time as
+// serve it best, and only a probe while it does not answer.
 package sector
 
 import (
@@ -19,8 +26,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -29,136 +36,126 @@ import (
 	"github.com/vigil-post/vigil/proofs/post"
 )
 
-// Reader reads sectors from storages. It is a vigil.SectorReader.
-type Reader struct{ storages []*storage }
+// Reader reads sectors from storages. It is a vigil.SectorReader. Its fields
+// may be set before its first use.
+type Reader struct {
+	// Patience is how long a read may stand still before the storage counts
+	// as not answering; 0 means 30 seconds, which a disk that spins up needs.
+	Patience time.Duration
+	// AtOnce is the most sectors read from a storage at a time; 0 means 128.
+	// How many it is between 1 and that is found by trying.
+	AtOnce int
 
-// NewReader reads from these folders; where several hold a sector's file, the
-// first does.
-func NewReader(storages ...string) *Reader {
-	r := &Reader{}
-	for _, path := range storages {
-		r.storages = append(r.storages, &storage{path: path})
+	storages []*storage
+
+	mu    sync.Mutex // guards known
+	known map[string]copyOf
+}
+
+// NewReader reads from these folders.
+func NewReader(paths ...string) *Reader {
+	storages := make([]Storage, len(paths))
+	for i, path := range paths {
+		storages[i] = Storage{Path: path}
+	}
+	return NewReaderOf(storages...)
+}
+
+// NewReaderOf reads from these storages.
+func NewReaderOf(storages ...Storage) *Reader {
+	r := &Reader{known: map[string]copyOf{}}
+	for _, s := range storages {
+		if s.Open == nil {
+			s.Open = openRoot(s.Path)
+		}
+		r.storages = append(r.storages, &storage{Storage: s, reader: r})
 	}
 	return r
 }
 
+func (r *Reader) patience() time.Duration { return cmp.Or(r.Patience, 30*time.Second) }
+
 // Read implements vigil.SectorReader.
 func (r *Reader) Read(ctx context.Context, request vigil.ReadRequest) (vigil.VanillaProof, error) {
-	form, commR, err := formOf(request)
+	w, err := wantedBy(request)
 	if err != nil {
 		return nil, err
 	}
-	number := request.Sector.Number
-	leaves, err := form.Leaves(post.MaskRandomness(request.Randomness), uint64(number), request.Position)
-	if err != nil {
-		return nil, fmt.Errorf("sector %d: challenges: %w", number, err)
+	if known, ok := r.remembered(w.name); ok {
+		if proof, err := r.attempt(ctx, w, known); err == nil {
+			return proof, nil
+		}
+		// It may have been moved, or there may be another copy.
 	}
-	opened, err := r.open(ctx, request.Miner, number, form.Shape)
-	defer opened.close()
-	if err != nil {
-		return nil, fmt.Errorf("sector %d: %w", number, err)
+	proof, err := r.search(ctx, w)
+	var bad *vigil.SectorError
+	if err != nil && !errors.As(err, &bad) {
+		err = fmt.Errorf("sector %d: %w", w.number, err)
 	}
-	proof, err := form.Vanilla(ctx, post.Sector{Number: uint64(number), CommR: commR}, opened.files, leaves)
-	if err != nil {
-		return nil, opened.judge(number, err)
-	}
-	encoded, err := form.EncodeVanilla(proof)
-	if err != nil {
-		return nil, fmt.Errorf("sector %d: %w", number, err)
-	}
-	return encoded, nil
+	return proof, err
 }
 
-// formOf is the form of the proof, and the sector's CommR on chain.
-func formOf(r vigil.ReadRequest) (post.Config, [32]byte, error) {
+// Recheck implements vigil.SectorReader.
+func (r *Reader) Recheck(request vigil.ReadRequest, proof vigil.VanillaProof) error {
+	w, err := wantedBy(request)
+	if err != nil {
+		return err
+	}
+	decoded, err := w.form.DecodeVanilla(proof)
+	if err != nil {
+		return fmt.Errorf("sector %d: %w", w.number, err)
+	}
+	return w.form.VerifyVanilla(decoded, w.sector(), w.leaves)
+}
+
+// wanted is a request in the terms of package post.
+type wanted struct {
+	form   post.Config
+	number abi.SectorNumber
+	name   string // of its files: s-t01000-7
+	commR  [32]byte
+	leaves []uint64
+}
+
+func (w wanted) sector() post.Sector { return post.Sector{Number: uint64(w.number), CommR: w.commR} }
+
+// Name is what the files of a sector are called in every storage.
+func Name(miner abi.ActorID, number abi.SectorNumber) string {
+	return fmt.Sprintf("s-t0%d-%d", miner, number)
+}
+
+func wantedBy(r vigil.ReadRequest) (wanted, error) {
+	number := r.Sector.Number
+	w := wanted{number: number, name: Name(r.Miner, number)}
 	size, err := r.ProofType.SectorSize()
 	if err != nil {
-		return post.Config{}, [32]byte{}, fmt.Errorf("proof type %d: %w", r.ProofType, err)
+		return w, fmt.Errorf("proof type %d: %w", r.ProofType, err)
 	}
 	version := post.V1_1
 	if vigil.Positional(r.ProofType) {
 		version = post.V1
 	}
-	form, err := post.WindowConfig(uint64(size), version)
-	if err != nil {
-		return post.Config{}, [32]byte{}, err
+	if w.form, err = post.WindowConfig(uint64(size), version); err != nil {
+		return w, err
 	}
-	commR, err := merkle.CommRFromCID(r.Sector.SealedCID.Bytes())
-	if err != nil {
-		return post.Config{}, [32]byte{}, fmt.Errorf("sector %d: sealed CID %s: %w", r.Sector.Number, r.Sector.SealedCID, err)
+	if w.commR, err = merkle.CommRFromCID(r.Sector.SealedCID.Bytes()); err != nil {
+		return w, fmt.Errorf("sector %d: sealed CID %s: %w", number, r.Sector.SealedCID, err)
 	}
-	return form, commR, nil
+	if w.leaves, err = w.form.Leaves(post.MaskRandomness(r.Randomness), uint64(number), r.Position); err != nil {
+		return w, fmt.Errorf("sector %d: challenges: %w", number, err)
+	}
+	return w, nil
 }
 
-// opened is a sector's files while they are read.
-type opened struct {
-	files post.Files
-	paths map[string]string // by the names that defects use
-	open  []*file
+func (r *Reader) remembered(name string) (copyOf, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, ok := r.known[name]
+	return c, ok
 }
 
-// close gives the files up; a read that hangs keeps its own open.
-func (o *opened) close() {
-	for _, f := range o.open {
-		f.opened.Close()
-	}
-}
-
-// judge turns a defect into evidence against the sector, with the path at
-// which it was found; any other error stays what it is.
-func (o *opened) judge(number abi.SectorNumber, err error) error {
-	var defect *merkle.DefectError
-	if !errors.As(err, &defect) {
-		return fmt.Errorf("sector %d: %w", number, err)
-	}
-	cause := err.Error()
-	if path, known := o.paths[defect.File]; known {
-		cause += " (" + path + ")"
-	}
-	return &vigil.SectorError{Sector: number, Cause: cause}
-}
-
-// open finds and opens a sector's files, and gives those that it opened with
-// an error too. One that is on no storage is nil.
-func (r *Reader) open(ctx context.Context, miner abi.ActorID, number abi.SectorNumber, shape merkle.Shape) (*opened, error) {
-	name := fmt.Sprintf("s-t0%d-%d", miner, number)
-	o := &opened{paths: map[string]string{}}
-	var err error
-	if o.files.Replica, err = r.openFile(ctx, o, "replica", filepath.Join("sealed", name)); err != nil {
-		return o, err
-	}
-	cache := filepath.Join("cache", name)
-	if o.files.PAux, err = r.openFile(ctx, o, merkle.PAuxFile, filepath.Join(cache, merkle.PAuxFile)); err != nil {
-		return o, err
-	}
-	for _, name := range shape.TreeFiles() {
-		tree, err := r.openFile(ctx, o, name, filepath.Join(cache, name))
-		if err != nil {
-			return o, err
-		}
-		o.files.Trees = append(o.files.Trees, tree)
-	}
-	return o, nil
-}
-
-// openFile opens a file on the first storage that has it. It is nil, and so
-// missing, only when every storage was there to be asked.
-func (r *Reader) openFile(ctx context.Context, o *opened, called, path string) (merkle.File, error) {
-	var unknown error // of the first storage that could not be asked
-	for _, s := range r.storages {
-		f, err := s.open(ctx, path)
-		if err == nil {
-			o.open = append(o.open, f)
-			o.paths[called] = f.path
-			return f.reader(ctx), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			unknown = cmp.Or(unknown, err)
-		}
-	}
-	if unknown != nil {
-		return nil, unknown
-	}
-	o.paths[called] = path + " is on none of the storages"
-	return nil, nil
+func (r *Reader) remember(name string, c copyOf) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[name] = c
 }

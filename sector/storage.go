@@ -1,179 +1,124 @@
 package sector
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"sync"
+	"path"
 )
 
-const (
-	// unansweredMost is how many requests in a row a storage may leave
-	// unanswered before it counts as silent: then one request at a time goes
-	// to it, to see whether it is back, and all others fail at once. A mount
-	// that hangs must not cost every sector of a partition its time.
-	unansweredMost = 8
-	// lostMost bounds the requests that never came back: each holds a thread.
-	lostMost = 128
-)
-
-// storage is a folder with sealed/ and cache/. What is asked of it may never
-// return, as a read from a mount whose server is gone: then whoever asked goes
-// on when its ctx ends, and the request is left to itself.
-type storage struct {
-	path string
-
-	mu         sync.Mutex // guards what follows
-	unanswered int        // requests given up since the last one that returned
-	lost       int        // requests given up that have not returned
-	probing    bool       // of a silent storage: the one request is under way
+// Folder is an opened storage. Its files must be io.ReaderAt.
+type Folder interface {
+	fs.FS
+	io.Closer
 }
 
-// request is one under way; the storage's mutex guards it.
-type request struct {
-	returned, lost, probe bool
+// Storage is a place where sectors are.
+type Storage struct {
+	Path string // shown to people
+	// Open opens it for the reading of one sector, so that a storage that is
+	// unmounted meanwhile is not held, and one that was mounted meanwhile is
+	// seen. Nil opens the folder at Path, out of which nothing leads.
+	Open func() (Folder, error)
 }
 
-// await asks a storage, and waits for the answer until ctx ends.
-func await[T any](ctx context.Context, s *storage, ask func() (T, error)) (T, error) {
-	var none T
-	if err := ctx.Err(); err != nil {
-		return none, err
-	}
-	r, err := s.begin()
-	if err != nil {
-		return none, err
-	}
-	type answer struct {
-		value T
-		err   error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		value, err := ask()
-		s.end(r)
-		answers <- answer{value, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.value, a.err
-	case <-ctx.Done():
-		s.giveUp(r)
-		return none, fmt.Errorf("storage %s did not answer: %w", s.path, ctx.Err())
-	}
+// root is a folder of the file system.
+type root struct {
+	fs.FS
+	io.Closer
 }
 
-func (s *storage) begin() (*request, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	silent := s.unanswered >= unansweredMost
-	if silent && s.probing || s.lost >= lostMost {
-		return nil, fmt.Errorf("storage %s does not answer: %d reads have not returned", s.path, s.lost)
-	}
-	s.probing = s.probing || silent
-	return &request{probe: silent}, nil
-}
-
-func (s *storage) end(r *request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r.returned = true
-	s.unanswered = 0
-	if r.lost {
-		s.lost--
-	} else if r.probe {
-		s.probing = false
-	}
-}
-
-func (s *storage) giveUp(r *request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r.returned {
-		return
-	}
-	r.lost = true
-	s.unanswered++
-	s.lost++
-	if r.probe {
-		s.probing = false
-	}
-}
-
-// open opens a file. One that is not there is fs.ErrNotExist only when the
-// storage itself is: the folder of a disk that is not mounted has no sealed/
-// and no cache/.
-func (s *storage) open(ctx context.Context, path string) (*file, error) {
-	full := filepath.Join(s.path, path)
-	return await(ctx, s, func() (*file, error) {
-		opened, err := os.Open(full)
-		if errors.Is(err, fs.ErrNotExist) {
-			if absent := s.absent(); absent != nil {
-				return nil, absent
-			}
-		}
+// openRoot opens a folder, for reading only.
+func openRoot(path string) func() (Folder, error) {
+	return func() (Folder, error) {
+		r, err := os.OpenRoot(path)
 		if err != nil {
 			return nil, err
 		}
-		info, err := opened.Stat()
-		if err == nil {
-			err = ctx.Err() // nobody waits for it any more
+		return root{r.FS(), r}, nil
+	}
+}
+
+// storage is a Storage with its gates.
+type storage struct {
+	Storage
+	reader *Reader
+	names  gate // for questions which files are there
+	data   gate // for the reading of sectors
+}
+
+// open opens the storage; what is wrong with it is said in words.
+func (s *storage) open() (Folder, error) {
+	folder, err := s.Open()
+	if err == nil {
+		return folder, nil
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return nil, fmt.Errorf("storage %s is not there: %w", s.Path, err)
+}
+
+// kind is one of the two forms a sector can have in a storage.
+type kind int
+
+const (
+	asSealed kind = iota
+	asUpdated
+	kinds
+)
+
+// replica and cache are the folders of a kind.
+var folders = [kinds]struct{ replica, cache string }{
+	asSealed:  {"sealed", "cache"},
+	asUpdated: {"update", "update-cache"},
+}
+
+// isStorage says why a folder cannot be asked whether it has a file: the folder
+// of a disk that is not mounted is there and empty.
+func (s *storage) isStorage(folder Folder) error {
+	var failed error
+	for _, f := range folders {
+		for _, name := range []string{f.replica, f.cache} {
+			info, err := fs.Stat(folder, name)
+			if err == nil && info.IsDir() {
+				return nil
+			}
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				failed = err
+			}
 		}
-		if err != nil {
-			return nil, errors.Join(err, opened.Close())
-		}
-		return &file{path: full, size: info.Size(), opened: opened, on: s}, nil
-	})
-}
-
-// absent says why a storage cannot be asked whether it has a file.
-func (s *storage) absent() error {
-	_, sealed := os.Stat(filepath.Join(s.path, "sealed"))
-	_, cache := os.Stat(filepath.Join(s.path, "cache"))
-	if sealed == nil || cache == nil {
-		return nil
 	}
-	if _, err := os.Stat(s.path); err != nil {
-		return fmt.Errorf("storage %s is not there: %v", s.path, errors.Unwrap(err))
+	if failed != nil {
+		return fmt.Errorf("storage %s: %w", s.Path, failed)
 	}
-	return fmt.Errorf("storage %s has neither sealed nor cache: is its disk mounted?", s.path)
+	return fmt.Errorf("storage %s has neither sealed nor cache: is its disk mounted?", s.Path)
 }
 
-// file is an open file on a storage.
-type file struct {
-	path   string
-	size   int64
-	opened *os.File
-	on     *storage
-}
-
-// reader gives the file to those who read without a ctx of their own.
-func (f *file) reader(ctx context.Context) *reading { return &reading{f.size, f.readAt(ctx)} }
-
-// readAt reads into a buffer of its own: one that is given up may come back
-// and write when the caller's is long used for something else.
-func (f *file) readAt(ctx context.Context) func(p []byte, offset int64) (int, error) {
-	return func(p []byte, offset int64) (int, error) {
-		data, err := await(ctx, f.on, func() ([]byte, error) {
-			buf := make([]byte, len(p))
-			n, err := f.opened.ReadAt(buf, offset)
-			return buf[:n], err
-		})
-		return copy(p, data), err
+// has says whether a file is there.
+func (s *storage) has(folder Folder, name string) (bool, error) {
+	_, err := fs.Stat(folder, name)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
 	}
+	return false, s.explain(name, err)
 }
 
-// reading is a merkle.File.
-type reading struct {
-	size   int64
-	readAt func(p []byte, offset int64) (int, error)
+// explain says what the system's word for a refusal means here.
+func (s *storage) explain(name string, err error) error {
+	full := path.Join(s.Path, name)
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	if err.Error() == "path escapes from parent" { // of os.Root; it has no name
+		return fmt.Errorf("%s is a link that leads out of the storage: add the folder that it leads to as a storage", full)
+	}
+	return fmt.Errorf("%s: %w", full, err)
 }
-
-// Size implements merkle.File.
-func (r *reading) Size() int64 { return r.size }
-
-// ReadAt implements merkle.File.
-func (r *reading) ReadAt(p []byte, offset int64) (int, error) { return r.readAt(p, offset) }

@@ -4,6 +4,8 @@
 //
 //	vigil devnet             a chain, a miner and the daemon on this machine, to watch
 //	vigil run                the daemon, against any Filecoin node
+//	vigil storage …          the folders that sectors are read from
+//	vigil check              reads sectors and verifies them against the chain
 //	vigil wallet …           the keys that send its messages
 //	vigil proof verify …     judges proofs as the network does
 //	vigil proof prove …      proves sectors in a folder
@@ -55,7 +57,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)

@@ -1,0 +1,244 @@
+package runner_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// many gives the deadline's only partition so many sectors, from 1 on.
+func (w *world) many(n int) {
+	numbers := make([]uint64, n)
+	for i := range numbers {
+		numbers[i] = uint64(i + 1)
+	}
+	w.add(deadline, numbers...)
+}
+
+// happens lets something happen to the world at an epoch.
+func (w *world) happens(epoch abi.ChainEpoch, what func()) {
+	if w.at == nil {
+		w.at = map[abi.ChainEpoch]func(){}
+	}
+	w.at[epoch] = func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		what()
+	}
+}
+
+func TestAStorageThatIsBackBeforeTheCutoffCostsNoSector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(100)
+		for n := range abi.SectorNumber(40) {
+			w.unknown[n+1] = true
+		}
+		w.happens(open+40, func() { clear(w.unknown) })
+		w.run(t, after)
+		if duty := w.expect(t, post(0), vigil.StateConfirmed); len(duty.Skipped) != 0 {
+			t.Errorf("%d sectors are skipped", len(duty.Skipped))
+		}
+	})
+}
+
+func TestAStorageThatStaysAwayCostsItsSectorsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(100)
+		for n := range abi.SectorNumber(40) {
+			w.unknown[n+1] = true
+		}
+		var proved abi.ChainEpoch
+		w.prove = func(ctx context.Context) error { proved = w.now(); return wait(ctx, 2*epoch) }
+		w.run(t, after)
+		if duty := w.expect(t, post(0), vigil.StateConfirmed); len(duty.Skipped) != 40 {
+			t.Errorf("%d sectors are skipped", len(duty.Skipped))
+		}
+		if proved < open+40 || proved > closed-12 {
+			t.Errorf("proved at %d: as late as can be, and in time", proved-open)
+		}
+	})
+}
+
+// What proofs took before says when the reading must end.
+func TestTheCutoffComesFromWhatProofsTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(100)
+		w.add(deadline+1, 201, 202)
+		var began []abi.ChainEpoch
+		w.prove = func(ctx context.Context) error { began = append(began, w.now()); return wait(ctx, 30*epoch) }
+		w.happens(open+1, func() { w.unknown[201] = true })
+		w.run(t, closed+70)
+		next := post(0)
+		next.Open += 60
+		if duty := w.expect(t, next, vigil.StateConfirmed); len(duty.Skipped) != 1 {
+			t.Errorf("%d sectors are skipped", len(duty.Skipped))
+		}
+		if at := began[1] - closed; at < 15 || at > 18 { // 60 - 12 - 30
+			t.Errorf("the second proof began %d epochs after its deadline opened", at)
+		}
+	})
+}
+
+func TestMoreBadSectorsThanAFewAreWaitedForAndAlarmed(t *testing.T) {
+	for _, c := range []struct {
+		sentence       string
+		bad            int
+		back           bool
+		waits, alarmed bool
+		skipped        int
+	}{
+		{"a few are skipped at once", 15, false, false, false, 15},
+		{"many that are good again are proved", 16, true, true, true, 0},
+		{"many that stay bad are skipped at the last moment", 16, false, true, true, 16},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.many(300)
+				for n := range abi.SectorNumber(c.bad) {
+					w.bad[n+1] = "replica: missing"
+				}
+				if c.back {
+					w.happens(open+20, func() { clear(w.bad) })
+				}
+				var proved abi.ChainEpoch
+				w.prove = func(ctx context.Context) error { proved = w.now(); return wait(ctx, epoch) }
+				w.run(t, after)
+				if duty := w.expect(t, post(0), vigil.StateConfirmed); len(duty.Skipped) != c.skipped {
+					t.Errorf("%d sectors are skipped", len(duty.Skipped))
+				}
+				if waits := proved > open; waits != c.waits {
+					t.Errorf("proved at %d", proved-open)
+				}
+				log := w.log.String()
+				if n := strings.Count(log, "too many sectors are bad at once"); n > 1 || (n == 1) != c.alarmed {
+					t.Errorf("%d alarms", n)
+				}
+				if n := strings.Count(log, `"sector is skipped"`); n > c.bad {
+					t.Errorf("%d lines name %d sectors", n, c.bad)
+				}
+			})
+		})
+	}
+}
+
+func TestASectorThatIsBadForAMomentIsNotSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.slow = map[abi.SectorNumber]time.Duration{7: time.Minute}
+		w.once = map[abi.SectorNumber]string{3: "replica: segment"}
+		w.run(t, after)
+		if duty := w.expect(t, post(0), vigil.StateConfirmed); len(duty.Skipped) != 0 {
+			t.Errorf("skipped %v", duty.Skipped)
+		}
+	})
+}
+
+func TestWhatWasReadBeforeARestartIsNotReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.kept = map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof{}
+		w.prove = func(ctx context.Context) error { return wait(ctx, 10*epoch) }
+		w.run(t, open-14)
+		w.spoilt = map[abi.SectorNumber]bool{5: true}
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		if n := w.calls["Read"]; n != 21 {
+			t.Errorf("%d reads of 20 sectors, of which one was spoilt on disk", n)
+		}
+		if len(w.kept) != 0 {
+			t.Errorf("what is kept for %d duties is kept for ever", len(w.kept))
+		}
+	})
+}
+
+func TestASectorWithWhichNoProofVerifiesIsFoundAndLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.verdict = func(s vigil.Statement) bool {
+			return !slices.ContainsFunc(s.Sectors, func(s vigil.Sector) bool { return s.Number == 7 || s.Number == 12 })
+		}
+		w.prove = func(ctx context.Context) error { return wait(ctx, epoch/2) }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 2 || duty.Skipped[0].Number != 7 || duty.Skipped[1].Number != 12 {
+			t.Errorf("skipped %v", duty.Skipped)
+		}
+	})
+}
+
+func TestAVanillaProofThatWasSpoiltInMemoryIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.spoilt = map[abi.SectorNumber]bool{7: true}
+		w.verdict = func(vigil.Statement) bool { return len(w.spoilt) == 0 }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {
+			t.Errorf("skipped %v, %d proofs, %d reads", duty.Skipped, w.calls["Prove"], w.calls["Read"])
+		}
+	})
+}
+
+func TestAProverThatIsAlwaysWrongIsSaidAndNothingIsSkipped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(4)
+		w.verdict = func(vigil.Statement) bool { return false }
+		w.prove = func(ctx context.Context) error { return wait(ctx, epoch/2) }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateMissed)
+		if len(duty.Skipped) != 0 || !strings.Contains(duty.Problem, "does not verify") {
+			t.Errorf("skipped %v: %s", duty.Skipped, duty.Problem)
+		}
+	})
+}
+
+// kept is a vigil.VanillaShelf.
+func (w *world) Keep(id vigil.DutyID, key vigil.VanillaKey, proof vigil.VanillaProof) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept == nil {
+		return nil
+	}
+	if w.kept[id] == nil {
+		w.kept[id] = map[vigil.VanillaKey]vigil.VanillaProof{}
+	}
+	w.kept[id][key] = proof
+	return nil
+}
+
+func (w *world) Kept(id vigil.DutyID) (map[vigil.VanillaKey]vigil.VanillaProof, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.kept[id]), nil
+}
+
+func (w *world) Drop(id vigil.DutyID) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.kept, id)
+	return nil
+}
+
+func (w *world) DropBefore(_ abi.ActorID, open abi.ChainEpoch) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.kept, func(id vigil.DutyID, _ map[vigil.VanillaKey]vigil.VanillaProof) bool { return id.Open < open })
+	return nil
+}

@@ -1,0 +1,378 @@
+package sector
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"sync/atomic"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/proofs/merkle"
+	"github.com/vigil-post/vigil/proofs/post"
+)
+
+// copyOf is a place where a sector can be read: its kind, and the storages of
+// its two halves. Nil is for a half that is nowhere.
+type copyOf struct {
+	kind           kind
+	replica, cache *storage
+}
+
+// holding is which files of a sector a storage has, by kind.
+type holding struct{ replica, cache [kinds]bool }
+
+// survey asks a storage what it has of a sector.
+func (s *storage) survey(ctx context.Context, name string) (holding, error) {
+	h, err := pass(ctx, &s.names, mostPlaces, s.reader.patience(), func(v *visit) (h holding, err error) {
+		folder, err := s.open()
+		if err != nil {
+			return h, err
+		}
+		defer folder.Close()
+		v.moved()
+		for k, f := range folders {
+			for half, there := range map[string]*bool{f.replica: &h.replica[k], f.cache: &h.cache[k]} {
+				if *there, err = s.has(folder, path.Join(half, name)); err != nil {
+					return h, err
+				}
+				v.moved()
+			}
+		}
+		if h == (holding{}) {
+			err = s.isStorage(folder)
+		}
+		return h, err
+	})
+	if errors.Is(err, errSilent) {
+		err = fmt.Errorf("storage %s %w", s.Path, err)
+	}
+	return h, err
+}
+
+// search asks all storages at once what they have of a sector, and tries each
+// copy as soon as both its halves are known: a storage that hangs delays no
+// sector that lies on another.
+func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type answer struct {
+		at      *storage
+		holding holding
+		err     error
+	}
+	answers := make(chan answer, len(r.storages))
+	for _, s := range r.storages {
+		go func() {
+			h, err := s.survey(ctx, w.name)
+			answers <- answer{s, h, err}
+		}()
+	}
+	found := search{reader: r, wanted: w}
+	for range r.storages {
+		a := <-answers
+		if a.err != nil {
+			found.doubt(a.err)
+			continue
+		}
+		if proof := found.add(ctx, a.at, a.holding); proof != nil {
+			return proof, nil
+		}
+	}
+	return nil, found.verdict(ctx)
+}
+
+// search is the state of one search.
+type search struct {
+	reader          *Reader
+	wanted          wanted
+	replicas, cache [kinds][]*storage
+	tried           int
+	defects         []*defective
+	unknown         error // of the first thing that could not be told
+}
+
+// defective is what is wrong with one copy.
+type defective struct {
+	defect *merkle.DefectError
+	where  string
+}
+
+func (d *defective) Error() string { return d.defect.Error() + " (" + d.where + ")" }
+func (d *defective) Unwrap() error { return d.defect }
+
+func (f *search) doubt(err error) {
+	if f.unknown == nil {
+		f.unknown = err
+	}
+}
+
+// add takes a storage's answer and tries the copies that are complete with it.
+func (f *search) add(ctx context.Context, s *storage, h holding) vigil.VanillaProof {
+	for k := range kinds {
+		var fresh []copyOf
+		if h.replica[k] {
+			for _, c := range f.cache[k] {
+				fresh = append(fresh, copyOf{k, s, c})
+			}
+			f.replicas[k] = append(f.replicas[k], s)
+		}
+		if h.cache[k] {
+			for _, r := range f.replicas[k] {
+				fresh = append(fresh, copyOf{k, r, s})
+			}
+			f.cache[k] = append(f.cache[k], s)
+		}
+		for _, c := range fresh {
+			if proof := f.try(ctx, c); proof != nil {
+				return proof
+			}
+		}
+	}
+	return nil
+}
+
+func (f *search) try(ctx context.Context, c copyOf) vigil.VanillaProof {
+	f.tried++
+	proof, err := f.reader.attempt(ctx, f.wanted, c)
+	var bad *defective
+	switch {
+	case err == nil:
+		return proof
+	case errors.As(err, &bad):
+		f.defects = append(f.defects, bad)
+	default:
+		f.doubt(err)
+	}
+	return nil
+}
+
+// verdict is what can be said when no copy has served: that the sector is bad
+// only if there is nothing that could not be looked at.
+func (f *search) verdict(ctx context.Context) error {
+	if f.unknown != nil && len(f.defects) > 0 {
+		return fmt.Errorf("%w; the copy that could be looked at is bad: %s", f.unknown, f.blame())
+	}
+	if f.unknown != nil {
+		return f.unknown
+	}
+	if f.tried == 0 {
+		return f.halves(ctx)
+	}
+	return &vigil.SectorError{Sector: f.wanted.number, Cause: f.blame().Error()}
+}
+
+// blame is the defect to tell people of: one of a copy that the chain knows
+// rather than that a copy is of another CommR.
+func (f *search) blame() *defective {
+	for _, d := range f.defects {
+		if d.defect.Defect != merkle.DefectCommR {
+			return d
+		}
+	}
+	return f.defects[0]
+}
+
+// halves names what is missing of a sector of which no storage pair has both halves.
+func (f *search) halves(ctx context.Context) error {
+	k := asSealed
+	if len(f.replicas[asSealed]) == 0 && len(f.cache[asSealed]) == 0 && len(f.replicas[asUpdated])+len(f.cache[asUpdated]) > 0 {
+		k = asUpdated
+	}
+	half := copyOf{kind: k}
+	if len(f.replicas[k]) > 0 {
+		half.replica = f.replicas[k][0]
+	}
+	if len(f.cache[k]) > 0 {
+		half.cache = f.cache[k][0]
+	}
+	_, err := f.reader.attempt(ctx, f.wanted, half)
+	var bad *defective
+	if errors.As(err, &bad) {
+		return &vigil.SectorError{Sector: f.wanted.number, Cause: bad.Error()}
+	}
+	return err
+}
+
+// attempt reads one copy of a sector, in one visit to its storages.
+func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.VanillaProof, error) {
+	host := c.replica
+	if host == nil {
+		host = c.cache
+	}
+	if host == nil { // no storage has anything of it
+		return r.read(ctx, w, c, &visit{at: new(atomic.Pointer[storage])})
+	}
+	var at atomic.Pointer[storage] // where the read is
+	at.Store(host)
+	proof, err := pass(ctx, &host.data, r.mostAtOnce(), r.patience(), func(v *visit) (vigil.VanillaProof, error) {
+		v.at = &at
+		return r.read(ctx, w, c, v)
+	})
+	if errors.Is(err, errSilent) {
+		return nil, fmt.Errorf("storage %s %w", at.Load().Path, err)
+	}
+	if err == nil {
+		r.remember(w.name, c)
+	}
+	return proof, err
+}
+
+func (r *Reader) mostAtOnce() int {
+	if r.AtOnce <= 0 {
+		return mostPlaces
+	}
+	return r.AtOnce
+}
+
+// read makes the proof of one copy. A *defective is evidence against the copy.
+func (r *Reader) read(ctx context.Context, w wanted, c copyOf, v *visit) (vigil.VanillaProof, error) {
+	o := &opened{wanted: w, copy: c, visit: v, ctx: ctx, paths: map[string]string{}}
+	defer o.close()
+	if err := o.open(); err != nil {
+		return nil, err
+	}
+	pAux, err := merkle.ReadPAux(o.files.PAux)
+	if err != nil {
+		return nil, o.judge(err)
+	}
+	// Of two kinds the right one is known by 64 bytes.
+	if commR := merkle.NodeBytes(pAux.CommR()); commR != w.commR {
+		return nil, o.judge(&merkle.DefectError{
+			Defect: merkle.DefectCommR, File: merkle.PAuxFile, Detail: fmt.Sprintf("comm_r is %x, on chain %x", commR, w.commR),
+		})
+	}
+	o.files.PAux = bytes.NewReader(pAux.Bytes())
+	proof, err := w.form.Vanilla(ctx, w.sector(), o.files, w.leaves)
+	if err != nil {
+		return nil, o.judge(err)
+	}
+	return w.form.EncodeVanilla(proof)
+}
+
+// opened is a copy's files while they are read.
+type opened struct {
+	wanted wanted
+	copy   copyOf
+	visit  *visit
+	ctx    context.Context // of the read that it is part of
+	files  post.Files
+	paths  map[string]string // by the names that defects use
+	held   []io.Closer
+}
+
+func (o *opened) close() {
+	for _, c := range o.held {
+		c.Close() // nothing was written
+	}
+}
+
+// judge turns a defect into evidence, with the path at which it was found; any
+// other error stays what it is.
+func (o *opened) judge(err error) error {
+	var defect *merkle.DefectError
+	if !errors.As(err, &defect) {
+		return err
+	}
+	return &defective{defect, o.paths[defect.File]}
+}
+
+// open opens the files. One that is not there is nil.
+func (o *opened) open() error {
+	replica, err := o.folder(o.copy.replica)
+	if err != nil {
+		return err
+	}
+	cache := replica
+	if o.copy.cache != o.copy.replica {
+		if cache, err = o.folder(o.copy.cache); err != nil {
+			return err
+		}
+	}
+	f, name := folders[o.copy.kind], o.wanted.name
+	if o.files.PAux, err = o.file(o.copy.cache, cache, merkle.PAuxFile, path.Join(f.cache, name, merkle.PAuxFile)); err != nil {
+		return err
+	}
+	if o.files.Replica, err = o.file(o.copy.replica, replica, "replica", path.Join(f.replica, name)); err != nil {
+		return err
+	}
+	for _, tree := range o.wanted.form.Shape.TreeFiles() {
+		opened, err := o.file(o.copy.cache, cache, tree, path.Join(f.cache, name, tree))
+		if err != nil {
+			return err
+		}
+		o.files.Trees = append(o.files.Trees, opened)
+	}
+	return nil
+}
+
+func (o *opened) folder(s *storage) (Folder, error) {
+	if s == nil {
+		return nil, nil
+	}
+	o.visit.at.Store(s)
+	folder, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	o.held = append(o.held, folder)
+	o.visit.moved()
+	return folder, nil
+}
+
+// file opens a file of a storage. It is nil, and so missing, only when the
+// storage is there without it.
+func (o *opened) file(s *storage, in Folder, called, name string) (merkle.File, error) {
+	if s == nil {
+		o.paths[called] = name + " is on none of the storages"
+		return nil, nil
+	}
+	if err := o.ctx.Err(); err != nil {
+		return nil, err // nobody waits for it any more
+	}
+	o.paths[called] = path.Join(s.Path, name)
+	o.visit.at.Store(s)
+	f, err := in.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, s.isStorage(in)
+	}
+	if err != nil {
+		return nil, s.explain(name, err)
+	}
+	o.held = append(o.held, f)
+	o.visit.moved()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, s.explain(name, err)
+	}
+	at, ok := f.(io.ReaderAt)
+	if !ok || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", o.paths[called])
+	}
+	return &file{at: at, size: info.Size(), on: s, of: o}, nil
+}
+
+// file is a merkle.File on a storage, of the size that it had when it was opened.
+type file struct {
+	at   io.ReaderAt
+	size int64
+	on   *storage
+	of   *opened
+}
+
+// Size implements merkle.File.
+func (f *file) Size() int64 { return f.size }
+
+// ReadAt implements merkle.File.
+func (f *file) ReadAt(p []byte, offset int64) (int, error) {
+	if err := f.of.ctx.Err(); err != nil {
+		return 0, err
+	}
+	f.of.visit.at.Store(f.on)
+	n, err := f.at.ReadAt(p, offset)
+	f.of.visit.moved()
+	return n, err
+}
