@@ -87,13 +87,21 @@ type CallError struct{ Text string }
 
 func (e *CallError) Error() string { return "the chain would refuse the message: " + e.Text }
 
-// Signer holds keys. Its methods may be called concurrently.
+// Signer holds keys, and decides what they are used for. Its methods may be
+// called concurrently.
 type Signer interface {
 	// Has says whether the key of an address (f1 or f3) is held.
 	Has(ctx context.Context, key address.Address) (bool, error)
-	// Sign signs a message's signing bytes.
-	Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error)
+	// Sign signs a message with the key of its From; a signature that it has
+	// is not looked at. A message that no key is used for is a *SigningRefusal.
+	Sign(ctx context.Context, m SignedMessage) (crypto.Signature, error)
 }
+
+// SigningRefusal says that keys are held back from a message by policy: asking
+// again will not help.
+type SigningRefusal struct{ Text string }
+
+func (e *SigningRefusal) Error() string { return "refused to sign: " + e.Text }
 
 // SectorReader reads sectors from storage. It may be called concurrently.
 type SectorReader interface {

@@ -35,12 +35,6 @@ var (
 	ErrDamaged = errors.New("the file is damaged")
 )
 
-// messageCID begins the signing bytes of every message: CIDv1, dag-cbor,
-// BLAKE2b-256 and its length; the hash of 32 bytes follows.
-var messageCID = []byte{0x01, 0x71, 0xa0, 0xe4, 0x02, 0x20}
-
-const messageCIDSize = 38
-
 // Options are what a wallet may do without. The zero value is right for production.
 type Options struct {
 	// WorkFactor is the logarithm of scrypt's cost when the file is written;
@@ -153,16 +147,19 @@ func (w *Wallet) Has(_ context.Context, addr address.Address) (bool, error) {
 	return w.index(addr) >= 0, nil
 }
 
-// Sign signs a message's signing bytes; it refuses anything else.
-func (w *Wallet) Sign(_ context.Context, addr address.Address, data []byte) (crypto.Signature, error) {
-	if len(data) != messageCIDSize || !bytes.HasPrefix(data, messageCID) {
-		return crypto.Signature{}, fmt.Errorf("sign with %s: refused: the %d bytes are not a message's CID", addr, len(data))
-	}
-	k, err := w.key(addr)
+// Sign signs a message with the key of its From. Only messages are signed,
+// by their CID, which is computed here; nothing else that a key could be asked
+// for (block headers, logins, free text) has a way in.
+func (w *Wallet) Sign(_ context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
+	k, err := w.key(m.From)
 	if err != nil {
 		return crypto.Signature{}, err
 	}
-	return k.sign(data)
+	unsigned, err := m.UnsignedCID()
+	if err != nil {
+		return crypto.Signature{}, err
+	}
+	return k.sign(unsigned.Bytes())
 }
 
 func (w *Wallet) key(addr address.Address) (key, error) {
