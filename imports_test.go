@@ -53,7 +53,8 @@ var house = map[string]room{
 
 	"chain":      {job: "Nodes over JSON-RPC: heads, miner state, randomness, messages; which of several is read.", uses: []string{"."}, tests: []string{"devnet", "faultproxy"}},
 	"faultproxy": {job: "A line to a node that misbehaves on purpose, for tests.", uses: nil},
-	"wallet":     {job: "Keys and signing.", uses: []string{"."}},
+	"jsonrpc":    {job: "Asks wallets and messagers over JSON-RPC, one HTTP POST a call.", uses: nil},
+	"wallet":     {job: "Keys and signing, here or with another program, and what they are used for.", uses: []string{".", "jsonrpc"}},
 	"messager":   {job: "A message on chain before its deadline.", uses: []string{"."}, tests: []string{"store", "wallet"}},
 
 	"store":               {job: "What must survive a crash, in SQL; one transaction a method.", uses: []string{".", "store/internal/rows"}},
@@ -66,7 +67,7 @@ var house = map[string]room{
 		job: "The configuration and the straight-line wiring.",
 		uses: []string{
 			".", "schedule", "partition", "proofs/...", "sector", "prover", "prover/native",
-			"chain", "wallet", "messager", "store", "runner", "dashboard",
+			"chain", "jsonrpc", "wallet", "messager", "store", "runner", "dashboard",
 		},
 		tests: []string{"devnet", "devnet/actor", "faultproxy"},
 	},

@@ -13,6 +13,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil/schedule"
+	"github.com/vigil-post/vigil/wallet"
 )
 
 // Config is a configuration that was checked: addresses parse, folders exist,
@@ -44,10 +45,20 @@ type Node struct {
 	Timeout time.Duration // of a call; 0 leaves it to the chain client
 }
 
-// Wallet is where the sender's keys are.
+// Wallet is where the senders' keys are, asked in this order, and what they
+// are used for.
 type Wallet struct {
-	Keystore   string
+	Keystore   string // none if empty
 	Passphrase Secret
+	Remotes    []RemoteWallet
+	Policy     wallet.Policy
+}
+
+// RemoteWallet is a wallet in another program.
+type RemoteWallet struct {
+	URL     string // or token:multiaddress
+	Token   Secret
+	Timeout time.Duration // of a call; 0 leaves it to the client
 }
 
 // Proofs says how proofs are made.

@@ -48,8 +48,24 @@ type fileStorage struct {
 }
 
 type fileWallet struct {
-	Keystore       string `toml:"keystore"`
-	PassphraseFile string `toml:"passphrase_file"`
+	Keystore       string             `toml:"keystore"`
+	PassphraseFile string             `toml:"passphrase_file"`
+	Remotes        []fileRemoteWallet `toml:"remote"`
+	Policy         filePolicy         `toml:"policy"`
+}
+
+type fileRemoteWallet struct {
+	URL       string `toml:"url"`
+	Token     string `toml:"token"`
+	TokenFile string `toml:"token_file"`
+	Timeout   string `toml:"timeout"`
+}
+
+type filePolicy struct {
+	Methods   []int64  `toml:"methods"`
+	Receivers []string `toml:"receivers"`
+	MaxValue  string   `toml:"max_value"`
+	MaxFee    string   `toml:"max_fee"`
 }
 
 type fileProofs struct {
@@ -100,6 +116,7 @@ func defaults(getenv func(string) string) fileRest {
 	policy := schedule.DefaultPolicy
 	f := fileRest{
 		Proofs:   fileProofs{Parameters: getenv(parametersVariable), AtOnce: 1},
+		Wallet:   fileWallet{Policy: filePolicy{Methods: postMethods()}},
 		Messager: fileMessager{MaxFee: "5 FIL", Confidence: int64(policy.Confidence)},
 		Schedule: fileSchedule{
 			StartConfidence:  int64(policy.StartConfidence),

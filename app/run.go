@@ -74,11 +74,31 @@ type maths interface {
 // tools opens those of the configuration.
 func (d *Daemon) tools() (tools, error) {
 	c := d.config
-	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	keys, err := signer(c.Wallet)
 	if err != nil {
 		return tools{}, err
 	}
 	return tools{keys, sector.NewReader(c.Storages...), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+}
+
+// signer opens the keystore and the remote wallets, behind the policy.
+func signer(c Wallet) (vigil.Signer, error) {
+	guard := wallet.Guard{Policy: c.Policy}
+	if c.Keystore != "" {
+		keys, err := wallet.Open(c.Keystore, string(c.Passphrase), wallet.Options{})
+		if err != nil {
+			return nil, err
+		}
+		guard.Sources = append(guard.Sources, keys)
+	}
+	for _, r := range c.Remotes {
+		remote, err := wallet.NewRemote(r.URL, string(r.Token), r.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		guard.Sources = append(guard.Sources, remote)
+	}
+	return guard, nil
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {

@@ -153,5 +153,5 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 		}
 		tried = append(tried, sender.String())
 	}
-	return unfit{fmt.Errorf("the keystore has no key that may send its messages, the worker's or a control address's (%s): vigil wallet import takes one over", strings.Join(tried, ", "))}
+	return unfit{fmt.Errorf("no wallet has a key that may send its messages, the worker's or a control address's (%s): vigil wallet import takes one over", strings.Join(tried, ", "))}
 }

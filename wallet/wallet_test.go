@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/filecoin-project/go-address"
@@ -128,11 +129,70 @@ func TestTheFileIsTheOwnersAlone(t *testing.T) {
 		t.Errorf("mode %v", info.Mode())
 	}
 	folder, err := os.ReadDir(filepath.Dir(w.path))
-	if err != nil || len(folder) != 1 {
+	if err != nil || len(folder) != 2 || folder[1].Name() != filepath.Base(w.path)+".lock" {
 		t.Errorf("left behind: %v %v", folder, err)
 	}
-	if _, err := Create(w.path, "another", quick); err == nil {
-		t.Error("Create replaced an existing keystore")
+	if _, err := Create(w.path, "another", quick); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create on an existing keystore: %v", err)
+	}
+}
+
+// Two programs that opened the same file and then each add keys: none is lost.
+// Each Wallet stands for a process: the lock is the file system's.
+func TestProgramsThatAddKeysAtOnceLoseNone(t *testing.T) {
+	first := create(t)
+	var all sync.WaitGroup
+	var mu sync.Mutex // guards made
+	made := map[address.Address]bool{}
+	for range 4 {
+		w, err := Open(first.path, "open sesame", quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			for range 5 {
+				addr, err := w.New(Secp256k1)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				made[addr] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	last, err := Open(first.path, "open sesame", quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range last.List() {
+		delete(made, k.Address)
+	}
+	if len(made) != 0 || len(last.List()) != 20 {
+		t.Errorf("%d keys in the file; lost: %v", len(last.List()), made)
+	}
+}
+
+func TestAKeystoreWhosePassphraseWasChangedMeanwhileIsNotOverwritten(t *testing.T) {
+	w := create(t)
+	if err := os.Remove(w.path); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Create(w.path, "another", quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := other.New(BLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.New(BLS); !errors.Is(err, ErrPassphrase) {
+		t.Errorf("a key was added: %v", err)
+	}
+	again, err := Open(w.path, "another", quick)
+	if err != nil || len(again.List()) != 1 || again.List()[0].Address != kept {
+		t.Errorf("after it: %v, %v", again, err)
 	}
 }
 
