@@ -15,6 +15,7 @@ require (
 	github.com/filecoin-project/go-bitfield v0.2.4
 	github.com/filecoin-project/go-jsonrpc v0.10.2
 	github.com/filecoin-project/go-state-types v0.18.0
+	github.com/gofrs/flock v0.13.0
 	github.com/google/uuid v1.6.0
 	github.com/gorilla/websocket v1.5.3
 	github.com/ipfs/go-block-format v0.2.3
@@ -33,6 +34,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+
+
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/KimMachineGun/automemlimit v0.7.5 // indirect
@@ -48,7 +51,6 @@ require (
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/filecoin-project/go-amt-ipld/v4 v4.4.0 // indirect
 	github.com/filecoin-project/go-hamt-ipld/v3 v3.4.1 // indirect
-	github.com/gofrs/flock v0.13.0 // indirect
 	github.com/golang/groupcache v0.0.0-20200121045136-8c9f03a8e57e // indirect
 	github.com/ipfs/boxo v0.34.0 // indirect
 	github.com/ipfs/go-ipld-format v0.6.2 // indirect

@@ -55,6 +55,7 @@ var house = map[string]room{
 	"faultproxy": {job: "A line to a node that misbehaves on purpose, for tests.", uses: nil},
 	"jsonrpc":    {job: "Asks wallets and messagers over JSON-RPC, one HTTP POST a call.", uses: nil},
 	"wallet":     {job: "Keys and signing, here or with another program, and what they are used for.", uses: []string{".", "jsonrpc"}},
+	"sophon":     {job: "The API of sophon-messager, answered for our messager or used in its place.", uses: []string{".", "jsonrpc"}},
 	"messager":   {job: "A message on chain before its deadline.", uses: []string{"."}, tests: []string{"store", "wallet"}},
 
 	"store":               {job: "What must survive a crash, in SQL; one transaction a method.", uses: []string{".", "store/internal/rows"}},
@@ -67,7 +68,7 @@ var house = map[string]room{
 		job: "The configuration and the straight-line wiring.",
 		uses: []string{
 			".", "schedule", "partition", "proofs/...", "sector", "prover", "prover/native",
-			"chain", "jsonrpc", "wallet", "messager", "store", "runner", "dashboard",
+			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "runner", "dashboard",
 		},
 		tests: []string{"devnet", "devnet/actor", "faultproxy"},
 	},
