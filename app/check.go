@@ -42,7 +42,7 @@ func (c *checker) config(f fileRest) Config {
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
-		Wallet:   c.wallet(f.Wallet, miners, maxFee),
+		Wallet:   c.wallet(f, miners, maxFee),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
@@ -51,6 +51,7 @@ func (c *checker) config(f fileRest) Config {
 		Messager: Messager{
 			MaxFee:     maxFee,
 			Confidence: c.epochs("messager.confidence", f.Messager.Confidence, 1, 30),
+			Sophon:     c.sophon(f.Messager.Sophon),
 		},
 		Schedule:  c.schedule(f.Schedule),
 		Dashboard: c.dashboard(f.Dashboard),

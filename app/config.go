@@ -72,6 +72,14 @@ type Proofs struct {
 type Messager struct {
 	MaxFee     abi.TokenAmount // of one message
 	Confidence abi.ChainEpoch
+	Sophon     Sophon
+}
+
+// Sophon is a sophon-messager to use in place of our own; none if URL is empty.
+type Sophon struct {
+	URL     string // or token:multiaddress
+	Token   Secret
+	Timeout time.Duration // of a call; 0 leaves it to the client
 }
 
 // Dashboard says where the page is served; not at all if Listen is empty.

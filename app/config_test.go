@@ -72,6 +72,11 @@ parameters = "params"
 max_fee = "0.25 FIL"
 confidence = 7
 
+[messager.sophon]
+url = "/ip4/10.0.0.7/tcp/39812/http"
+token_file = "token"
+timeout = "4s"
+
 [schedule]
 submit_confidence = 2
 
@@ -110,6 +115,9 @@ func TestAGoodFileIsUnderstood(t *testing.T) {
 	}
 	if c.Wallet.Passphrase != "open sesame" || c.Wallet.Keystore != filepath.Join(dir, "keystore") {
 		t.Errorf("wallet: %#v", c.Wallet)
+	}
+	if got := c.Messager.Sophon; got != (Sophon{"/ip4/10.0.0.7/tcp/39812/http", "abc", 4 * time.Second}) {
+		t.Errorf("sophon: %+v", got)
 	}
 	if r := c.Wallet.Remotes; len(r) != 1 || r[0] != (RemoteWallet{"http://127.0.0.1:1777", "abc", 3 * time.Second}) {
 		t.Errorf("remote wallets: %+v", r)
@@ -243,6 +251,7 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a storage twice", `"more/"`, `"./sectors"`, `path = "./sectors"`, "", []string{"twice"}},
 		{"a keystore that is gone", `keystore = "keystore"`, `keystore = "nokey"`, `keystore = "nokey"`, "", []string{"vigil wallet new"}},
 		{"no passphrase", `passphrase_file = "pass"`, ``, "[wallet]", "", []string{"VIGIL_PASSPHRASE"}},
+		{"a messager that is no address", `"/ip4/10.0.0.7/tcp/39812/http"`, `""`, `url = ""`, "", []string{"39812"}},
 		{"a remote wallet that is no address", `"http://127.0.0.1:1777"`, `"the one in the cellar"`, `url = "the one in the cellar"`, "", []string{"token:/ip4"}},
 		{"a remote wallet's token that is gone", "token_file = \"token\"\ntimeout = \"3s\"", `token_file = "gone"`, `token_file = "gone"`, "", []string{"no such file"}},
 		{"two tokens of a remote wallet", "timeout = \"3s\"", "timeout = \"3s\"\ntoken = \"abc\"", `token_file = "token"`, "", []string{"keep one"}},
@@ -402,4 +411,40 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a file in an empty world is not good")
 		}
 	})
+}
+
+func TestWithRemoteKeysOrAnotherMessagerNoKeystoreIsNeeded(t *testing.T) {
+	for name, instead := range map[string]string{
+		"a remote wallet": "[[wallet.remote]]\nurl = \"http://127.0.0.1:1777\"\n", "a messager": "[messager.sophon]\nurl = \"http://127.0.0.1:39812\"\n",
+	} {
+		text := "[node]\nurl = \"/ip4/127.0.0.1/tcp/1234/http\"\n[[miner]]\naddress = \"f01000\"\n[[storage]]\npath = \"sectors\"\n[proofs]\nparameters = \"params\"\n[data]\ndir = \"data\"\n"
+		dir := place(t)
+		if c, err := parse("vigil.toml", dir, []byte(text+instead), noEnv); err != nil || c.Wallet.Keystore != "" {
+			t.Errorf("%s: %q, %v", name, c.Wallet.Keystore, err)
+		}
+		if _, err := parse("vigil.toml", dir, []byte(text), noEnv); err == nil {
+			t.Error("without any keys it was taken")
+		}
+	}
+}
+
+// A command that asks the daemon something needs no passphrase and no disks.
+func TestTheDaemonOfAFileIsFoundWithoutItsSecrets(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "vigil.toml")
+	for listen, want := range map[string]string{
+		"127.0.0.1:8748": "http://127.0.0.1:8748", ":80": "http://127.0.0.1:80", "0.0.0.0:81": "http://127.0.0.1:81", "[::1]:82": "http://[::1]:82", "": "",
+	} {
+		text := "[[miner]]\naddress = \"f01000\"\n[data]\ndir = \"data\"\n[wallet]\nkeystore = \"gone\"\n[dashboard]\nlisten = \"" + listen + "\"\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Locate(path)
+		if err != nil || p.URL != want || p.Data != filepath.Join(dir, "data") || len(p.Miners) != 1 {
+			t.Errorf("%q: %+v, %v", listen, p, err)
+		}
+	}
+	if _, err := Locate(filepath.Join(dir, "none.toml")); err == nil {
+		t.Error("a file that does not exist was read")
+	}
 }

@@ -48,13 +48,14 @@ type fileStorage struct {
 }
 
 type fileWallet struct {
-	Keystore       string             `toml:"keystore"`
-	PassphraseFile string             `toml:"passphrase_file"`
-	Remotes        []fileRemoteWallet `toml:"remote"`
-	Policy         filePolicy         `toml:"policy"`
+	Keystore       string       `toml:"keystore"`
+	PassphraseFile string       `toml:"passphrase_file"`
+	Remotes        []fileServer `toml:"remote"`
+	Policy         filePolicy   `toml:"policy"`
 }
 
-type fileRemoteWallet struct {
+// fileServer is another program that is asked over JSON-RPC.
+type fileServer struct {
 	URL       string `toml:"url"`
 	Token     string `toml:"token"`
 	TokenFile string `toml:"token_file"`
@@ -75,8 +76,9 @@ type fileProofs struct {
 }
 
 type fileMessager struct {
-	MaxFee     string `toml:"max_fee"`
-	Confidence int64  `toml:"confidence"`
+	MaxFee     string     `toml:"max_fee"`
+	Confidence int64      `toml:"confidence"`
+	Sophon     fileServer `toml:"sophon"`
 }
 
 type fileSchedule struct {

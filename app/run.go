@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -15,10 +16,10 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
-	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
+	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -37,15 +38,16 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 
 // Daemon is all of Vigil, ready to run. It is a vigil.StatusSource.
 type Daemon struct {
-	log      *slog.Logger
-	config   Config
-	nodes    *chain.Nodes
-	store    *store.Store
-	prover   *counted
-	messager *messager.Messager
-	runner   *runner.Runner
-	page     net.Listener // nil without a dashboard
-	closing  []func() error
+	log     *slog.Logger
+	config  Config
+	nodes   *chain.Nodes
+	store   *store.Store
+	prover  *counted
+	courier courier
+	keys    keyring // that messages are sent with
+	runner  *runner.Runner
+	page    net.Listener // nil without a dashboard
+	closing []func() error
 }
 
 // New makes every object, in the order in which they need each other. It waits
@@ -144,22 +146,16 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err := writeOrigin(c.Data, network); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, with.maths, log}); err != nil {
+	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-
-	d.messager, err = messager.New(messager.Config{
-		Heads: d.nodes, Node: d.nodes, Signer: with.keys, Store: d.store, Log: log,
-		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
-		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
-	})
-	if err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, with.maths, log}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.messager, Store: d.store,
+		Messager: d.courier, Store: d.store,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {
@@ -184,7 +180,7 @@ func (d *Daemon) onClose(f func() error) { d.closing = append(d.closing, f) }
 // Run works until ctx ends, which is no error, and then closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return d.messager.Run(ctx) })
+	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
 	err := all.Wait()
@@ -200,8 +196,14 @@ func (d *Daemon) servePage(ctx context.Context) {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	page := dashboard.New(dashboard.Config{Status: d, Hosts: d.config.Dashboard.Hosts, Log: d.log})
-	if err := dashboard.Serve(ctx, d.page, page); err != nil {
+	mux := http.NewServeMux()
+	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
+	if api, err := d.api(); err != nil {
+		d.log.Error("the messager's API is not served; proving goes on", "error", err)
+	} else {
+		mux.Handle(sophon.Path, api)
+	}
+	if err := dashboard.Serve(ctx, d.page, mux); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }

@@ -111,11 +111,16 @@ func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 	return nil
 }
 
+// keyring says which keys messages can be sent with.
+type keyring interface {
+	Has(ctx context.Context, key address.Address) (bool, error)
+}
+
 // stand is what a miner is looked at with.
 type stand struct {
 	network string
 	node    nodeState
-	keys    vigil.Signer
+	keys    keyring
 	maths   parameters
 	log     *slog.Logger
 }

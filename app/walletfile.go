@@ -3,26 +3,51 @@ package app
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil/jsonrpc"
+	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/wallet"
 )
 
 // wallet checks where keys are and what they are used for. maxFee is what a
-// message may cost: keys are not used for more, unless the file says so.
-func (c *checker) wallet(f fileWallet, miners []abi.ActorID, maxFee abi.TokenAmount) Wallet {
+// message may cost: keys are not used for more, unless the file says so. With
+// another messager no keys are needed here.
+func (c *checker) wallet(all fileRest, miners []abi.ActorID, maxFee abi.TokenAmount) Wallet {
+	f := all.Wallet
 	w := Wallet{Policy: c.policy(f.Policy, miners, maxFee)}
 	for i, r := range f.Remotes {
-		w.Remotes = append(w.Remotes, c.remoteWallet(fmt.Sprintf("wallet.remote[%d]", i), r))
+		w.Remotes = append(w.Remotes, RemoteWallet(c.server(fmt.Sprintf("wallet.remote[%d]", i), r, walletServer)))
 	}
-	if f.Keystore != "" || len(w.Remotes) == 0 {
+	if f.Keystore != "" || len(w.Remotes) == 0 && all.Messager.Sophon.URL == "" {
 		w.Keystore, w.Passphrase = c.keystore(f)
 	}
 	return w
 }
+
+// sophon checks the messager that is used in place of ours, if there is one.
+func (c *checker) sophon(f fileServer) Sophon {
+	if f == (fileServer{}) {
+		return Sophon{}
+	}
+	return Sophon(c.server("messager.sophon", f, messagerServer))
+}
+
+// server is where another program is, what opens it, and how long it may take.
+type server struct {
+	URL     string
+	Token   Secret
+	Timeout time.Duration
+}
+
+// What to do when one of them is not given as it should be.
+const (
+	walletServer   = `write the wallet's API as url = "http://127.0.0.1:1777", or as token:/ip4/127.0.0.1/tcp/1777/http`
+	messagerServer = `write the messager's API as url = "http://127.0.0.1:39812", or as token:/ip4/127.0.0.1/tcp/39812/http`
+)
 
 func (c *checker) keystore(f fileWallet) (path string, passphrase Secret) {
 	path = c.path(f.Keystore)
@@ -42,18 +67,18 @@ func (c *checker) keystore(f fileWallet) (path string, passphrase Secret) {
 	return path, passphrase
 }
 
-func (c *checker) remoteWallet(key string, f fileRemoteWallet) RemoteWallet {
-	r := RemoteWallet{URL: f.URL, Token: Secret(f.Token), Timeout: c.timeout(key+".timeout", f.Timeout)}
+func (c *checker) server(key string, f fileServer, advice string) server {
+	s := server{URL: f.URL, Token: Secret(f.Token), Timeout: c.timeout(key+".timeout", f.Timeout)}
 	if f.TokenFile != "" {
 		if f.Token != "" {
 			c.wrong(key+".token_file", "keep one of the two", "the token is given twice, in token and in token_file")
 		}
-		r.Token = c.secretFile(key+".token_file", f.TokenFile, "put the wallet's token there, as its auth api-info or auth create-token prints it")
+		s.Token = c.secretFile(key+".token_file", f.TokenFile, "put the token there that the other program gives out")
 	}
-	if _, _, err := jsonrpc.ParseAddress(r.URL, string(r.Token), "/rpc/v0"); err != nil {
-		c.wrong(key+".url", `write the wallet's API as url = "http://127.0.0.1:1777", or as token:/ip4/127.0.0.1/tcp/1777/http`, "%v", err)
+	if _, _, err := jsonrpc.ParseAddress(s.URL, string(s.Token), sophon.Path); err != nil {
+		c.wrong(key+".url", advice, "%v", err)
 	}
-	return r
+	return s
 }
 
 // postMethods are wallet.PostMethods as a file writes them.

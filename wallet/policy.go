@@ -53,6 +53,13 @@ func (p Policy) Check(m vigil.SignedMessage) error {
 	return nil
 }
 
+// Allows gives a *vigil.SigningRefusal for a call that would be refused whatever
+// its nonce and gas, so that its caller learns of it at once.
+func (p Policy) Allows(c vigil.Call) error {
+	m := vigil.SignedMessage{Call: c, Gas: vigil.Gas{Limit: 1}}
+	return p.Check(m)
+}
+
 func (p Policy) sender(m vigil.SignedMessage) string {
 	switch m.From.Protocol() {
 	case address.SECP256K1, address.BLS:

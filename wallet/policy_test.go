@@ -93,6 +93,18 @@ func TestTheZeroPolicyLetsNothingPass(t *testing.T) {
 	}
 }
 
+func TestACallIsJudgedBeforeItHasGas(t *testing.T) {
+	call := message(keyAddress(t), 0).Call
+	if err := policy.Allows(call); err != nil {
+		t.Error(err)
+	}
+	call.Method = 16
+	var refused *vigil.SigningRefusal
+	if err := policy.Allows(call); !errors.As(err, &refused) {
+		t.Errorf("a withdrawal: %v", err)
+	}
+}
+
 // source is one in words of a test.
 type source struct {
 	name  string

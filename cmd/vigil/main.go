@@ -5,6 +5,7 @@
 //	vigil devnet             a chain, a miner and the daemon on this machine, to watch
 //	vigil run                the daemon, against any Filecoin node
 //	vigil wallet …           the keys that send its messages
+//	vigil message …          the messages, and what becomes of them
 //	vigil proof verify …     judges proofs as the network does
 //	vigil proof prove …      proves sectors in a folder
 //	vigil params …           the keys that proofs need
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
