@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-bitfield"
@@ -87,13 +88,21 @@ type CallError struct{ Text string }
 
 func (e *CallError) Error() string { return "the chain would refuse the message: " + e.Text }
 
-// Signer holds keys. Its methods may be called concurrently.
+// Signer holds keys, and decides what they are used for. Its methods may be
+// called concurrently.
 type Signer interface {
 	// Has says whether the key of an address (f1 or f3) is held.
 	Has(ctx context.Context, key address.Address) (bool, error)
-	// Sign signs a message's signing bytes.
-	Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error)
+	// Sign signs a message with the key of its From; a signature that it has
+	// is not looked at. A message that no key is used for is a *SigningRefusal.
+	Sign(ctx context.Context, m SignedMessage) (crypto.Signature, error)
 }
+
+// SigningRefusal says that keys are held back from a message by policy: asking
+// again will not help.
+type SigningRefusal struct{ Text string }
+
+func (e *SigningRefusal) Error() string { return "refused to sign: " + e.Text }
 
 // SectorReader reads sectors from storage. It may be called concurrently, with
 // any number of sectors at once: it knows itself how many a storage bears.
@@ -161,6 +170,52 @@ type Messager interface {
 	// Messages gives a miner's messages whose Expires is at or after the
 	// epoch, oldest first.
 	Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]Message, error)
+}
+
+// MessageDesk is where people look for messages and wish for something to be
+// done about one. It may be called concurrently. A wish is durable on return,
+// done by the messager's loop as soon as it can be, also after a restart, and
+// a later wish takes its place.
+type MessageDesk interface {
+	// Find gives the messages of a query, oldest first.
+	Find(ctx context.Context, q MessageQuery) ([]Message, error)
+	// Replace wishes for a new attempt at the message's nonce, with the gas
+	// given or, without, with what the fee function says next. Gas that no
+	// pool would take is a *WishError at once.
+	Replace(ctx context.Context, id string, gas *Gas) error
+	// Cancel wishes that the message is not executed. It is a race with the
+	// chain once nodes have it: the message's state says how it ended.
+	Cancel(ctx context.Context, id string) error
+	// Republish wishes that the nodes are handed the message now; without
+	// anybody's wish it happens at every head.
+	Republish(ctx context.Context, id string) error
+}
+
+// WishError says why a wish for a message cannot be had.
+type WishError struct{ ID, Why string }
+
+func (e *WishError) Error() string { return fmt.Sprintf("message %s: %s", e.ID, e.Why) }
+
+// TooLargeError says that a message is larger than nodes take: its caller has
+// to split it.
+type TooLargeError struct {
+	Bytes int // about
+	Most  int
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the message has %d bytes and the network takes %d: split it into messages for fewer partitions or sectors", e.Bytes, e.Most)
+}
+
+// LeaseError says that another messager has the sender.
+type LeaseError struct {
+	Sender address.Address
+	Holder string
+	Until  time.Time
+}
+
+func (e *LeaseError) Error() string {
+	return fmt.Sprintf("%s is used by another vigil (%s) until %s: stop one of the two, or give each its own key", e.Sender, e.Holder, e.Until.UTC().Format(time.RFC3339))
 }
 
 // ConflictError says that a message ID was used before for another call.

@@ -37,20 +37,22 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 func (c *checker) config(f fileRest) Config {
 	miners := c.miners(f.Miners)
 	storages, absent := c.storages(f.Storages)
+	maxFee := c.amount("messager.max_fee", f.Messager.MaxFee)
 	return Config{
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
 		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128))},
-		Wallet:   c.wallet(f.Wallet),
+		Wallet:   c.wallet(f, miners, maxFee),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
 			Memory:     c.memory(f.Proofs.Memory),
 		},
 		Messager: Messager{
-			MaxFee:     c.amount("messager.max_fee", f.Messager.MaxFee),
+			MaxFee:     maxFee,
 			Confidence: c.epochs("messager.confidence", f.Messager.Confidence, 1, 30),
+			Sophon:     c.sophon(f.Messager.Sophon),
 		},
 		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
@@ -102,24 +104,6 @@ func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {
 		return 0, false
 	}
 	return abi.ActorID(id), true
-}
-
-func (c *checker) wallet(f fileWallet) Wallet {
-	w := Wallet{Keystore: c.path(f.Keystore)}
-	switch info, err := os.Stat(w.Keystore); {
-	case f.Keystore == "":
-		c.wrong("wallet.keystore", "name the keystore; vigil wallet new --keystore FILE makes one", "no keystore is given")
-	case err != nil:
-		c.wrong("wallet.keystore", "vigil wallet new --keystore FILE makes one", "%s", fileProblem(err))
-	case !info.Mode().IsRegular():
-		c.wrong("wallet.keystore", "name the keystore's file", "%s is not a file", w.Keystore)
-	}
-	if f.PassphraseFile != "" {
-		w.Passphrase = c.secretFile("wallet.passphrase_file", f.PassphraseFile, "put the keystore's passphrase there, readable by you alone")
-	} else if w.Passphrase = Secret(c.getenv(passphraseVariable)); w.Passphrase == "" {
-		c.wrong("wallet.passphrase_file", "name a file that has it, or set "+passphraseVariable, "the keystore's passphrase is not given")
-	}
-	return w
 }
 
 func (c *checker) schedule(f fileSchedule, r fileReading) schedule.Policy {
@@ -256,21 +240,29 @@ func (c *checker) memory(text string) int64 {
 
 // amount reads "5 FIL" or "0.25 FIL".
 func (c *checker) amount(key, text string) abi.TokenAmount {
-	const advice = `write it as "5 FIL"`
+	atto := c.anyAmount(key, text)
+	if atto.Sign() == 0 {
+		c.wrong(key, amountAdvice, "with %q no message could be paid for", text)
+	}
+	return atto
+}
+
+const amountAdvice = `write it as "5 FIL"`
+
+// anyAmount is amount that may be zero.
+func (c *checker) anyAmount(key, text string) abi.TokenAmount {
 	number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "FIL"))
 	value, ok := new(big.Rat).SetString(number)
-	if !ok || len(number) > 40 || strings.ContainsAny(number, "/eExXpP_") {
-		c.wrong(key, advice, "%q is no amount of FIL", text)
-		return abi.NewTokenAmount(0)
+	if !ok || len(number) > 40 || strings.ContainsAny(number, "/eExXpP_") || value.Sign() < 0 {
+		c.wrong(key, amountAdvice, "%q is no amount of FIL", text)
+		return abi.NewTokenAmount(1)
 	}
 	atto := value.Mul(value, new(big.Rat).SetInt64(1e18))
-	switch {
-	case !atto.IsInt():
-		c.wrong(key, advice, "%q is finer than a FIL's 18 decimals", text)
-	case atto.Sign() <= 0:
-		c.wrong(key, advice, "with %q no message could be paid for", text)
+	if !atto.IsInt() {
+		c.wrong(key, amountAdvice, "%q is finer than a FIL's 18 decimals", text)
+		return abi.NewTokenAmount(1)
 	}
-	return stbig.NewFromGo(new(big.Int).Quo(atto.Num(), atto.Denom()))
+	return stbig.NewFromGo(new(big.Int).Set(atto.Num()))
 }
 
 // fileProblem is an error of the file system in words: what, and the path.

@@ -16,6 +16,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil/schedule"
+	"github.com/vigil-post/vigil/wallet"
 )
 
 // Config is a configuration that was checked: addresses parse, folders exist,
@@ -53,10 +54,20 @@ type Reading struct {
 	AtOnce int // the most sectors read from a storage at a time
 }
 
-// Wallet is where the sender's keys are.
+// Wallet is where the senders' keys are, asked in this order, and what they
+// are used for.
 type Wallet struct {
-	Keystore   string
+	Keystore   string // none if empty
 	Passphrase Secret
+	Remotes    []RemoteWallet
+	Policy     wallet.Policy
+}
+
+// RemoteWallet is a wallet in another program.
+type RemoteWallet struct {
+	URL     string // or token:multiaddress
+	Token   Secret
+	Timeout time.Duration // of a call; 0 leaves it to the client
 }
 
 // Proofs says how proofs are made.
@@ -70,6 +81,14 @@ type Proofs struct {
 type Messager struct {
 	MaxFee     abi.TokenAmount // of one message
 	Confidence abi.ChainEpoch
+	Sophon     Sophon
+}
+
+// Sophon is a sophon-messager to use in place of our own; none if URL is empty.
+type Sophon struct {
+	URL     string // or token:multiaddress
+	Token   Secret
+	Timeout time.Duration // of a call; 0 leaves it to the client
 }
 
 // Dashboard says where the page is served; not at all if Listen is empty.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -53,12 +54,28 @@ path = "more/"
 keystore = "keystore"
 passphrase_file = "pass"
 
+[[wallet.remote]]
+url = "http://127.0.0.1:1777"
+token_file = "token"
+timeout = "3s"
+
+[wallet.policy]
+methods = [5, 11]
+receivers = ["f03000"]
+max_value = "0 FIL"
+max_fee = "0.5 FIL"
+
 [proofs]
 parameters = "params"
 
 [messager]
 max_fee = "0.25 FIL"
 confidence = 7
+
+[messager.sophon]
+url = "/ip4/10.0.0.7/tcp/39812/http"
+token_file = "token"
+timeout = "4s"
 
 [schedule]
 submit_confidence = 2
@@ -74,6 +91,10 @@ dir = "data"
 level = "debug"
 format = "json"
 `
+
+// inMainnet prints a value with the addresses of mainnet, whichever network
+// another test has set.
+func inMainnet(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "t0", "f0") }
 
 func noEnv(string) string { return "" }
 
@@ -94,6 +115,15 @@ func TestAGoodFileIsUnderstood(t *testing.T) {
 	}
 	if c.Wallet.Passphrase != "open sesame" || c.Wallet.Keystore != filepath.Join(dir, "keystore") {
 		t.Errorf("wallet: %#v", c.Wallet)
+	}
+	if got := c.Messager.Sophon; got != (Sophon{"/ip4/10.0.0.7/tcp/39812/http", "abc", 4 * time.Second}) {
+		t.Errorf("sophon: %+v", got)
+	}
+	if r := c.Wallet.Remotes; len(r) != 1 || r[0] != (RemoteWallet{"http://127.0.0.1:1777", "abc", 3 * time.Second}) {
+		t.Errorf("remote wallets: %+v", r)
+	}
+	if got := inMainnet(c.Wallet.Policy); got != "{[f01000 f02000 f03000] [5 11] 0 500000000000000000}" {
+		t.Errorf("policy: %s", got)
 	}
 	if c.Messager.MaxFee.String() != "250000000000000000" || c.Messager.Confidence != 7 {
 		t.Errorf("messager: %+v", c.Messager)
@@ -131,6 +161,9 @@ keystore = "keystore"
 	}
 	if c.Wallet.Passphrase != "from the environment" || c.Storages[0] != filepath.Join(dir, "sectors") || c.Data != filepath.Join(dir, ".vigil") {
 		t.Errorf("%#v %v %s", c.Wallet, c.Storages, c.Data)
+	}
+	if got := inMainnet(c.Wallet.Policy); got != "{[f01000] [5 10 11] 0 5000000000000000000}" || len(c.Wallet.Remotes) != 0 {
+		t.Errorf("policy %s, remote wallets %v", got, c.Wallet.Remotes)
 	}
 	if c.Messager.MaxFee.String() != "5000000000000000000" || c.Messager.Confidence == abi.ChainEpoch(0) || c.Dashboard.Listen == "" {
 		t.Errorf("%+v %+v", c.Messager, c.Dashboard)
@@ -194,7 +227,7 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		says     []string
 	}{
 		{"a key that does not exist", `network = "mainnet"`, `netwrok = "mainnet"`, `netwrok = "mainnet"`, "netwrok", []string{"no such setting", "node.network"}},
-		{"a key in the wrong table", "[log]\n", "[log]\nmax_fee = \"1 FIL\"\n", `max_fee = "1 FIL"`, "max_fee", []string{"messager.max_fee"}},
+		{"a key in the wrong table", "[log]\n", "[log]\nat_once = 1\n", `at_once = 1`, "at_once", []string{"proofs.at_once"}},
 		{"a table that does not exist", "[log]\n", "[logging]\n", "[logging]", "", []string{"no such setting", "log"}},
 		{"a number where text must be", `timeout = "10s"`, `timeout = 10`, `timeout = 10`, "10", []string{"of type integer, and must be of type string", "quotes"}},
 		{"text where a number must be", `confidence = 7`, `confidence = "7"`, `confidence = "7"`, `"7"`, []string{"numbers do not"}},
@@ -218,6 +251,15 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a storage twice", `"more/"`, `"./sectors"`, `path = "./sectors"`, "", []string{"twice"}},
 		{"a keystore that is gone", `keystore = "keystore"`, `keystore = "nokey"`, `keystore = "nokey"`, "", []string{"vigil wallet new"}},
 		{"no passphrase", `passphrase_file = "pass"`, ``, "[wallet]", "", []string{"VIGIL_PASSPHRASE"}},
+		{"a messager that is no address", `"/ip4/10.0.0.7/tcp/39812/http"`, `""`, `url = ""`, "", []string{"39812"}},
+		{"a remote wallet that is no address", `"http://127.0.0.1:1777"`, `"the one in the cellar"`, `url = "the one in the cellar"`, "", []string{"token:/ip4"}},
+		{"a remote wallet's token that is gone", "token_file = \"token\"\ntimeout = \"3s\"", `token_file = "gone"`, `token_file = "gone"`, "", []string{"no such file"}},
+		{"two tokens of a remote wallet", "timeout = \"3s\"", "timeout = \"3s\"\ntoken = \"abc\"", `token_file = "token"`, "", []string{"keep one"}},
+		{"a remote wallet's timeout that is none", `timeout = "3s"`, `timeout = "soon"`, `timeout = "soon"`, "", []string{"no duration"}},
+		{"a method that is none", `methods = [5, 11]`, `methods = [5, -11]`, `methods = [5, -11]`, "", []string{"SubmitWindowedPoSt"}},
+		{"a receiver that is none", `receivers = ["f03000"]`, `receivers = ["somebody"]`, `receivers = ["somebody"]`, "", []string{"no Filecoin address"}},
+		{"a value that is none", `max_value = "0 FIL"`, `max_value = "-1 FIL"`, `max_value = "-1 FIL"`, "", []string{"no amount"}},
+		{"a policy that pays nothing", `max_fee = "0.5 FIL"`, `max_fee = "0 FIL"`, `max_fee = "0 FIL"`, "", []string{"paid"}},
 		{"parameters that are gone", `"params"`, `"none"`, `parameters = "none"`, "", []string{"parameters"}},
 		{"a memory that is none", `parameters = "params"`, "parameters = \"params\"\nmemory = \"lots\"", `memory = "lots"`, "", []string{"18GiB"}},
 		{"a memory too small for any proof", `parameters = "params"`, "parameters = \"params\"\nmemory = \"1MiB\"", `memory = "1MiB"`, "", []string{"18GiB"}},
@@ -353,7 +395,7 @@ func TestTheExampleInTheManualHasOnlySettingsThatExist(t *testing.T) {
 		t.Fatal(findings.err())
 	}
 	for _, key := range settings(reflect.TypeFor[file](), "") {
-		if _, name, dotted := cutLast(key, "."); dotted && !strings.Contains(example, name+" = ") {
+		if _, name, dotted := cutLast(key, "."); dotted && !strings.Contains(example, name+" = ") && !strings.Contains(example, "["+key+"]") {
 			t.Errorf("the example does not show %s", key)
 		}
 	}
@@ -369,4 +411,40 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a file in an empty world is not good")
 		}
 	})
+}
+
+func TestWithRemoteKeysOrAnotherMessagerNoKeystoreIsNeeded(t *testing.T) {
+	for name, instead := range map[string]string{
+		"a remote wallet": "[[wallet.remote]]\nurl = \"http://127.0.0.1:1777\"\n", "a messager": "[messager.sophon]\nurl = \"http://127.0.0.1:39812\"\n",
+	} {
+		text := "[node]\nurl = \"/ip4/127.0.0.1/tcp/1234/http\"\n[[miner]]\naddress = \"f01000\"\n[[storage]]\npath = \"sectors\"\n[proofs]\nparameters = \"params\"\n[data]\ndir = \"data\"\n"
+		dir := place(t)
+		if c, err := parse("vigil.toml", dir, []byte(text+instead), noEnv); err != nil || c.Wallet.Keystore != "" {
+			t.Errorf("%s: %q, %v", name, c.Wallet.Keystore, err)
+		}
+		if _, err := parse("vigil.toml", dir, []byte(text), noEnv); err == nil {
+			t.Error("without any keys it was taken")
+		}
+	}
+}
+
+// A command that asks the daemon something needs no passphrase and no disks.
+func TestTheDaemonOfAFileIsFoundWithoutItsSecrets(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "vigil.toml")
+	for listen, want := range map[string]string{
+		"127.0.0.1:8748": "http://127.0.0.1:8748", ":80": "http://127.0.0.1:80", "0.0.0.0:81": "http://127.0.0.1:81", "[::1]:82": "http://[::1]:82", "": "",
+	} {
+		text := "[[miner]]\naddress = \"f01000\"\n[data]\ndir = \"data\"\n[wallet]\nkeystore = \"gone\"\n[dashboard]\nlisten = \"" + listen + "\"\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Locate(path)
+		if err != nil || p.URL != want || p.Data != filepath.Join(dir, "data") || len(p.Miners) != 1 {
+			t.Errorf("%q: %+v, %v", listen, p, err)
+		}
+	}
+	if _, err := Locate(filepath.Join(dir, "none.toml")); err == nil {
+		t.Error("a file that does not exist was read")
+	}
 }

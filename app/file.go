@@ -54,8 +54,25 @@ type fileReading struct {
 }
 
 type fileWallet struct {
-	Keystore       string `toml:"keystore"`
-	PassphraseFile string `toml:"passphrase_file"`
+	Keystore       string       `toml:"keystore"`
+	PassphraseFile string       `toml:"passphrase_file"`
+	Remotes        []fileServer `toml:"remote"`
+	Policy         filePolicy   `toml:"policy"`
+}
+
+// fileServer is another program that is asked over JSON-RPC.
+type fileServer struct {
+	URL       string `toml:"url"`
+	Token     string `toml:"token"`
+	TokenFile string `toml:"token_file"`
+	Timeout   string `toml:"timeout"`
+}
+
+type filePolicy struct {
+	Methods   []int64  `toml:"methods"`
+	Receivers []string `toml:"receivers"`
+	MaxValue  string   `toml:"max_value"`
+	MaxFee    string   `toml:"max_fee"`
 }
 
 type fileProofs struct {
@@ -65,8 +82,9 @@ type fileProofs struct {
 }
 
 type fileMessager struct {
-	MaxFee     string `toml:"max_fee"`
-	Confidence int64  `toml:"confidence"`
+	MaxFee     string     `toml:"max_fee"`
+	Confidence int64      `toml:"confidence"`
+	Sophon     fileServer `toml:"sophon"`
 }
 
 type fileSchedule struct {
@@ -107,6 +125,7 @@ func defaults(getenv func(string) string) fileRest {
 	policy := schedule.DefaultPolicy
 	f := fileRest{
 		Proofs:   fileProofs{Parameters: getenv(parametersVariable), AtOnce: 1},
+		Wallet:   fileWallet{Policy: filePolicy{Methods: postMethods()}},
 		Messager: fileMessager{MaxFee: "5 FIL", Confidence: int64(policy.Confidence)},
 		Schedule: fileSchedule{
 			StartConfidence:  int64(policy.StartConfidence),

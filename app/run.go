@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -15,10 +16,10 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
-	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
+	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -37,16 +38,17 @@ func Run(ctx context.Context, c Config, log *slog.Logger) error {
 
 // Daemon is all of Vigil, ready to run. It is a vigil.StatusSource.
 type Daemon struct {
-	log      *slog.Logger
-	config   Config
-	nodes    *chain.Nodes
-	store    *store.Store
-	prover   *counted
-	messager *messager.Messager
-	runner   *runner.Runner
-	sectors  vigil.SectorReader
-	page     net.Listener // nil without a dashboard
-	closing  []func() error
+	log     *slog.Logger
+	config  Config
+	nodes   *chain.Nodes
+	store   *store.Store
+	prover  *counted
+	courier courier
+	keys    keyring // that messages are sent with
+	runner  *runner.Runner
+	sectors vigil.SectorReader
+	page    net.Listener // nil without a dashboard
+	closing []func() error
 }
 
 // New makes every object, in the order in which they need each other. It waits
@@ -75,7 +77,7 @@ type maths interface {
 // tools opens those of the configuration.
 func (d *Daemon) tools() (tools, error) {
 	c := d.config
-	keys, err := wallet.Open(c.Wallet.Keystore, string(c.Wallet.Passphrase), wallet.Options{})
+	keys, err := signer(c.Wallet)
 	if err != nil {
 		return tools{}, err
 	}
@@ -87,6 +89,26 @@ func reader(c Config) *sector.Reader {
 	r := sector.NewReader(c.Storages...)
 	r.AtOnce = c.Reading.AtOnce
 	return r
+}
+
+// signer opens the keystore and the remote wallets, behind the policy.
+func signer(c Wallet) (vigil.Signer, error) {
+	guard := wallet.Guard{Policy: c.Policy}
+	if c.Keystore != "" {
+		keys, err := wallet.Open(c.Keystore, string(c.Passphrase), wallet.Options{})
+		if err != nil {
+			return nil, err
+		}
+		guard.Sources = append(guard.Sources, keys)
+	}
+	for _, r := range c.Remotes {
+		remote, err := wallet.NewRemote(r.URL, string(r.Token), r.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		guard.Sources = append(guard.Sources, remote)
+	}
+	return guard, nil
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
@@ -138,22 +160,16 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err := writeOrigin(c.Data, network); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, with.maths, log}); err != nil {
+	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-
-	d.messager, err = messager.New(messager.Config{
-		Heads: d.nodes, Node: d.nodes, Signer: with.keys, Store: d.store, Log: log,
-		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
-		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
-	})
-	if err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, with.maths, log}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.messager, Store: d.store, Vanilla: vanilla,
+		Messager: d.courier, Store: d.store, Vanilla: vanilla,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {
@@ -178,7 +194,7 @@ func (d *Daemon) onClose(f func() error) { d.closing = append(d.closing, f) }
 // Run works until ctx ends, which is no error, and then closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return d.messager.Run(ctx) })
+	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
 	err := all.Wait()
@@ -194,8 +210,14 @@ func (d *Daemon) servePage(ctx context.Context) {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	page := dashboard.New(dashboard.Config{Status: d, Hosts: d.config.Dashboard.Hosts, Log: d.log})
-	if err := dashboard.Serve(ctx, d.page, page); err != nil {
+	mux := http.NewServeMux()
+	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
+	if api, err := d.api(); err != nil {
+		d.log.Error("the messager's API is not served; proving goes on", "error", err)
+	} else {
+		mux.Handle(sophon.Path, api)
+	}
+	if err := dashboard.Serve(ctx, d.page, mux); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }

@@ -107,11 +107,11 @@ func (w *workshop) Has(ctx context.Context, key address.Address) (bool, error) {
 	return w.keys.Has(ctx, key)
 }
 
-func (w *workshop) Sign(ctx context.Context, key address.Address, data []byte) (crypto.Signature, error) {
+func (w *workshop) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
 	if err := w.at(ctx, signing, 0); err != nil {
 		return crypto.Signature{}, err
 	}
-	return w.keys.Sign(ctx, key, data)
+	return w.keys.Sign(ctx, m)
 }
 
 // newScene is a flock with one node and a workshop.

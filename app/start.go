@@ -111,11 +111,16 @@ func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 	return nil
 }
 
+// keyring says which keys messages can be sent with.
+type keyring interface {
+	Has(ctx context.Context, key address.Address) (bool, error)
+}
+
 // stand is what a miner is looked at with.
 type stand struct {
 	network string
 	node    nodeState
-	keys    vigil.Signer
+	keys    keyring
 	maths   parameters
 	log     *slog.Logger
 }
@@ -153,5 +158,5 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 		}
 		tried = append(tried, sender.String())
 	}
-	return unfit{fmt.Errorf("the keystore has no key that may send its messages, the worker's or a control address's (%s): vigil wallet import takes one over", strings.Join(tried, ", "))}
+	return unfit{fmt.Errorf("no wallet has a key that may send its messages, the worker's or a control address's (%s): vigil wallet import takes one over", strings.Join(tried, ", "))}
 }

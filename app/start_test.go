@@ -52,7 +52,7 @@ func (k heldKeys) Has(_ context.Context, key address.Address) (bool, error) {
 	return false, nil
 }
 
-func (heldKeys) Sign(context.Context, address.Address, []byte) (crypto.Signature, error) {
+func (heldKeys) Sign(context.Context, vigil.SignedMessage) (crypto.Signature, error) {
 	panic("nothing is signed at the start")
 }
 

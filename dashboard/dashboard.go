@@ -1,11 +1,13 @@
 // Package dashboard shows what the daemon sees: one page that follows along,
 // the same as JSON, health for a load balancer and metrics for Prometheus. It
-// is read-only and knows nothing but a [vigil.StatusSource], so that looking
-// can never change what the daemon does.
+// is read-only and knows nothing but a [vigil.StatusSource] and how to find
+// messages, so that looking can never change what the daemon does.
 //
 //	GET /            the page; it keeps itself current over /events
 //	GET /events      server-sent events: the parts of the page that changed
+//	GET /messages    the messages, and one of them with what happened to it
 //	GET /api/status  vigil.Status as JSON
+//	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /healthz     200, or 503 when the chain has been silent
 //	GET /metrics     Prometheus
 //
@@ -28,11 +30,14 @@ import (
 	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/explain"
 )
 
 // Config is what a dashboard needs.
 type Config struct {
 	Status vigil.StatusSource
+	// Messages finds messages and tells of them; nil where there is no messager.
+	Messages func(context.Context, vigil.MessageQuery) ([]explain.Message, error)
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -49,7 +54,9 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", d.page)
 	mux.HandleFunc("GET /events", d.events)
+	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
+	mux.HandleFunc("GET /api/messages", d.messagesJSON)
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)
 	mux.HandleFunc("GET /assets/vigil.css", asset("text/css; charset=utf-8"))

@@ -11,7 +11,7 @@ import (
 
 var templates = template.Must(template.New("").
 	Funcs(template.FuncMap{"short": shortCID, "meaning": meaning, "first": firstSectors, "rest": restOfSectors}).
-	ParseFS(assets, "assets/page.html"))
+	ParseFS(assets, "assets/page.html", "assets/messages.html"))
 
 // part is a piece of the page that changes as a whole; its HTML is one
 // element whose id is the part's.

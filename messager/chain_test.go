@@ -243,7 +243,7 @@ func (c *fakeChain) EstimateGas(_ context.Context, call vigil.Call, _ uint64) (v
 func (c *fakeChain) PushMessage(_ context.Context, m vigil.SignedMessage) (cid.Cid, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id, err := chainCID(m)
+	id, err := m.CID()
 	if err != nil {
 		c.t.Errorf("pushed: %v", err)
 	}
@@ -286,7 +286,7 @@ func (c *fakeChain) pend(m vigil.SignedMessage, id cid.Cid) error {
 	}
 	at := senderNonce{m.From, m.Nonce}
 	if before, ok := c.pool[at]; ok {
-		if known, err := chainCID(before); err == nil && known == id {
+		if known, err := before.CID(); err == nil && known == id {
 			return nil
 		}
 		need := big.Add(big.Div(big.Mul(before.Gas.Premium, big.NewInt(110)), big.NewInt(100)), big.NewInt(1))
@@ -314,7 +314,7 @@ func (c *fakeChain) Executed(_ context.Context, key vigil.TipSetKey) ([]vigil.Ex
 func (c *fakeChain) executions(ts *tipset) []vigil.Executed {
 	var list []vigil.Executed
 	for i, m := range ts.included {
-		id, err := chainCID(m)
+		id, err := m.CID()
 		if err != nil {
 			c.t.Errorf("included: %v", err)
 		}
@@ -348,9 +348,14 @@ func (s fakeSigner) Has(_ context.Context, key address.Address) (bool, error) {
 	return slices.Contains(s.keys, key), nil
 }
 
-func (s fakeSigner) Sign(_ context.Context, key address.Address, data []byte) (crypto.Signature, error) {
-	if !slices.Contains(s.keys, key) {
+func (s fakeSigner) Sign(_ context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
+	if !slices.Contains(s.keys, m.From) {
 		return crypto.Signature{}, vigil.ErrNotFound
 	}
+	unsigned, err := m.UnsignedCID()
+	if err != nil {
+		return crypto.Signature{}, err
+	}
+	data := unsigned.Bytes()
 	return crypto.Signature{Type: crypto.SigTypeSecp256k1, Data: append(make([]byte, 65-len(data)), data...)}, nil
 }

@@ -128,8 +128,8 @@ func check(r vigil.MessageRequest) error {
 		return errors.New("it names no receiver")
 	case amount(r.Call.Value).LessThan(big.Zero()):
 		return errors.New("its value is negative")
-	case len(r.Call.Params) > maxMessageSize-frame:
-		return fmt.Errorf("%d bytes of parameters are too many for a message of at most %d", len(r.Call.Params), maxMessageSize)
+	case len(r.Call.Params) > vigil.MaxMessageSize-frame:
+		return fmt.Errorf("%d bytes of parameters are too many for a message of at most %d", len(r.Call.Params), vigil.MaxMessageSize)
 	}
 	return nil
 }

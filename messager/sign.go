@@ -217,18 +217,15 @@ func (l *loop) signOne(ctx context.Context, m vigil.Message, o offer, beside []v
 // attempt adds a signed attempt to a message; nothing is stored yet.
 func (l *loop) attempt(ctx context.Context, m vigil.Message, gas vigil.Gas) (vigil.Message, error) {
 	signed := vigil.SignedMessage{Call: m.Call, Nonce: m.Nonce, Gas: gas}
-	data, err := signingBytes(signed)
-	if err != nil {
-		return m, err
-	}
-	if signed.Signature, err = l.c.Signer.Sign(ctx, m.Call.From, data); err != nil {
+	var err error
+	if signed.Signature, err = l.c.Signer.Sign(ctx, signed); err != nil {
 		return m, fmt.Errorf("sign: %w", err)
 	}
-	encoded, err := encodeSigned(signed)
+	encoded, err := signed.Encode()
 	if err != nil {
 		return m, err
 	}
-	c, err := chainCID(signed)
+	c, err := signed.CID()
 	if err != nil {
 		return m, err
 	}

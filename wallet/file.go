@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"filippo.io/age"
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -32,21 +34,51 @@ type fileKey struct {
 	Private []byte  `json:"private_key"`
 }
 
-// readFile decrypts a keystore file.
-func readFile(path, passphrase string) ([]key, error) {
-	sealed, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read keystore: %w", err)
+// alone lets f work on the file while no other process and no other call does.
+// The lock is a file beside it, which stays; it ends with the process.
+func (w *Wallet) alone(f func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	lock := flock.New(w.path+".lock", flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock keystore %s: %w", w.path, err)
 	}
-	plain, err := unseal(sealed, passphrase)
+	return errors.Join(f(), lock.Unlock())
+}
+
+// read decrypts the file and takes its keys.
+func (w *Wallet) read() error {
+	sealed, err := os.ReadFile(w.path)
 	if err != nil {
-		return nil, fmt.Errorf("open keystore %s: %w", path, err)
+		return fmt.Errorf("read keystore: %w", err)
+	}
+	return w.take(sealed)
+}
+
+// reread is read where the file is not the one that was read or written last;
+// decrypting takes a second. mu is held.
+func (w *Wallet) reread() error {
+	sealed, err := os.ReadFile(w.path)
+	if err != nil {
+		return fmt.Errorf("read keystore: %w", err)
+	}
+	if bytes.Equal(sealed, w.sealed) {
+		return nil
+	}
+	return w.take(sealed)
+}
+
+func (w *Wallet) take(sealed []byte) error {
+	plain, err := unseal(sealed, w.passphrase)
+	if err != nil {
+		return fmt.Errorf("open keystore %s: %w", w.path, err)
 	}
 	keys, err := decodeKeys(plain)
 	if err != nil {
-		return nil, fmt.Errorf("open keystore %s: %w", path, err)
+		return fmt.Errorf("open keystore %s: %w", w.path, err)
 	}
-	return keys, nil
+	w.keys, w.sealed = keys, sealed
+	return nil
 }
 
 func unseal(sealed []byte, passphrase string) ([]byte, error) {
@@ -87,9 +119,10 @@ func decodeKeys(plain []byte) ([]key, error) {
 	return keys, nil
 }
 
-// writeFile replaces a keystore file: after a crash it is the old one or the
-// new one, whole.
-func writeFile(path, passphrase string, workFactor int, keys []key) error {
+// write replaces the file, then makes the keys the wallet's: after a crash the
+// file is the old one or the new one, whole. mu and the lock are held.
+func (w *Wallet) write(keys []key) error {
+	slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a.address.Bytes(), b.address.Bytes()) })
 	content := fileContent{Version: fileVersion, Keys: make([]fileKey, len(keys))}
 	for i, k := range keys {
 		content.Keys[i] = fileKey{k.kind, k.private}
@@ -98,13 +131,14 @@ func writeFile(path, passphrase string, workFactor int, keys []key) error {
 	if err != nil {
 		return fmt.Errorf("encode keystore: %w", err)
 	}
-	sealed, err := seal(plain, passphrase, workFactor)
+	sealed, err := seal(plain, w.passphrase, w.workFactor)
 	if err != nil {
 		return fmt.Errorf("encrypt keystore: %w", err)
 	}
-	if err := replaceFile(path, sealed); err != nil {
+	if err := replaceFile(w.path, sealed); err != nil {
 		return fmt.Errorf("write keystore: %w", err)
 	}
+	w.keys, w.sealed = keys, sealed
 	return nil
 }
 

@@ -1,17 +1,17 @@
 // Package wallet holds the keys that sign messages, in a file that is
 // encrypted with a passphrase (age, scrypt), and signs with them.
 //
-// The file is read once, when it is opened; the keys then live in the
-// process' memory. It is replaced as a whole whenever a key is added or
-// deleted, so that a crash leaves the old file or the new one.
+// The file is read when it is opened; the keys then live in the process'
+// memory. It is replaced as a whole whenever a key is added or deleted, so that
+// a crash leaves the old file or the new one; programs that change it at the
+// same time take turns, and each keeps what the other wrote.
 //
-// The policy: only the signing bytes of a message, its CID, are signed;
-// anything else a key could be asked for (block headers, logins, free text)
-// is refused.
+// Keys may also be with another program, a [Remote]. What any of them is used
+// for is decided by a [Policy], before it is asked: a [Guard] is the
+// vigil.Signer of the daemon, and nothing is signed but through it.
 package wallet
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -35,12 +35,6 @@ var (
 	ErrDamaged = errors.New("the file is damaged")
 )
 
-// messageCID begins the signing bytes of every message: CIDv1, dag-cbor,
-// BLAKE2b-256 and its length; the hash of 32 bytes follows.
-var messageCID = []byte{0x01, 0x71, 0xa0, 0xe4, 0x02, 0x20}
-
-const messageCIDSize = 38
-
 // Options are what a wallet may do without. The zero value is right for production.
 type Options struct {
 	// WorkFactor is the logarithm of scrypt's cost when the file is written;
@@ -48,48 +42,47 @@ type Options struct {
 	WorkFactor int
 }
 
-// Wallet is a keystore file and its keys, unlocked. It is a vigil.Signer; all
-// methods may be called concurrently. What a method wrote is durable when it returns.
+// Wallet is a keystore file and its keys, unlocked. All methods may be called
+// concurrently. What a method wrote is durable when it returns. It signs any
+// message: put a Guard in front of it.
 type Wallet struct {
 	path       string
 	passphrase string // kept, because the file is encrypted anew with each change
 	workFactor int
 
-	mu   sync.Mutex // guards keys and the file
-	keys []key      // by address
+	mu     sync.Mutex // guards what follows, and the file
+	keys   []key      // by address
+	sealed []byte     // the file as it was read or written last
 }
 
 var _ vigil.Signer = (*Wallet)(nil)
 
 // Key is what may be known of a key.
 type Key struct {
-	Address address.Address
-	Type    KeyType
+	Address address.Address `json:"address"`
+	Type    KeyType         `json:"type"`
 }
 
-// Create makes a new file without keys. A file that exists is an error.
+// Create makes a new file without keys. A file that exists is fs.ErrExist.
 func Create(path, passphrase string, o Options) (*Wallet, error) {
-	if _, err := os.Lstat(path); err == nil {
-		return nil, fmt.Errorf("create keystore: %s exists", path)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("create keystore: %w", err)
-	}
 	w := newWallet(path, passphrase, o)
-	if err := w.save(nil); err != nil {
-		return nil, err
-	}
-	return w, nil
+	return w, w.alone(func() error {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("create keystore %s: %w", path, fs.ErrExist)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("create keystore: %w", err)
+		}
+		return w.write(nil)
+	})
 }
 
 // Open reads a file. It is fs.ErrNotExist where there is none, ErrPassphrase
 // or ErrDamaged where it cannot be decrypted.
 func Open(path, passphrase string, o Options) (*Wallet, error) {
 	w := newWallet(path, passphrase, o)
-	keys, err := readFile(path, passphrase)
-	if err != nil {
+	if err := w.read(); err != nil {
 		return nil, err
 	}
-	w.keys = keys
 	return w, nil
 }
 
@@ -126,13 +119,13 @@ func (w *Wallet) Export(addr address.Address) (string, error) {
 
 // Delete forgets a key for good. One that is not held is vigil.ErrNotFound.
 func (w *Wallet) Delete(addr address.Address) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	i := w.index(addr)
-	if i < 0 {
-		return noKey(addr)
-	}
-	return w.save(slices.Delete(slices.Clone(w.keys), i, i+1))
+	return w.change(func(keys []key) ([]key, error) {
+		i := index(keys, addr)
+		if i < 0 {
+			return nil, noKey(addr)
+		}
+		return slices.Delete(keys, i, i+1), nil
+	})
 }
 
 // List names the keys, by address.
@@ -150,25 +143,28 @@ func (w *Wallet) List() []Key {
 func (w *Wallet) Has(_ context.Context, addr address.Address) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.index(addr) >= 0, nil
+	return index(w.keys, addr) >= 0, nil
 }
 
-// Sign signs a message's signing bytes; it refuses anything else.
-func (w *Wallet) Sign(_ context.Context, addr address.Address, data []byte) (crypto.Signature, error) {
-	if len(data) != messageCIDSize || !bytes.HasPrefix(data, messageCID) {
-		return crypto.Signature{}, fmt.Errorf("sign with %s: refused: the %d bytes are not a message's CID", addr, len(data))
-	}
-	k, err := w.key(addr)
+// Sign signs a message with the key of its From. Only messages are signed,
+// by their CID, which is computed here; nothing else that a key could be asked
+// for (block headers, logins, free text) has a way in.
+func (w *Wallet) Sign(_ context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
+	k, err := w.key(m.From)
 	if err != nil {
 		return crypto.Signature{}, err
 	}
-	return k.sign(data)
+	unsigned, err := m.UnsignedCID()
+	if err != nil {
+		return crypto.Signature{}, err
+	}
+	return k.sign(unsigned.Bytes())
 }
 
 func (w *Wallet) key(addr address.Address) (key, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := w.index(addr)
+	i := index(w.keys, addr)
 	if i < 0 {
 		return key{}, noKey(addr)
 	}
@@ -176,29 +172,37 @@ func (w *Wallet) key(addr address.Address) (key, error) {
 }
 
 func (w *Wallet) add(k key) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.index(k.address) >= 0 {
-		return nil
-	}
-	return w.save(append(slices.Clone(w.keys), k))
+	return w.change(func(keys []key) ([]key, error) {
+		if index(keys, k.address) >= 0 {
+			return keys, nil
+		}
+		return append(keys, k), nil
+	})
 }
 
-// index is the place of an address' key, or -1; mu is held.
-func (w *Wallet) index(addr address.Address) int {
-	return slices.IndexFunc(w.keys, func(k key) bool { return k.address == addr })
+// change rewrites the file. What another process wrote since it was read is
+// read first, so that its keys are kept.
+func (w *Wallet) change(f func([]key) ([]key, error)) error {
+	return w.alone(func() error {
+		if err := w.reread(); err != nil {
+			return err
+		}
+		keys, err := f(slices.Clone(w.keys))
+		if err != nil {
+			return err
+		}
+		return w.write(keys)
+	})
 }
 
-// save writes the file, then makes the keys the wallet's; mu is held.
-func (w *Wallet) save(keys []key) error {
-	slices.SortFunc(keys, func(a, b key) int { return bytes.Compare(a.address.Bytes(), b.address.Bytes()) })
-	if err := writeFile(w.path, w.passphrase, w.workFactor, keys); err != nil {
-		return err
-	}
-	w.keys = keys
-	return nil
+// index is the place of an address' key, or -1.
+func index(keys []key, addr address.Address) int {
+	return slices.IndexFunc(keys, func(k key) bool { return k.address == addr })
 }
 
 func noKey(addr address.Address) error {
 	return fmt.Errorf("the key of %s is not in the wallet: %w", addr, vigil.ErrNotFound)
 }
+
+// Name implements Source.
+func (w *Wallet) Name() string { return "keystore " + w.path }

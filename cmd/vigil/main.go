@@ -7,6 +7,7 @@
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil wallet …           the keys that send its messages
+//	vigil message …          the messages, and what becomes of them
 //	vigil proof verify …     judges proofs as the network does
 //	vigil proof prove …      proves sectors in a folder
 //	vigil params …           the keys that proofs need
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)

@@ -89,6 +89,16 @@ func TestKeysGoInAndOutOfAKeystore(t *testing.T) {
 	if list := ok(at("two", "list", "--testnet")); list != "t"+made[1:]+" bls" {
 		t.Errorf("list: %s", list)
 	}
+	if list := ok(at("two", "list", "--json")); list != `[{"address":"`+made+`","type":"bls"}]` {
+		t.Errorf("list: %s", list)
+	}
+	secret := ok(at("one", "export", made))
+	if code, stdout, stderr := invoke(t, at("two", "import", secret)...); code != 2 || strings.Contains(stdout+stderr, secret) || !strings.Contains(stderr, "standard input") {
+		t.Errorf("a key on the command line: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := invoke(t, at("one", "export", made)...); code != 0 || !strings.Contains(stderr, "can spend") {
+		t.Errorf("export does not warn: %d %s", code, stderr)
+	}
 	if err := os.WriteFile(pass, []byte("wrong\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

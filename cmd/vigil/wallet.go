@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +46,7 @@ func walletCommand() *cli.Command {
 		Commands: []*cli.Command{
 			command("new", "make a key, and the keystore if there is none", "", walletNew, kind),
 			command("import", "take over a key as lotus wallet export prints it", "[FILE]", walletImport),
-			command("list", "name the keys", "", walletList),
+			command("list", "name the keys", "", walletList, &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 			command("export", "print a key as lotus wallet import takes it: it is a secret", "ADDRESS", walletExport),
 		},
 	}
@@ -76,6 +78,9 @@ func walletImport(c *cli.Command) error {
 	case 0:
 	case 1:
 		file, err := os.Open(c.Args().First())
+		if err != nil && isKey(c.Args().First()) {
+			return &usageError{"a key on the command line can be read by others on this machine, and may be in the shell's history now: give it in a file or on standard input"}
+		}
 		if err != nil {
 			return err
 		}
@@ -100,6 +105,13 @@ func walletImport(c *cli.Command) error {
 	return nil
 }
 
+// isKey says that a text looks like a key in place of a file's name. It must
+// not be repeated.
+func isKey(text string) bool {
+	_, err := hex.DecodeString(text)
+	return strings.Contains(text, "{") || err == nil && len(text) >= 64
+}
+
 func walletList(c *cli.Command) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -107,6 +119,9 @@ func walletList(c *cli.Command) error {
 	w, err := open(c)
 	if err != nil {
 		return err
+	}
+	if c.Bool("json") {
+		return json.NewEncoder(c.Root().Writer).Encode(w.List())
 	}
 	for _, key := range w.List() {
 		fmt.Fprintf(c.Root().Writer, "%s %s\n", key.Address, key.Type)
@@ -130,6 +145,7 @@ func walletExport(c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(c.Root().ErrWriter, "what follows is the key of %s: whoever reads it can spend what the address has. Do not leave it in a shell's history or a file that others can read.\n", a)
 	fmt.Fprintln(c.Root().Writer, key)
 	return nil
 }
@@ -156,7 +172,11 @@ func openOrCreate(c *cli.Command) (*wallet.Wallet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wallet.Create(path, secret, wallet.Options{})
+	w, err := wallet.Create(path, secret, wallet.Options{})
+	if errors.Is(err, fs.ErrExist) { // another command was faster
+		return wallet.Open(path, secret, wallet.Options{})
+	}
+	return w, err
 }
 
 // passphrase comes from a file, the environment or the terminal, in this order.

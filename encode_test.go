@@ -1,4 +1,4 @@
-package messager
+package vigil
 
 import (
 	"bytes"
@@ -15,15 +15,13 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	gsbig "github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
-
-	"github.com/vigil-post/vigil"
 )
 
 func fixture(t *testing.T, name string, into any) {
 	t.Helper()
 	root := os.Getenv("VIGIL_FIXTURES")
 	if root == "" {
-		root = filepath.Join("..", "..", "shared", "fixtures")
+		root = filepath.Join("..", "shared", "fixtures")
 	}
 	data, err := os.ReadFile(filepath.Join(root, name))
 	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") != "true" {
@@ -48,7 +46,7 @@ type jsonMessage struct {
 	Params                []byte
 }
 
-func (j jsonMessage) message(t *testing.T) vigil.SignedMessage {
+func (j jsonMessage) message(t *testing.T) SignedMessage {
 	t.Helper()
 	parse := func(text string) address.Address {
 		a, err := address.NewFromString(text)
@@ -64,12 +62,12 @@ func (j jsonMessage) message(t *testing.T) vigil.SignedMessage {
 		}
 		return abi.TokenAmount{Int: n}
 	}
-	return vigil.SignedMessage{
-		Call: vigil.Call{
+	return SignedMessage{
+		Call: Call{
 			From: parse(j.From), To: parse(j.To), Method: abi.MethodNum(j.Method), Value: amountOf(j.Value), Params: j.Params,
 		},
 		Nonce: j.Nonce,
-		Gas:   vigil.Gas{Limit: j.GasLimit, FeeCap: amountOf(j.GasFeeCap), Premium: amountOf(j.GasPremium)},
+		Gas:   Gas{Limit: j.GasLimit, FeeCap: amountOf(j.GasFeeCap), Premium: amountOf(j.GasPremium)},
 	}
 }
 
@@ -80,7 +78,7 @@ func TestForestsMessagesAreEncodedByteForByte(t *testing.T) {
 	}
 	fixture(t, "messages/unsigned_messages.json", &vectors)
 	for i, v := range vectors {
-		got, err := encodeMessage(v.Message.message(t))
+		got, err := v.Message.message(t).EncodeUnsigned()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,16 +97,19 @@ func TestForestsMessagesHaveTheirCIDs(t *testing.T) {
 	fixture(t, "messages/message_signing.json", &vectors)
 	for _, v := range vectors {
 		m := v.Unsigned.message(t)
-		data, err := signingBytes(m)
+		unsigned, err := m.UnsignedCID()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if hex.EncodeToString(data) != v.CidHexBytes {
-			t.Errorf("signing bytes: got %x, want %s", data, v.CidHexBytes)
+		if hex.EncodeToString(unsigned.Bytes()) != v.CidHexBytes {
+			t.Errorf("signing bytes: got %x, want %s", unsigned.Bytes(), v.CidHexBytes)
+		}
+		if unsigned.String() != v.Cid {
+			t.Errorf("CID: got %s, want %s", unsigned, v.Cid)
 		}
 		m.Signature.Type = crypto.SigTypeBLS
-		if c, err := chainCID(m); err != nil || c.String() != v.Cid {
-			t.Errorf("CID: got %s, %v, want %s", c, err, v.Cid)
+		if c, err := m.CID(); err != nil || c != unsigned {
+			t.Errorf("signed with BLS its CID is %s, %v, want %s", c, err, unsigned)
 		}
 	}
 }
@@ -141,7 +142,7 @@ func TestLotusGivesPushedMessagesTheSameCIDs(t *testing.T) {
 		}
 		m := pushed.Message.message(t)
 		m.Signature = pushed.Signature
-		if c, err := chainCID(m); err != nil || c.String() != answer.CID {
+		if c, err := m.CID(); err != nil || c.String() != answer.CID {
 			t.Errorf("got %s, %v, want %s", c, err, answer.CID)
 		}
 		checked++
@@ -162,21 +163,21 @@ func TestASecp256k1MessageIsKnownOnChainByItsSignedCID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := vigil.SignedMessage{
-		Call:      vigil.Call{From: from, To: vigil.MinerAddress(1000), Method: 5, Params: []byte{1, 2}},
+	m := SignedMessage{
+		Call:      Call{From: from, To: MinerAddress(1000), Method: 5, Params: []byte{1, 2}},
 		Nonce:     3,
-		Gas:       vigil.Gas{Limit: 1_000_000, FeeCap: gsbig.NewInt(200), Premium: gsbig.NewInt(100)},
+		Gas:       Gas{Limit: 1_000_000, FeeCap: gsbig.NewInt(200), Premium: gsbig.NewInt(100)},
 		Signature: crypto.Signature{Type: crypto.SigTypeSecp256k1, Data: signature},
 	}
-	unsigned, err := unsignedCID(m)
+	unsigned, err := m.UnsignedCID()
 	if err != nil || unsigned.String() != "bafy2bzacea5q43lcdh3tdpxubkfygxvggrkdp5j2avdfwnmx4pxd75452upqk" {
 		t.Errorf("unsigned: %s, %v", unsigned, err)
 	}
-	signed, err := chainCID(m)
+	signed, err := m.CID()
 	if err != nil || signed.String() != "bafy2bzacebqx5gct4hjyvdaofyzlap5o4fpifigdk2uqdr4owv57tggehgdea" {
 		t.Errorf("signed: %s, %v", signed, err)
 	}
-	if data, err := encodeSigned(m); err != nil || len(data) != 114 {
+	if data, err := m.Encode(); err != nil || len(data) != 114 {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }

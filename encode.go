@@ -1,4 +1,4 @@
-package messager
+package vigil
 
 import (
 	"encoding/binary"
@@ -8,8 +8,6 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/ipfs/go-cid"
-
-	"github.com/vigil-post/vigil"
 )
 
 // The network's form of a message is CBOR (RFC 8949): an array of ten,
@@ -25,11 +23,11 @@ const (
 	cborArray = 4 << 5
 )
 
-// maxMessageSize is what a node's pool takes, encoded and signed.
-const maxMessageSize = 64 << 10
+// MaxMessageSize is what a node's pool takes, encoded and signed.
+const MaxMessageSize = 64 << 10
 
-// encodeMessage gives the bytes whose CID is signed.
-func encodeMessage(m vigil.SignedMessage) ([]byte, error) {
+// EncodeUnsigned gives the bytes whose CID is signed; the signature is not looked at.
+func (m SignedMessage) EncodeUnsigned() ([]byte, error) {
 	if m.To == address.Undef || m.From == address.Undef {
 		return nil, fmt.Errorf("encode message: it has no sender or no receiver")
 	}
@@ -46,9 +44,9 @@ func encodeMessage(m vigil.SignedMessage) ([]byte, error) {
 	return cborString(out, m.Params), nil
 }
 
-// encodeSigned gives the bytes that the network spreads.
-func encodeSigned(m vigil.SignedMessage) ([]byte, error) {
-	message, err := encodeMessage(m)
+// Encode gives the bytes that the network spreads.
+func (m SignedMessage) Encode() ([]byte, error) {
+	message, err := m.EncodeUnsigned()
 	if err != nil {
 		return nil, err
 	}
@@ -56,27 +54,23 @@ func encodeSigned(m vigil.SignedMessage) ([]byte, error) {
 	return cborString(out, append([]byte{byte(m.Signature.Type)}, m.Signature.Data...)), nil
 }
 
-// signingBytes is what a key signs: the CID of the message without its signature.
-func signingBytes(m vigil.SignedMessage) ([]byte, error) {
-	c, err := unsignedCID(m)
-	return c.Bytes(), err
-}
-
-func unsignedCID(m vigil.SignedMessage) (cid.Cid, error) {
-	data, err := encodeMessage(m)
+// UnsignedCID is the CID of the message without its signature. Its bytes are
+// what a key signs.
+func (m SignedMessage) UnsignedCID() (cid.Cid, error) {
+	data, err := m.EncodeUnsigned()
 	if err != nil {
 		return cid.Undef, err
 	}
 	return abi.CidBuilder.Sum(data)
 }
 
-// chainCID is a message's CID on chain, where BLS signatures are kept apart
+// CID is the message's name on chain, where BLS signatures are kept apart
 // from their messages.
-func chainCID(m vigil.SignedMessage) (cid.Cid, error) {
+func (m SignedMessage) CID() (cid.Cid, error) {
 	if m.Signature.Type == crypto.SigTypeBLS {
-		return unsignedCID(m)
+		return m.UnsignedCID()
 	}
-	data, err := encodeSigned(m)
+	data, err := m.Encode()
 	if err != nil {
 		return cid.Undef, err
 	}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/app"
+	"github.com/vigil-post/vigil/explain"
+	"github.com/vigil-post/vigil/jsonrpc"
+	"github.com/vigil-post/vigil/sophon"
+)
+
+// asker asks a daemon about messages, or its database while it is off.
+type asker struct {
+	place     app.Place
+	tokenFile string
+}
+
+func newAsker(c *cli.Command) (*asker, error) {
+	a := &asker{tokenFile: c.String("token-file")}
+	switch {
+	case c.String("config") != "":
+		place, err := app.Locate(c.String("config"))
+		if err != nil {
+			return nil, err
+		}
+		a.place = place
+	case c.String("url") == "":
+		return nil, &usageError{"which daemon? Give --config, its configuration file, or --url"}
+	}
+	if c.String("url") != "" {
+		a.place.URL = strings.TrimRight(c.String("url"), "/")
+	}
+	if a.tokenFile == "" && a.place.Data != "" {
+		a.tokenFile = filepath.Join(a.place.Data, "token")
+	}
+	return a, nil
+}
+
+// list gives the newest messages in the states, newest first.
+func (a *asker) list(ctx context.Context, states []string, limit int) ([]explain.Message, error) {
+	q := vigil.MessageQuery{Limit: limit}
+	for _, word := range states {
+		state := vigil.MessageState(word)
+		if !slices.Contains(vigil.MessageStates, state) {
+			return nil, &usageError{fmt.Sprintf("there is no state %q: use some of %v", word, vigil.MessageStates)}
+		}
+		q.States = append(q.States, state)
+	}
+	if limit < 1 {
+		return nil, &usageError{"--limit has to be 1 or more"}
+	}
+	return a.find(ctx, q, url.Values{"state": states, "limit": {strconv.Itoa(limit)}})
+}
+
+// pick gives the message that a text means.
+func (a *asker) pick(ctx context.Context, text string) (explain.Message, error) {
+	found, err := a.find(ctx, vigil.MessageQuery{Limit: 100_000}, url.Values{"of": {text}})
+	if err != nil {
+		return explain.Message{}, err
+	}
+	return explain.Pick(found, text)
+}
+
+// find asks the daemon or, where none listens, the database.
+func (a *asker) find(ctx context.Context, q vigil.MessageQuery, asked url.Values) ([]explain.Message, error) {
+	if a.place.URL == "" {
+		return a.stored(ctx, q)
+	}
+	found, err := a.get(ctx, a.place.URL+"/api/messages?"+asked.Encode())
+	if errors.Is(err, syscall.ECONNREFUSED) && a.place.Data != "" {
+		return a.stored(ctx, q)
+	}
+	return found, err
+}
+
+func (a *asker) stored(ctx context.Context, q vigil.MessageQuery) ([]explain.Message, error) {
+	found, err := app.StoredMessages(ctx, a.place, q)
+	if err != nil {
+		return nil, fmt.Errorf("the daemon does not answer at %s, and its database cannot be read: %w", orNone(a.place.URL), err)
+	}
+	slices.Reverse(found)
+	return found, nil
+}
+
+func orNone(url string) string {
+	if url == "" {
+		return "any address (listen in [dashboard] is empty)"
+	}
+	return url
+}
+
+// patience is how long the daemon may take for a list.
+const patience = 30 * time.Second
+
+func (a *asker) get(ctx context.Context, at string) (found []explain.Message, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return nil, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
+		return nil, fmt.Errorf("what answers at %s is not a vigil of this version: %w", a.place.URL, err)
+	}
+	return found, nil
+}
+
+// call asks the daemon to do something. It needs the token.
+func (a *asker) call(ctx context.Context, timeout time.Duration, result any, method string, params ...any) error {
+	if a.place.URL == "" {
+		return errors.New("the daemon serves no HTTP: set listen in [dashboard]")
+	}
+	if a.tokenFile == "" {
+		return &usageError{"--token-file is needed with --url: the file token in the daemon's data folder"}
+	}
+	token, err := os.ReadFile(a.tokenFile)
+	if err != nil {
+		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
+	}
+	client, err := jsonrpc.New(a.place.URL, string(token), sophon.Path, timeout)
+	if err != nil {
+		return err
+	}
+	err = client.Call(ctx, result, method, params...)
+	var answer *jsonrpc.Error
+	switch {
+	case errors.As(err, &answer):
+		return errors.New(answer.Message) // in the daemon's own words
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("the daemon is off, and only it can do this: %w", err)
+	}
+	return err
+}

@@ -1,0 +1,183 @@
+package dashboard
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/explain"
+)
+
+// The messages, newest first, can be asked for in two ways, as a page and as
+// JSON. The parameters are the same:
+//
+//	of=TEXT      those that a text means: an ID, a CID, a duty, the beginning of an ID
+//	state=STATE  those in a state; may be given more than once
+//	limit=N      the newest so many; 100 on the page, 1000 as JSON
+
+const (
+	mostOnPage = 100
+	mostInJSON = 1000
+	mostAsked  = 100_000
+)
+
+// badQuery is a question that cannot be meant.
+type badQuery struct{ text string }
+
+func (e *badQuery) Error() string { return e.text }
+
+func (d *dashboard) messagesJSON(w http.ResponseWriter, r *http.Request) {
+	found, err := d.find(r.Context(), r.URL.Query(), mostInJSON)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	body, err := json.MarshalIndent(found, "", "  ")
+	if err != nil {
+		d.broken(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(append(body, '\n'))
+}
+
+func (d *dashboard) messages(w http.ResponseWriter, r *http.Request) {
+	found, err := d.find(r.Context(), r.URL.Query(), mostOnPage)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	page := messagesPage{Head: viewHead(d.Status.Status(), time.Now()), Of: r.URL.Query().Get("of"), Most: mostOnPage}
+	head := d.Status.Status().Head
+	for _, m := range found {
+		page.Messages = append(page.Messages, viewMessage(m, head))
+	}
+	var html bytes.Buffer
+	if err := templates.ExecuteTemplate(&html, "messages", page); err != nil {
+		d.broken(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(html.Bytes())
+}
+
+func (d *dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var bad *badQuery
+	if errors.As(err, &bad) {
+		http.Error(w, bad.text, http.StatusBadRequest)
+		return
+	}
+	d.broken(w, r, err)
+}
+
+// find gives the messages of a question, newest first.
+func (d *dashboard) find(ctx context.Context, asked url.Values, most int) ([]explain.Message, error) {
+	q, err := query(asked, most)
+	if err != nil || d.Messages == nil {
+		return []explain.Message{}, err
+	}
+	limit, of := q.Limit, asked.Get("of")
+	if of != "" {
+		q.Limit = mostAsked // the text is held against all of them here
+	}
+	found, err := d.Messages(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(found)
+	if of != "" {
+		found = slices.DeleteFunc(found, func(m explain.Message) bool { return !m.Matches(of) })
+	}
+	return append([]explain.Message{}, found[:min(limit, len(found))]...), nil // [] in JSON, not null
+}
+
+func query(asked url.Values, most int) (vigil.MessageQuery, error) {
+	q := vigil.MessageQuery{Limit: most}
+	for _, word := range asked["state"] {
+		state := vigil.MessageState(word)
+		if !slices.Contains(vigil.MessageStates, state) {
+			return q, &badQuery{fmt.Sprintf("there is no state %q: use some of %v", word, vigil.MessageStates)}
+		}
+		q.States = append(q.States, state)
+	}
+	if text := asked.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > mostAsked {
+			return q, &badQuery{fmt.Sprintf("limit is %q: give a number from 1 to %d", text, mostAsked)}
+		}
+		q.Limit = n
+	}
+	return q, nil
+}
+
+// messagesPage is what the page of messages shows.
+type messagesPage struct {
+	Head     headView
+	Of       string // the text that was asked for
+	Most     int
+	Messages []messageView
+}
+
+// Detailed says that each message is told of in whole.
+func (p messagesPage) Detailed() bool { return p.Of != "" && len(p.Messages) <= 10 }
+
+type messageView struct {
+	mark
+	explain.Message
+	Link string // to the page of this one alone
+	What string // method and receiver
+	When string // how much time is left
+	Fee  string // the last attempt's
+}
+
+func viewMessage(m explain.Message, head abi.ChainEpoch) messageView {
+	v := messageView{
+		mark: messageMark(m.State), Message: m,
+		Link: "/messages?of=" + url.QueryEscape(m.ID),
+		What: fmt.Sprintf("%s to %s", cmp.Or(m.Name, fmt.Sprintf("method %d", m.Method)), m.To),
+		When: "–",
+	}
+	if left, ok := m.Left(head); ok {
+		v.When = fmt.Sprintf("%d epochs left", left)
+		if left <= 0 {
+			v.When = "its time is over"
+		}
+	}
+	if n := len(m.Attempts); n > 0 {
+		v.Fee = fmt.Sprintf("premium %s, cap %s", explain.FIL(m.Attempts[n-1].Premium), explain.FIL(m.Attempts[n-1].FeeCap))
+	}
+	return v
+}
+
+// messageMark shows a message's state with the sign of the duty's that it is like.
+func messageMark(s vigil.MessageState) mark {
+	like := markUpcoming
+	switch s {
+	case vigil.MessageQueued:
+		like = markScheduled
+	case vigil.MessageSigned:
+		like = markProved
+	case vigil.MessagePublished, vigil.MessageIncluded, vigil.MessageConflicted:
+		like = markSubmitted
+	case vigil.MessageConfirmed:
+		like = markConfirmed
+	case vigil.MessageFailed, vigil.MessageExpired:
+		like = markMissed
+	case vigil.MessageCancelled:
+		like = markReplaced
+	}
+	like.Word = strings.ReplaceAll(string(s), "_", " ")
+	return like
+}
