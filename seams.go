@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-bitfield"
@@ -71,10 +72,15 @@ type MessageNode interface {
 	// EstimateGas runs the call on the head and proposes its gas. A call that
 	// would fail is a *CallError.
 	EstimateGas(ctx context.Context, call Call, nonce uint64) (Gas, error)
+	// PoolNonce is the next nonce of an account as the node's pool has it:
+	// above Account's by the messages that wait in the pool, whoever made them.
+	PoolNonce(ctx context.Context, account address.Address) (uint64, error)
 	// PushMessage hands a signed message to the node's pool; of several nodes
 	// to each, and one that takes it is enough. A message that the pool already
-	// has is a success. After any other error the message may be in the pool or not.
-	PushMessage(ctx context.Context, m SignedMessage) (cid.Cid, error)
+	// has is a success. The results are those of the nodes that have answered
+	// until then. Where it is known why nobody took it, the error wraps one
+	// of those of pusherror.go.
+	PushMessage(ctx context.Context, m SignedMessage) ([]PushResult, error)
 	// Executed gives the messages that the parent of the tipset executed.
 	Executed(ctx context.Context, key TipSetKey) ([]Executed, error)
 	// Search finds the execution of a message at or before the tipset; it is
@@ -157,6 +163,52 @@ type Messager interface {
 	// Messages gives a miner's messages whose Expires is at or after the
 	// epoch, oldest first.
 	Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]Message, error)
+}
+
+// MessageDesk is where people look for messages and wish for something to be
+// done about one. It may be called concurrently. A wish is durable on return,
+// done by the messager's loop as soon as it can be, also after a restart, and
+// a later wish takes its place.
+type MessageDesk interface {
+	// Find gives the messages of a query, oldest first.
+	Find(ctx context.Context, q MessageQuery) ([]Message, error)
+	// Replace wishes for a new attempt at the message's nonce, with the gas
+	// given or, without, with what the fee function says next. Gas that no
+	// pool would take is a *WishError at once.
+	Replace(ctx context.Context, id string, gas *Gas) error
+	// Cancel wishes that the message is not executed. It is a race with the
+	// chain once nodes have it: the message's state says how it ended.
+	Cancel(ctx context.Context, id string) error
+	// Republish wishes that the nodes are handed the message now; without
+	// anybody's wish it happens at every head.
+	Republish(ctx context.Context, id string) error
+}
+
+// WishError says why a wish for a message cannot be had.
+type WishError struct{ ID, Why string }
+
+func (e *WishError) Error() string { return fmt.Sprintf("message %s: %s", e.ID, e.Why) }
+
+// TooLargeError says that a message is larger than nodes take: its caller has
+// to split it.
+type TooLargeError struct {
+	Bytes int // about
+	Most  int
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the message has %d bytes and the network takes %d: split it into messages for fewer partitions or sectors", e.Bytes, e.Most)
+}
+
+// LeaseError says that another messager has the sender.
+type LeaseError struct {
+	Sender address.Address
+	Holder string
+	Until  time.Time
+}
+
+func (e *LeaseError) Error() string {
+	return fmt.Sprintf("%s is used by another vigil (%s) until %s: stop one of the two, or give each its own key", e.Sender, e.Holder, e.Until.UTC().Format(time.RFC3339))
 }
 
 // ConflictError says that a message ID was used before for another call.

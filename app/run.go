@@ -124,18 +124,21 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err := writeOrigin(c.Data, network); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, with.maths, log}); err != nil {
-		return err
-	}
-
 	d.messager, err = messager.New(messager.Config{
 		Heads: d.nodes, Node: d.nodes, Signer: with.keys, Store: d.store, Log: log,
-		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
+		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, ReplaceAfter: c.Messager.ReplaceAfter,
+		MaxFee: c.Messager.MaxFee, LowFeeCap: c.Messager.LowFeeCap,
+		Budgets:           map[vigil.DutyKind]messager.Budget{vigil.KindPost: c.Messager.WindowPost, vigil.KindRecover: c.Messager.Recovery},
+		GasOverEstimation: c.Messager.GasOverEstimation, GasOverPremium: c.Messager.GasOverPremium, Preferred: c.Messager.Senders,
 		Changed: func() { d.runner.Nudge() }, // called only while Run runs: the runner is there
 	})
 	if err != nil {
 		return err
 	}
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, with.keys, d.messager, with.maths, log}); err != nil {
+		return err
+	}
+
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
@@ -202,7 +205,7 @@ func (d *Daemon) Close() error {
 // Status implements vigil.StatusSource.
 func (d *Daemon) Status() vigil.Status {
 	s := d.runner.Status()
-	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	s.Nodes, s.Upgrade, s.Senders = d.nodes.Status(), d.nodes.NextUpgrade(), d.messager.Senders()
 	return s
 }
 

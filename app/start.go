@@ -83,6 +83,12 @@ type nodeState interface {
 	KeyAddress(ctx context.Context, account address.Address, key vigil.TipSetKey) (address.Address, error)
 }
 
+// senders are the messager's: it is told of the accounts, and tries their keys.
+type senders interface {
+	Watch(accounts ...address.Address)
+	TestSign(ctx context.Context, key address.Address) error
+}
+
 // parameters are the keys that proofs are made with.
 type parameters interface {
 	Check(t abi.RegisteredPoStProof) error
@@ -116,6 +122,7 @@ type stand struct {
 	network string
 	node    nodeState
 	keys    vigil.Signer
+	senders senders
 	maths   parameters
 	log     *slog.Logger
 }
@@ -148,8 +155,12 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 			return err
 		}
 		held, err := s.keys.Has(ctx, sender)
-		if held || err != nil {
+		if err != nil {
 			return err
+		}
+		if held {
+			s.senders.Watch(account)
+			return s.senders.TestSign(ctx, sender)
 		}
 		tried = append(tried, sender.String())
 	}
