@@ -25,13 +25,13 @@ func (m *Messager) Watch(accounts ...address.Address) {
 	}
 }
 
-// TestSign signs a message that no chain would take (its gas limit is 0), so
+// TestSign signs a message that no chain would take (one gas, for nothing), so
 // that a key, passphrase or remote wallet that does not work is known at the start.
 func (m *Messager) TestSign(ctx context.Context, key address.Address) error {
 	l := newLoop(m.c)
 	_, err := l.attempt(ctx, vigil.Message{}, vigil.SignedMessage{
 		Call: vigil.Call{From: key, To: key, Value: big.Zero()},
-		Gas:  vigil.Gas{FeeCap: big.Zero(), Premium: big.Zero()},
+		Gas:  vigil.Gas{Limit: 1, FeeCap: big.Zero(), Premium: big.Zero()},
 	}, true)
 	if err != nil {
 		return fmt.Errorf("a test of the key of %s: %w", key, err)
