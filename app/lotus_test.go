@@ -338,15 +338,12 @@ func TestDeadlineToggling(t *testing.T) {
 	if err := f.chain.AddSectors(f.miner(), 4); err != nil {
 		t.Fatal(err)
 	}
+	f.pass() // they are there
 	f.period("the new sectors are proved", 4)
 	f.turns("with sectors", true)
-	f.stop()
-	if err := f.chain.Advance(t.Context(), int(provingPeriod)); err != nil {
-		t.Fatal(err)
-	}
+	f.off(provingPeriod)
 	f.turns("all is faulty", true)
 	f.has("nobody posted", 0)
-	f.start(f.config, f.tools)
 	f.period("what was missed is recovered", 4)
 	if s := f.chain.Stats().Total; s.ProofsInvalid != 0 || s.MessagesFailed != 0 {
 		t.Errorf("%+v", s)
