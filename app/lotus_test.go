@@ -199,7 +199,9 @@ func TestWindowPostDispute(t *testing.T) {
 	if _, err := f.chain.WrongPost(t.Context(), f.miner(), 0); err != nil {
 		t.Fatal(err)
 	}
-	f.patience = flockEpoch // the declaration cannot be sent yet
+	f.to(opens(1) - 21)
+	f.when("the next deadline is posted", func() bool { return f.duty(opens(1)).Message == vigil.MessageIncluded })
+	f.patience = flockEpoch // the declaration cannot be sent yet, and is not waited for
 	f.through(firstDeadline + 140)
 	f.has("the disputed partition has no power, the next one is proved", 2)
 	f.through(firstDeadline + provingPeriod - 100)

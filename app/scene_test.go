@@ -189,7 +189,7 @@ func (f *flock) through(epoch abi.ChainEpoch) {
 			f.off(quiet)
 			continue
 		}
-		f.leap(min(max(5, quiet), leap, epoch-f.chain.Epoch()))
+		f.leap(min(max(10, quiet), leap, epoch-f.chain.Epoch()))
 	}
 }
 
