@@ -199,7 +199,9 @@ func TestWindowPostDispute(t *testing.T) {
 	if _, err := f.chain.WrongPost(t.Context(), f.miner(), 0); err != nil {
 		t.Fatal(err)
 	}
-	f.patience = flockEpoch // the declaration cannot be sent yet
+	f.to(opens(1) - 21)
+	f.when("the next deadline is posted", func() bool { return f.duty(opens(1)).Message == vigil.MessageIncluded })
+	f.patience = flockEpoch // the declaration cannot be sent yet, and is not waited for
 	f.through(firstDeadline + 140)
 	f.has("the disputed partition has no power, the next one is proved", 2)
 	f.through(firstDeadline + provingPeriod - 100)
@@ -338,15 +340,12 @@ func TestDeadlineToggling(t *testing.T) {
 	if err := f.chain.AddSectors(f.miner(), 4); err != nil {
 		t.Fatal(err)
 	}
+	f.pass() // they are there
 	f.period("the new sectors are proved", 4)
 	f.turns("with sectors", true)
-	f.stop()
-	if err := f.chain.Advance(t.Context(), int(provingPeriod)); err != nil {
-		t.Fatal(err)
-	}
+	f.off(provingPeriod)
 	f.turns("all is faulty", true)
 	f.has("nobody posted", 0)
-	f.start(f.config, f.tools)
 	f.period("what was missed is recovered", 4)
 	if s := f.chain.Stats().Total; s.ProofsInvalid != 0 || s.MessagesFailed != 0 {
 		t.Errorf("%+v", s)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -116,6 +117,10 @@ func (w *workshop) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Sign
 
 // newScene is a flock with one node and a workshop.
 func newScene(t *testing.T, of flockOf) (*flock, *workshop) {
+	if address.CurrentNetwork != address.Testnet { // as the devnet does: now, while no other scene runs
+		address.CurrentNetwork = address.Testnet
+	}
+	t.Parallel() // with other scenes; they mostly wait
 	w := &workshop{}
 	of.tools, of.lines, of.epoch = w.tools, 1, flockEpoch
 	of.miners = max(1, of.miners)
@@ -144,7 +149,7 @@ func (f *flock) leap(epochs abi.ChainEpoch) {
 		f.t.Fatal(err)
 	}
 	for began := time.Now(); !f.idle() && time.Since(began) < f.patience; {
-		f.pause(flockEpoch / 10)
+		f.pause(flockEpoch / 50)
 	}
 }
 
@@ -174,17 +179,33 @@ func (f *flock) to(epoch abi.ChainEpoch) {
 
 // through is to for tests in which it does not matter when something is done
 // within a deadline: it makes some epochs at once, and leaps over the time in
-// which no deadline is near.
+// which no deadline is near. For a long one the daemon is off, because it looks
+// at every tipset; with VIGIL_LONG=1 it is not.
 func (f *flock) through(epoch abi.ChainEpoch) {
 	f.t.Helper()
 	for f.chain.Epoch() < epoch {
-		f.leap(min(max(5, f.quiet()), leap, epoch-f.chain.Epoch()))
+		quiet := min(f.quiet(), epoch-f.chain.Epoch())
+		if quiet > 2*leap && os.Getenv("VIGIL_LONG") == "" {
+			f.off(quiet)
+			continue
+		}
+		f.leap(min(max(10, quiet), leap, epoch-f.chain.Epoch()))
 	}
 }
 
 // leap is the most epochs at once: a node does not wait for a reader that is
 // very far behind.
 const leap abi.ChainEpoch = 60
+
+// off lets epochs pass while no daemon runs.
+func (f *flock) off(epochs abi.ChainEpoch) {
+	f.t.Helper()
+	f.stop()
+	if err := f.chain.Advance(f.t.Context(), int(epochs)); err != nil {
+		f.t.Fatal(err)
+	}
+	f.start(f.config, f.tools)
+}
 
 // quiet is how many epochs there are until a deadline with sectors comes near:
 // until it is time to declare what is recovered.

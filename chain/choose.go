@@ -105,7 +105,7 @@ func (n *Nodes) use(index, before int) {
 	}
 	if index >= 0 {
 		m := n.members[index]
-		ctx, end := context.WithCancelCause(context.Background())
+		ctx, end := context.WithCancelCause(n.open)
 		n.lease = &lease{m, ctx, end}
 		if !n.alone() {
 			n.log.Info("this node is read now", "node", m.name, "epoch", m.head.Epoch)

@@ -467,6 +467,42 @@ func TestACallerThatGivesUpIsLetGo(t *testing.T) {
 	})
 }
 
+// Whoever reads an error must not take his own impatience for the node's fault.
+func TestACallThatWasNotWaitedForSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 30*time.Second)
+		r.node.handle("StateMinerInfo", func([]rawM) (any, error) {
+			<-t.Context().Done()
+			return nil, context.Canceled
+		})
+		for _, c := range []struct {
+			what string
+			ctx  func() (context.Context, context.CancelFunc)
+			says string
+		}{
+			{"its time was over before", func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), 0) }, "not asked, for its time was over"},
+			{"nobody waited before", func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				return ctx, cancel
+			}, "not asked, for nobody waits for it"},
+			{"its time ended", func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), time.Second) }, "no answer within 1s"},
+			{"it was given up", func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, "not waited for any more after 1s"},
+		} {
+			ctx, cancel := c.ctx()
+			_, err := r.client.Miner(ctx, 1000, "")
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), c.says) || !errors.Is(err, ctx.Err()) {
+				t.Errorf("%s: %v, want words like %q", c.what, err, c.says)
+			}
+		}
+	})
+}
+
 func TestANodeThatIsDownIsSaidOnceAndNotForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 30*time.Second)

@@ -255,6 +255,9 @@ func (l *link) call(ctx context.Context, method string, params ...any) (json.Raw
 	if params == nil {
 		params = []any{}
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, unasked(err)
+	}
 	start := time.Now()
 	p, err := json.Marshal(params)
 	if err != nil {
@@ -273,8 +276,26 @@ func (l *link) call(ctx context.Context, method string, params ...any) (json.Raw
 		return nil, &lostError{l.why()}
 	case <-ctx.Done():
 		l.cancel(name)
-		return nil, fmt.Errorf("no answer within %s: %w", time.Since(start).Round(time.Millisecond), ctx.Err())
+		return nil, unanswered(time.Since(start), ctx.Err())
 	}
+}
+
+// unasked is the error of a call whose context had ended before it began.
+func unasked(ended error) error {
+	if errors.Is(ended, context.Canceled) {
+		return fmt.Errorf("not asked, for nobody waits for it any more: %w", ended)
+	}
+	return fmt.Errorf("not asked, for its time was over: %w", ended)
+}
+
+// unanswered is the error of a call whose context ended before an answer came:
+// it is the node's fault only if the time was over.
+func unanswered(after time.Duration, ended error) error {
+	after = after.Round(time.Millisecond)
+	if errors.Is(ended, context.Canceled) {
+		return fmt.Errorf("not waited for any more after %s: %w", after, ended)
+	}
+	return fmt.Errorf("no answer within %s: %w", after, ended)
 }
 
 func (l *link) expect() (uint64, chan frame) {
@@ -311,7 +332,7 @@ func (l *link) send(ctx context.Context, f frame) error {
 	case <-l.dead:
 		return &lostError{l.why()}
 	case <-ctx.Done():
-		return ctx.Err()
+		return unasked(ctx.Err())
 	}
 }
 

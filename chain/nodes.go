@@ -24,6 +24,7 @@ import (
 type Nodes struct {
 	members []*member
 	log     *slog.Logger
+	open    context.Context // ends with Close, and with it whatever lease there is
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	heads   headlines
@@ -99,7 +100,7 @@ func Open(ctx context.Context, configs ...Config) (*Nodes, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	n := &Nodes{
-		stop: stop, began: time.Now(), changed: make(chan struct{}), stirred: make(chan struct{}, 1), upgrades: map[string]bool{},
+		open: ctx, stop: stop, began: time.Now(), changed: make(chan struct{}), stirred: make(chan struct{}, 1), upgrades: map[string]bool{},
 		followed: map[abi.ChainEpoch]vigil.TipSetKey{},
 		log:      configs[0].Log,
 	}

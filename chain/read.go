@@ -40,11 +40,11 @@ func (n *Nodes) reader(ctx context.Context) (*lease, error) {
 	}
 }
 
-// only is the lease of a node that is the only one: it has no end.
+// only is the lease of a node that is the only one: it ends with Close.
 func (n *Nodes) only(ctx context.Context) (*lease, error) {
 	m := n.members[0]
 	_, err := m.client.node.session(ctx)
-	return &lease{m, context.Background(), func(error) {}}, err
+	return &lease{m, n.open, func(error) {}}, err
 }
 
 // nobody says of each node why it cannot be read. It is final only if it is so for all.

@@ -9,11 +9,10 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
-	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
 	"github.com/filecoin-project/go-state-types/exitcode"
-	block "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
-	ipldcbor "github.com/ipfs/go-ipld-cbor"
+
+	"github.com/vigil-post/vigil/devnet/actor"
 )
 
 // InvocResult is the answer of StateCall and StateReplay.
@@ -99,18 +98,18 @@ type recorder struct {
 }
 
 // Get reads an object.
-func (r *recorder) Get(ctx context.Context, c cid.Cid) (block.Block, error) {
-	b, err := r.scratch.Get(ctx, c)
+func (r *recorder) Get(c cid.Cid) ([]byte, error) {
+	data, err := r.scratch.Get(c)
 	if err == nil {
-		r.ops = append(r.ops, IpldOp{"Get", c, uint64(len(b.RawData()))})
+		r.ops = append(r.ops, IpldOp{"Get", c, uint64(len(data))})
 	}
-	return b, err
+	return data, err
 }
 
 // Put adds an object.
-func (r *recorder) Put(ctx context.Context, b block.Block) error {
-	r.ops = append(r.ops, IpldOp{"Put", b.Cid(), uint64(len(b.RawData()))})
-	return r.scratch.Put(ctx, b)
+func (r *recorder) Put(c cid.Cid, data []byte) error {
+	r.ops = append(r.ops, IpldOp{"Put", c, uint64(len(data))})
+	return r.scratch.Put(c, data)
 }
 
 // traced executes a message and tells all about it. A length of 0 is a call
@@ -122,7 +121,7 @@ func (x *machine) traced(m *Message, length int, execute func() (Receipt, *fault
 	}
 	trace := ExecutionTrace{Msg: x.messageTrace(m, length), InvokedActor: x.actorTrace(m.To)}
 	kept, rec := x.store, &recorder{scratch: x.sc}
-	x.store = adt.WrapStore(kept.Context(), ipldcbor.NewCborStore(rec))
+	x.store = actor.NewStore(kept.Context(), rec)
 	start := time.Now()
 	r, f, err := execute()
 	took := time.Since(start)

@@ -7,10 +7,10 @@ import (
 	"sync"
 
 	"github.com/filecoin-project/go-state-types/builtin/v18/util/adt"
-	block "github.com/ipfs/go-block-format"
 	"github.com/ipfs/go-cid"
-	ipldcbor "github.com/ipfs/go-ipld-cbor"
 	cbg "github.com/whyrusleeping/cbor-gen"
+
+	"github.com/vigil-post/vigil/devnet/actor"
 )
 
 // blocks is every object of the chain's state, by CID, in memory. It may be
@@ -93,7 +93,7 @@ func newScratch(under *blocks) *scratch {
 }
 
 // Get reads an object.
-func (s *scratch) Get(_ context.Context, c cid.Cid) (block.Block, error) {
+func (s *scratch) Get(c cid.Cid) ([]byte, error) {
 	data, ok := s.fresh[c]
 	if !ok {
 		data, ok = s.under.read(c)
@@ -101,24 +101,18 @@ func (s *scratch) Get(_ context.Context, c cid.Cid) (block.Block, error) {
 	if !ok {
 		return nil, errNoBlock{c}
 	}
-	return block.NewBlockWithCid(data, c)
+	return data, nil
 }
 
 // Put adds an object.
-func (s *scratch) Put(_ context.Context, b block.Block) error {
-	s.add(b)
+func (s *scratch) Put(c cid.Cid, data []byte) error {
+	if _, ok := s.under.read(c); !ok {
+		s.fresh[c] = data
+	}
 	return nil
 }
 
-func (s *scratch) add(b block.Block) {
-	if _, ok := s.under.read(b.Cid()); !ok {
-		s.fresh[b.Cid()] = b.RawData()
-	}
-}
-
-func (s *scratch) adt(ctx context.Context) adt.Store {
-	return adt.WrapStore(ctx, ipldcbor.NewCborStore(s))
-}
+func (s *scratch) adt(ctx context.Context) adt.Store { return actor.NewStore(ctx, s) }
 
 // put encodes a tuple into the store.
 func (s *scratch) put(encode func(*encoder)) (cid.Cid, error) {
@@ -128,6 +122,5 @@ func (s *scratch) put(encode func(*encoder)) (cid.Cid, error) {
 	if err != nil {
 		return cid.Undef, err
 	}
-	s.add(b)
-	return b.Cid(), nil
+	return b.Cid(), s.Put(b.Cid(), b.RawData())
 }

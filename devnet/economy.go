@@ -19,6 +19,7 @@ import (
 // three quarters of it.
 var (
 	blockReward  = big.Div(fil(1), big.NewInt(100))
+	allThereIs   = fil(2_000_000_000) // FilBase of lotus build/buildconstants/params_shared_vals.go
 	sectorPledge = big.Div(fil(1), big.NewInt(1000))
 )
 

@@ -2,6 +2,7 @@ package devnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -87,8 +88,8 @@ func (n *Network) SetBalance(addr address.Address, amount abi.TokenAmount) error
 	if err != nil {
 		return fmt.Errorf("balance of %s: %w", addr, err)
 	}
-	if amount.Int == nil || amount.Sign() < 0 {
-		return fmt.Errorf("a balance of %s attoFIL", amount)
+	if amount.Int == nil || amount.Sign() < 0 || amount.GreaterThan(allThereIs) {
+		return fmt.Errorf("a balance of %.60s attoFIL: it lies between 0 and %s, which is all that there will ever be", amount, allThereIs)
 	}
 	n.orderNext(func(_ context.Context, _ *Network, x *machine) error {
 		a := x.st.actors[id]
@@ -160,7 +161,8 @@ func (n *Network) BreakSector(addr address.Address, number abi.SectorNumber, d D
 	return fmt.Errorf("damage %q: there are %s, %s, %s and %s", d, DamageMissing, DamageNoCache, DamageCorrupt, DamageTruncate)
 }
 
-// MendSector makes the files of a sector anew, as they were.
+// MendSector makes the files of a sector anew, as they were. Until they are made
+// it keeps those that it has.
 func (n *Network) MendSector(ctx context.Context, addr address.Address, number abi.SectorNumber) error {
 	id, err := n.minerID(addr)
 	if err != nil {
@@ -170,14 +172,24 @@ func (n *Network) MendSector(ctx context.Context, addr address.Address, number a
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(sealed); err != nil {
+	fresh, err := os.MkdirTemp(n.cfg.Dir, "mended-")
+	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll(cache); err != nil {
+	defer os.RemoveAll(fresh)
+	if _, err := n.cfg.Sector(ctx, fresh, id, number); err != nil {
 		return err
 	}
-	_, err = n.cfg.Sector(ctx, n.Storage(), id, number)
-	return err
+	for _, path := range []string{sealed, cache} {
+		made, err := filepath.Rel(n.Storage(), path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.RemoveAll(path), os.Rename(filepath.Join(fresh, made), path)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sectorFiles are where a sector's files are; they are there.

@@ -179,13 +179,15 @@ func replaceable(old, m *SignedMessage) error {
 }
 
 // restore puts back what a reorg took off the chain, or what was stored. It
-// does not replace what is there.
-func (p *pool) restore(m *SignedMessage) {
+// does not replace what is there, and says so.
+func (p *pool) restore(m *SignedMessage) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, taken := p.senders[m.Message.From][m.Message.Nonce]; !taken {
-		_ = p.place(&waiting{SignedMessage: m}, math.MaxInt) // the place is free, so there is nothing to refuse
+	if _, taken := p.senders[m.Message.From][m.Message.Nonce]; taken {
+		return false
 	}
+	_ = p.place(&waiting{SignedMessage: m}, math.MaxInt) // the place is free, so there is nothing to refuse
+	return true
 }
 
 // remove takes messages out, by what they are. It lists them.

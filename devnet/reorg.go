@@ -3,6 +3,7 @@ package devnet
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-state-types/abi"
 )
@@ -49,18 +50,26 @@ func (n *Network) Reorganise(ctx context.Context, r Reorganisation) error {
 	if length > 2*finality {
 		return fmt.Errorf("reorg to a branch of %d epochs; at most %d", length, 2*finality)
 	}
+	var again []*SignedMessage
 	if !r.Lose {
-		n.reclaim(off)
+		again = n.reclaim(off)
 	}
 	n.log.Info("the chain reorganises", "depth", r.Depth, "from", n.Epoch(), "to", base.height()+max(length, 0), "ancestor", base.height())
-	return n.change(ctx, branch{off: off, on: base, length: length})
+	if err := n.change(ctx, branch{off: off, on: base, length: length}); err != nil {
+		n.pool.remove(func(m *SignedMessage) bool { return slices.Contains(again, m) }) // they are on chain still
+		return err
+	}
+	return nil
 }
 
-// reclaim puts the messages of tipsets back into the pool.
-func (n *Network) reclaim(off []*tipset) {
+// reclaim puts the messages of tipsets back into the pool, and says which were not there.
+func (n *Network) reclaim(off []*tipset) (again []*SignedMessage) {
 	for _, t := range off {
 		for _, m := range t.messages {
-			n.pool.restore(m)
+			if n.pool.restore(m) {
+				again = append(again, m)
+			}
 		}
 	}
+	return again
 }

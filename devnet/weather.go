@@ -165,6 +165,9 @@ func (n *Network) SetBaseFee(fee abi.TokenAmount, epochs abi.ChainEpoch) error {
 	if fee.Int == nil || fee.LessThan(minimumBaseFee) {
 		return fmt.Errorf("a base fee of %s attoFIL: the network's least is %s", fee, minimumBaseFee)
 	}
+	if fee.GreaterThan(allThereIs) {
+		return fmt.Errorf("a base fee of %.60s attoFIL: all that there will ever be is %s", fee, allThereIs)
+	}
 	if epochs < 1 {
 		return fmt.Errorf("a base fee for %d epochs: name at least one", epochs)
 	}
@@ -189,6 +192,9 @@ func (n *Network) NullRounds(from, epochs abi.ChainEpoch) error {
 	if from < next {
 		return fmt.Errorf("null rounds from epoch %d on: it has passed, the chain is at %d", from, next-1)
 	}
+	if from > next+maxSpan {
+		return fmt.Errorf("null rounds from epoch %d on: that is more than %d epochs ahead", from, maxSpan)
+	}
 	if epochs < 1 || epochs > finality {
 		return fmt.Errorf("%d null rounds: at least 1, at most %d", epochs, finality)
 	}
@@ -209,8 +215,8 @@ func (n *Network) SetNullShare(share float64, epochs abi.ChainEpoch) error {
 // DelayMessages keeps every message in the pool for so many epochs before a
 // block may have it, during the next ones; for good if epochs is 0.
 func (n *Network) DelayMessages(by, epochs abi.ChainEpoch) error {
-	if by < 0 {
-		return fmt.Errorf("a delay of %d epochs", by)
+	if by < 0 || by > maxSpan {
+		return fmt.Errorf("a delay of %d epochs: it lies between 0 and %d", by, maxSpan)
 	}
 	return n.tell(epochs, func(w *weather, s span) { w.delays = append(w.delays, delaySpan{s, by}) })
 }

@@ -3,6 +3,7 @@ package devnet
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -329,7 +330,9 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"null rounds in the past":       w.NullRounds(5, 1),
 		"no null rounds":                w.NullRounds(0, 0),
 		"a share above what is allowed": w.SetNullShare(0.95, 0),
+		"null rounds beyond all time":   w.NullRounds(math.MaxInt64, 1),
 		"a negative delay":              w.DelayMessages(-1, 0),
+		"a delay beyond all time":       w.DelayMessages(math.MaxInt64, 0),
 		"negative epochs":               w.DelayMessages(1, -1),
 		"more than all messages":        w.LoseMessages(1.5, 0),
 		"a sender that is nobody":       w.HoldMessages(stranger, 0),
@@ -339,6 +342,8 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		"sectors of an account":         w.AddSectors(w.key("owner").Address, 1),
 		"a negative balance":            w.SetBalance(w.Miners()[0], big.NewInt(-1)),
 		"no balance":                    w.SetBalance(w.Miners()[0], abi.TokenAmount{}),
+		"a balance above all there is":  w.SetBalance(w.Miners()[0], big.Add(allThereIs, big.NewInt(1))),
+		"a base fee above all there is": w.SetBaseFee(big.Add(allThereIs, big.NewInt(1)), 1),
 		"a pool of nothing":             w.LimitPool(0, 0),
 		"a factor of zero":              w.MultiplyBaseFee(0, 1),
 		"a reorg of nothing":            w.Reorg(t.Context(), 0),

@@ -214,6 +214,43 @@ func TestASectorThatNobodyCanCheckIsLeftOutAtLast(t *testing.T) {
 	})
 }
 
+// A mount that hangs keeps a read from ending: that is no evidence against the
+// sector. It is waited for, and left out in time for the rest of the partition.
+func TestAHungMountIsWaitedForAndThenLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		back    abi.ChainEpoch // when it hangs no more
+		skipped int
+	}{
+		{"it comes back before the opening", open - 6, 0},
+		{"it comes back in the open deadline", open + 3, 0},
+		{"it never comes back", after, 1},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.add(deadline, 1, 2)
+				w.hung[2] = true
+				w.at = map[abi.ChainEpoch]func(){c.back: func() {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					delete(w.hung, 2)
+				}}
+				w.run(t, after)
+				duty := w.expect(t, post(0), vigil.StateConfirmed)
+				if len(duty.Skipped) != c.skipped {
+					t.Errorf("skipped %v", duty.Skipped)
+				}
+				for _, b := range duty.Skipped {
+					if !strings.HasPrefix(b.Cause, "not checked") {
+						t.Errorf("sector %d is skipped as bad: %s", b.Number, b.Cause)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestAFaultySectorIsDeclaredWhenItCanBeReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -48,10 +48,11 @@ type world struct {
 	sealed     map[abi.SectorNumber]cid.Cid
 	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
-	pruned     bool           // the node has no state of more than 10 epochs ago
-	silent     bool           // no notifications
-	failing    map[string]int // method to the number of failures left
-	calls      map[string]int // method to the number of calls
+	hung       map[abi.SectorNumber]bool // reading it never ends by itself
+	pruned     bool                      // the node has no state of more than 10 epochs ago
+	silent     bool                      // no notifications
+	failing    map[string]int            // method to the number of failures left
+	calls      map[string]int            // method to the number of calls
 	inProof    map[vigil.DutyID]int
 	overlap    bool
 	prove      func(ctx context.Context) error
@@ -72,7 +73,7 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		epoch: 985, proofType: abi.RegisteredPoStProof_StackedDrgWindow2KiBV1_1, partitions: map[uint64][]vigil.Partition{}, posted: map[string]abi.ChainEpoch{},
-		bad: map[abi.SectorNumber]string{}, unknown: map[abi.SectorNumber]bool{},
+		bad: map[abi.SectorNumber]string{}, unknown: map[abi.SectorNumber]bool{}, hung: map[abi.SectorNumber]bool{},
 		failing: map[string]int{}, calls: map[string]int{}, inProof: map[vigil.DutyID]int{},
 		duties: map[vigil.DutyID]vigil.Duty{}, proofs: map[vigil.DutyID]vigil.Proof{},
 		prove: func(ctx context.Context) error { return wait(ctx, 2*epoch) },
@@ -343,6 +344,11 @@ func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaPro
 		}
 	}
 	w.mu.Lock()
+	if w.hung[r.Sector.Number] {
+		w.mu.Unlock()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	defer w.mu.Unlock()
 	w.calls["tried to read"]++
 	if cause, bad := w.once[r.Sector.Number]; bad {

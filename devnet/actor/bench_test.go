@@ -54,13 +54,6 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func (m memory) size() (n int) {
-	for _, data := range m {
-		n += len(data)
-	}
-	return n
-}
-
 // BenchmarkSeed gives a new miner its sectors, in one call.
 func BenchmarkSeed(b *testing.B) {
 	for _, kind := range []abi.RegisteredPoStProof{window32GiB, window2KiB} {

@@ -19,7 +19,7 @@ import (
 func Example() {
 	start := abi.ChainEpoch(0)
 	rt := &Runtime{
-		Store: memory{}.store(context.Background()), Miner: 1000, Caller: 101, Balance: fil(100),
+		Store: newMemory().store(context.Background()), Miner: 1000, Caller: 101, Balance: fil(100),
 		Tickets: drawAny, Beacon: drawAny,
 		Verify: func(proof.WindowPoStVerifyInfo) error { return nil },
 	}

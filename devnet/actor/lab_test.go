@@ -25,7 +25,7 @@ type lab struct {
 	t      testing.TB
 	rt     *Runtime
 	head   cid.Cid
-	blocks memory
+	blocks *memory
 	// claim and pledge are the sums of what the calls have returned.
 	claim  miner.PowerPair
 	pledge abi.TokenAmount
@@ -46,7 +46,7 @@ const (
 
 func newLab(t testing.TB, id abi.ActorID, kind abi.RegisteredPoStProof, epoch, periodStart abi.ChainEpoch) *lab {
 	t.Helper()
-	l := &lab{t: t, blocks: memory{}, right: true, claim: miner.NewPowerPairZero(), pledge: big.Zero()}
+	l := &lab{t: t, blocks: newMemory(), right: true, claim: miner.NewPowerPairZero(), pledge: big.Zero()}
 	l.rt = &Runtime{
 		Store: l.blocks.store(t.Context()), Epoch: epoch, Miner: id, Caller: worker, Balance: fil(1_000_000),
 		Tickets: drawAny, Beacon: drawAny,
@@ -173,14 +173,14 @@ func (l *lab) end() Effects {
 // forget drops every block that the miner's state does not need.
 func (l *lab) forget() {
 	l.t.Helper()
-	keep := memory{}
+	keep := newMemory()
 	var walk func(c cid.Cid)
 	walk = func(c cid.Cid) {
-		data, ok := l.blocks[c]
-		if _, seen := keep[c]; seen || !ok { // sealed CIDs are no blocks
+		data, ok := l.blocks.find(c)
+		if keep.has(c) || !ok { // sealed CIDs are no blocks
 			return
 		}
-		keep[c] = data
+		check(l.t, keep.Put(c, data))
 		check(l.t, cbg.ScanForLinks(bytes.NewReader(data), walk))
 	}
 	walk(l.head)

@@ -218,9 +218,7 @@ func TestAnErrorOfTheHostIsNoRefusal(t *testing.T) {
 	if err == nil || errors.As(err, &r) {
 		t.Errorf("got %v", err)
 	}
-	for c := range l.blocks {
-		delete(l.blocks, c)
-	}
+	l.blocks.lose()
 	if _, err := EndEpoch(l.rt, l.head); err == nil {
 		t.Error("an epoch ended without the state")
 	}

@@ -59,7 +59,7 @@ func modernInfo(i miner10.MinerInfo) *miner.MinerInfo {
 func (w *world) modernVesting(t *testing.T, c cid.Cid) *miner.VestingFunds {
 	t.Helper()
 	var old miner10.VestingFunds
-	if _, ok := w.blocks[c]; ok {
+	if w.blocks.has(c) {
 		check(t, w.store.Get(t.Context(), c, &old))
 	}
 	if len(old.Funds) == 0 {
@@ -82,13 +82,13 @@ func (w *world) put(t *testing.T, v cbor.Marshaler) cid.Cid {
 // deadlines rewrites those of the 48 that are there.
 func (w *world) deadlines(t *testing.T, c cid.Cid, rewrite func([]byte) cbor.Marshaler) cid.Cid {
 	t.Helper()
-	if _, ok := w.blocks[c]; !ok {
+	if !w.blocks.has(c) {
 		return c // the message did not get as far as that
 	}
 	var ds miner.Deadlines
 	check(t, w.store.Get(t.Context(), c, &ds))
 	for i, due := range ds.Due {
-		if raw, ok := w.blocks[due]; ok {
+		if raw, ok := w.blocks.find(due); ok {
 			ds.Due[i] = w.put(t, rewrite(raw))
 		}
 	}
@@ -173,7 +173,7 @@ func (w *world) sectorsThen(c cid.Cid) cid.Cid {
 // there.
 func (w *world) remake(t *testing.T, root cid.Cid, value func([]byte) []byte) cid.Cid {
 	t.Helper()
-	raw, ok := w.blocks[root]
+	raw, ok := w.blocks.find(root)
 	if !ok {
 		return root
 	}
@@ -188,7 +188,7 @@ func (w *world) remakeNode(t *testing.T, raw []byte, value func([]byte) []byte) 
 	for i, raw := range links {
 		c, err := cbg.ReadCid(bytes.NewReader(raw))
 		check(t, err)
-		if node, ok := w.blocks[c]; ok {
+		if node, ok := w.blocks.find(c); ok {
 			links[i] = link(t, w.keep(w.remakeNode(t, node, value)))
 		}
 	}
@@ -203,7 +203,9 @@ func (w *world) keep(data []byte) cid.Cid {
 	if err != nil {
 		panic(err)
 	}
-	w.blocks[c] = data
+	if err := w.blocks.Put(c, data); err != nil {
+		panic(err)
+	}
 	return c
 }
 

@@ -69,7 +69,7 @@ func readVector(t *testing.T, file string) *world {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	check(t, err)
-	w := &world{blocks: memory{}, sectors: map[cid.Cid]cid.Cid{}}
+	w := &world{blocks: newMemory(), sectors: map[cid.Cid]cid.Cid{}}
 	check(t, json.Unmarshal(data, &w.v))
 	z, err := gzip.NewReader(bytes.NewReader(w.v.CAR))
 	check(t, err)
@@ -184,7 +184,7 @@ func (w *world) compareArrival(t *testing.T, rt *Runtime, head cid.Cid, m call, 
 func (w *world) isMiner(t *testing.T, id abi.ActorID) bool {
 	t.Helper()
 	head, _ := w.before.entry(t, idAddress(id))
-	raw, ok := w.blocks[head]
+	raw, ok := w.blocks.find(head)
 	var st miner10.State
 	return ok && st.UnmarshalCBOR(bytes.NewReader(raw)) == nil
 }
@@ -249,7 +249,7 @@ func (w *world) compareState(t *testing.T, m call, ours *View, post *miner10.Sta
 		fields["VestingFunds"] = [2]any{w.modernVesting(t, post.VestingFunds), ours.State.VestingFunds}
 	}
 	var info miner10.MinerInfo
-	if _, ok := w.blocks[post.Info]; ok {
+	if w.blocks.has(post.Info) {
 		check(t, w.store.Get(t.Context(), post.Info, &info))
 		fields["Info"] = [2]any{modernInfo(info), ours.Info}
 	}

@@ -27,7 +27,7 @@ import (
 // world is a vector, opened.
 type world struct {
 	v             vector
-	blocks        memory
+	blocks        *memory
 	store         adt.Store
 	before, after *tree
 	// sectors are the roots of arrays of sectors in today's layout, with those
@@ -43,7 +43,8 @@ type tree struct {
 
 func (w *world) tree(t *testing.T, c cid.Cid) *tree {
 	t.Helper()
-	fields := array(t, w.blocks[c])
+	root, _ := w.blocks.find(c)
+	fields := array(t, root)
 	_, actors, err := cid.CidFromBytes(fields[1][5:]) // tag 42, length, 0
 	check(t, err)
 	m, err := adt.AsMap(w.store, actors, builtin.DefaultHamtBitwidth)
