@@ -16,6 +16,7 @@ import (
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
 	"github.com/vigil-post/vigil/messager"
+	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
@@ -78,7 +79,17 @@ func (d *Daemon) tools() (tools, error) {
 	if err != nil {
 		return tools{}, err
 	}
+	d.sayKernels(groth16.Kernels())
 	return tools{keys, sector.NewReader(c.Storages...), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+}
+
+// sayKernels says what proofs will be computed with.
+func (d *Daemon) sayKernels(k groth16.Choice) {
+	if k.Problem != nil {
+		d.log.Warn("proofs are right, but are made without the CPU's vector unit", "kernels", k.Name, "problem", k.Problem)
+		return
+	}
+	d.log.Info("proofs will be computed", "kernels", k.Name)
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
