@@ -16,6 +16,7 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
+	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
@@ -81,6 +82,7 @@ func (d *Daemon) tools() (tools, error) {
 	if err != nil {
 		return tools{}, err
 	}
+	d.sayKernels(groth16.Kernels())
 	return tools{keys, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
 }
 
@@ -109,6 +111,15 @@ func signer(c Wallet) (vigil.Signer, error) {
 		guard.Sources = append(guard.Sources, remote)
 	}
 	return guard, nil
+}
+
+// sayKernels says what proofs will be computed with.
+func (d *Daemon) sayKernels(k groth16.Choice) {
+	if k.Problem != nil {
+		d.log.Warn("proofs are right, but are made without the CPU's vector unit", "kernels", k.Name, "problem", k.Problem)
+		return
+	}
+	d.log.Info("proofs will be computed", "kernels", k.Name)
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {

@@ -56,6 +56,8 @@ func selftest(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	kernels := groth16.Kernels()
+	fmt.Fprintf(t.out, "kernels: %s\n", kernels.Name)
 	var missing []string
 	for _, k := range keys {
 		switch {
@@ -76,6 +78,8 @@ func selftest(ctx context.Context, c *cli.Command) error {
 	switch {
 	case t.failed > 0:
 		return fmt.Errorf("%d of %d keys do not work", t.failed, t.worked+t.failed)
+	case kernels.Problem != nil:
+		return kernels.Problem
 	}
 	if t.worked == 1 {
 		_, err = fmt.Fprintln(t.out, "the one key that is here works")

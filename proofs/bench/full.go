@@ -73,7 +73,7 @@ func (f Full) Run(ctx context.Context) (FullResult, error) {
 	}
 	result := FullResult{
 		Name: "window-32GiB", Sectors: form.Sectors, Partitions: f.Partitions, Domain: l.H + 1,
-		MemoryMiB: f.Memory >> 20, Backend: backend, Machine: ThisMachine(),
+		MemoryMiB: f.Memory >> 20, Backend: backend(), Machine: ThisMachine(),
 	}
 	if err := f.prove(ctx, form, c, key, &result); err != nil {
 		// The prover may have left a sum behind that still reads the key:

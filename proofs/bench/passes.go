@@ -35,7 +35,9 @@ type PassesResult struct {
 // Passes measures the proof of several partitions of a row in one pass, in this
 // process and taking turns with the proof of one.
 func (s Store) Passes(ctx context.Context, r Row, partitions, repeats int) (_ PassesResult, err error) {
-	kernel := &counting{kernel: &groth16.Portable{}}
+	sums, done := groth16.Fastest(0)
+	defer done()
+	kernel := &counting{kernel: sums}
 	result := PassesResult{Name: r.Name, Partitions: partitions, Repeats: repeats, Machine: ThisMachine()}
 	var provers [2]*prover
 	for i, n := range []int{1, partitions} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/vigil-post/vigil/proofs/groth16"
 )
 
 // Result is what a row cost, both sides in one run. It is a line of
@@ -30,7 +32,7 @@ type Result struct {
 }
 
 // backend names the kernels of a zero groth16.Prover.
-const backend = "gnark-crypto"
+func backend() string { return groth16.Kernels().Name }
 
 // CoreSeconds is the compute of a proof, which more cores share.
 func (r Result) CoreSeconds() float64 { return r.OursCPU }
@@ -159,7 +161,7 @@ func (m *Measurement) Close() error {
 // Result is what the rounds so far say.
 func (m *Measurement) Result() Result {
 	r := Result{
-		Name: m.row.Name, Backend: backend, Sectors: m.row.Sectors, Domain: m.domain,
+		Name: m.row.Name, Backend: backend(), Sectors: m.row.Sectors, Domain: m.domain,
 		Repeats: m.rounds, Machine: ThisMachine(),
 	}
 	for _, s := range m.sides {

@@ -117,7 +117,7 @@ func TestCleanRemovesOnlyItsOwnFiles(t *testing.T) {
 func TestTheTableReadsWithAndWithoutBellperson(t *testing.T) {
 	x := func(v float64) *float64 { return &v }
 	results := []Result{
-		{Name: "window-2KiB", OursCPU: 1.4, OursWall: 0.8, OursAnon: x(60), BellpersonCPU: x(3.5), BellpersonWall: x(1.9), BellpersonAnon: x(40), RatioCPU: x(0.4), RatioAnon: x(1.5), RatioKernels: 1.05, Backend: backend, Machine: Machine{CPU: "a processor", Cores: 2}},
+		{Name: "window-2KiB", OursCPU: 1.4, OursWall: 0.8, OursAnon: x(60), BellpersonCPU: x(3.5), BellpersonWall: x(1.9), BellpersonAnon: x(40), RatioCPU: x(0.4), RatioAnon: x(1.5), RatioKernels: 1.05, Backend: "gnark-crypto", Machine: Machine{CPU: "a processor", Cores: 2}},
 		{Name: "window-8MiB", OursCPU: 2.88, OursWall: 1.5, RatioKernels: 1.02},
 	}
 	var out bytes.Buffer

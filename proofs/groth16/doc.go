@@ -9,8 +9,8 @@
 // memory and must not be copied: points are decoded when the sums need them.
 //
 // The heavy work, sums of multiples of points and Fourier transforms, stands
-// behind Multiexp and FFT. The implementations here are gnark-crypto's;
-// faster kernels may take their place where the CPU has them.
+// behind Multiexp and FFT. The implementations here are gnark-crypto's; package
+// ifma's take their place where the CPU has what they are made of (see Kernels).
 //
 // The protocol is Jens Groth, "On the Size of Pairing-based Non-interactive
 // Arguments", eprint 2016/260, section 3.2.

@@ -55,6 +55,17 @@ func choose(wish string, supported bool, test func() error) Choice {
 	return Choice{Name: IFMA}
 }
 
+// Fastest makes the sums that Kernels says, with so many goroutines, 0 meaning
+// GOMAXPROCS. The caller calls done when no sum is in progress any more.
+func Fastest(workers int) (sums Multiexp, done func()) {
+	if Kernels().Name == IFMA {
+		own := &ifma.Sums{Workers: workers}
+		return own, own.Close
+	}
+	own := &Portable{Workers: workers}
+	return own, own.Close
+}
+
 // vectorFFT are the transforms of package ifma, and gnark-crypto's for the few values that are
 // too short for them.
 type vectorFFT struct {

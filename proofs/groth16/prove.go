@@ -146,7 +146,7 @@ func (p *Prover) need(l Layout, n int) int64 {
 	if p.NonZK {
 		scalars -= group
 	}
-	return fr.Bytes*(int64(n)*(m+scalars)+m) + p.kernelNeeds(min(4*group, defaultPiece/g1Size), n) + 64<<20
+	return fr.Bytes*(int64(n)*(m+scalars)+m) + p.kernelNeeds(4*group, n) + 64<<20
 }
 
 // kernelNeeds is what sums of so many terms take beside them, for n proofs.
@@ -155,7 +155,7 @@ func (p *Prover) kernelNeeds(terms int64, n int) int64 {
 		return int64((&ifma.Sums{Workers: p.Workers}).Memory(int(terms), n))
 	}
 	const each = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
-	return terms * each
+	return min(terms, defaultPiece/g1Size) * each
 }
 
 func (p *Prover) chunk() int {
@@ -186,22 +186,12 @@ type run struct {
 func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
 	r := &run{key: k, ws: ws, blinds: blinds, hides: !p.NonZK, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
 	if r.multiexp == nil {
-		r.multiexp, r.close = p.kernel()
+		r.multiexp, r.close = Fastest(p.Workers)
 	}
 	if r.fft == nil {
 		r.fft = p.transforms()
 	}
 	return r
-}
-
-// kernel makes the fastest sums that this CPU has.
-func (p *Prover) kernel() (Multiexp, func()) {
-	if Kernels().Name == IFMA {
-		own := &ifma.Sums{Workers: p.Workers}
-		return own, own.Close
-	}
-	own := &Portable{Workers: p.Workers}
-	return own, own.Close
 }
 
 // transforms are the fastest that this CPU has.

@@ -140,34 +140,50 @@ var (
 
 // invert inverts the running products of both chains. It returns which are zero,
 // and then leaves them.
+//
+// The product of all sixteen is made lane by lane: of the chains, then with the
+// lanes turned by 4, 2 and 1. Backwards, the inverse of a product times one factor is
+// the inverse of the other.
 func (a *adder) invert() (zeros uint16) {
-	var values [group]fp.Element
-	for i := range values {
-		r := a.work.chain(i / 8).lane(i % 8)
-		values[i] = r.reduced()
-		if values[i].IsZero() {
+	chains, v := [2]*vector{a.work.chain(0), a.work.chain(1)}, a.work.lanes()
+	a.mul(&v[0], chains[0], chains[1])
+	for i, by := range turns {
+		v[4].turned(&v[i], by)
+		a.mul(&v[i+1], &v[i], &v[4])
+	}
+	r := v[3].lane(0)
+	all := r.reduced()
+	if all.IsZero() {
+		return zeroLanes(chains)
+	}
+	all.Inverse(&all)
+	all.Mul(&all, &inverseForm)
+	r = limbsOf(&all)
+	for lane := range 8 {
+		v[3].setLane(lane, r)
+	}
+	for i := len(turns) - 1; i >= 0; i-- {
+		v[4].turned(&v[i], turns[i])
+		a.mul(&v[i], &v[i+1], &v[4])
+	}
+	v[4] = *chains[0]
+	a.mul(chains[0], &v[0], chains[1])
+	a.mul(chains[1], &v[0], &v[4])
+	return 0
+}
+
+var turns = [...]int{4, 2, 1}
+
+func (a *adder) mul(to, x, y *vector) { mulFp(&a.work[0], at(to), at(x), at(y)) }
+
+func zeroLanes(chains [2]*vector) (zeros uint16) {
+	for i := range group {
+		r := chains[i/8].lane(i % 8)
+		if e := r.reduced(); e.IsZero() {
 			zeros |= 1 << i
 		}
 	}
-	if zeros != 0 {
-		return zeros
-	}
-	var before [group]fp.Element
-	product := fp.One()
-	for i := range values {
-		before[i] = product
-		product.Mul(&product, &values[i])
-	}
-	product.Inverse(&product)
-	product.Mul(&product, &inverseForm)
-	for i := group - 1; i >= 0; i-- {
-		before[i].Mul(&before[i], &product)
-		product.Mul(&product, &values[i])
-	}
-	for i := range before {
-		a.work.chain(i/8).setLane(i%8, limbsOf(&before[i]))
-	}
-	return 0
+	return zeros
 }
 
 // runApart adds the pairs with equal x, which are points that are equal or each

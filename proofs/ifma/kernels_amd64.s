@@ -575,187 +575,6 @@ loop:
 	VMOVDQU64   Z5, 832(CX)
 	VMOVDQU64   Z6, 896(CX)
 	VMOVDQU64   Z7, 960(CX)
-	MOVL        64(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z8
-	MOVL        68(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z9
-	MOVL        72(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z10
-	MOVL        76(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z11
-	MOVL        80(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z12
-	MOVL        84(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z13
-	MOVL        88(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z14
-	MOVL        92(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z15
-	VPUNPCKLQDQ Z9, Z8, Z0
-	VPUNPCKHQDQ Z9, Z8, Z1
-	VPUNPCKLQDQ Z11, Z10, Z2
-	VPUNPCKHQDQ Z11, Z10, Z3
-	VPUNPCKLQDQ Z13, Z12, Z4
-	VPUNPCKHQDQ Z13, Z12, Z5
-	VPUNPCKLQDQ Z15, Z14, Z6
-	VPUNPCKHQDQ Z15, Z14, Z7
-	VSHUFI64X2  $0x88, Z2, Z0, Z8
-	VSHUFI64X2  $0x88, Z6, Z4, Z10
-	VSHUFI64X2  $0xdd, Z2, Z0, Z12
-	VSHUFI64X2  $0xdd, Z6, Z4, Z14
-	VSHUFI64X2  $0x88, Z3, Z1, Z9
-	VSHUFI64X2  $0x88, Z7, Z5, Z11
-	VSHUFI64X2  $0xdd, Z3, Z1, Z13
-	VSHUFI64X2  $0xdd, Z7, Z5, Z15
-	VSHUFI64X2  $0x88, Z10, Z8, Z0
-	VSHUFI64X2  $0xdd, Z10, Z8, Z4
-	VSHUFI64X2  $0x88, Z14, Z12, Z2
-	VSHUFI64X2  $0xdd, Z14, Z12, Z6
-	VSHUFI64X2  $0x88, Z11, Z9, Z1
-	VSHUFI64X2  $0xdd, Z11, Z9, Z5
-	VSHUFI64X2  $0x88, Z15, Z13, Z3
-	VSHUFI64X2  $0xdd, Z15, Z13, Z7
-	VMOVDQU64   Z0, 1536(CX)
-	VMOVDQU64   Z1, 1600(CX)
-	VMOVDQU64   Z2, 1664(CX)
-	VMOVDQU64   Z3, 1728(CX)
-	VMOVDQU64   Z4, 1792(CX)
-	VMOVDQU64   Z5, 1856(CX)
-	VMOVDQU64   Z6, 1920(CX)
-	VMOVDQU64   Z7, 1984(CX)
-	MOVL        96(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z8
-	MOVL        100(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z9
-	MOVL        104(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z10
-	MOVL        108(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z11
-	MOVL        112(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z12
-	MOVL        116(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z13
-	MOVL        120(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z14
-	MOVL        124(DX), AX
-	SHRQ        $0x01, AX
-	SHLQ        $0x07, AX
-	VMOVDQU64   (SI)(AX*1), Z15
-	VPUNPCKLQDQ Z9, Z8, Z0
-	VPUNPCKHQDQ Z9, Z8, Z1
-	VPUNPCKLQDQ Z11, Z10, Z2
-	VPUNPCKHQDQ Z11, Z10, Z3
-	VPUNPCKLQDQ Z13, Z12, Z4
-	VPUNPCKHQDQ Z13, Z12, Z5
-	VPUNPCKLQDQ Z15, Z14, Z6
-	VPUNPCKHQDQ Z15, Z14, Z7
-	VSHUFI64X2  $0x88, Z2, Z0, Z8
-	VSHUFI64X2  $0x88, Z6, Z4, Z10
-	VSHUFI64X2  $0xdd, Z2, Z0, Z12
-	VSHUFI64X2  $0xdd, Z6, Z4, Z14
-	VSHUFI64X2  $0x88, Z3, Z1, Z9
-	VSHUFI64X2  $0x88, Z7, Z5, Z11
-	VSHUFI64X2  $0xdd, Z3, Z1, Z13
-	VSHUFI64X2  $0xdd, Z7, Z5, Z15
-	VSHUFI64X2  $0x88, Z10, Z8, Z0
-	VSHUFI64X2  $0xdd, Z10, Z8, Z4
-	VSHUFI64X2  $0x88, Z14, Z12, Z2
-	VSHUFI64X2  $0xdd, Z14, Z12, Z6
-	VSHUFI64X2  $0x88, Z11, Z9, Z1
-	VSHUFI64X2  $0xdd, Z11, Z9, Z5
-	VSHUFI64X2  $0x88, Z15, Z13, Z3
-	VSHUFI64X2  $0xdd, Z15, Z13, Z7
-	VMOVDQU64   Z0, 2048(CX)
-	VMOVDQU64   Z1, 2112(CX)
-	VMOVDQU64   Z2, 2176(CX)
-	VMOVDQU64   Z3, 2240(CX)
-	VMOVDQU64   Z4, 2304(CX)
-	VMOVDQU64   Z5, 2368(CX)
-	VMOVDQU64   Z6, 2432(CX)
-	VMOVDQU64   Z7, 2496(CX)
-	VMOVDQU64   2048(CX), Z0
-	VMOVDQU64   2112(CX), Z1
-	VMOVDQU64   2176(CX), Z2
-	VMOVDQU64   2240(CX), Z3
-	VMOVDQU64   2304(CX), Z4
-	VMOVDQU64   2368(CX), Z5
-	VMOVDQU64   2432(CX), Z6
-	VMOVDQU64   2496(CX), Z7
-	VPSUBQ      1536(CX), Z0, Z0
-	VPADDQ.BCST 64(DI), Z0, Z0
-	VPSUBQ      1600(CX), Z1, Z1
-	VPADDQ.BCST 72(DI), Z1, Z1
-	VPSUBQ      1664(CX), Z2, Z2
-	VPADDQ.BCST 80(DI), Z2, Z2
-	VPSUBQ      1728(CX), Z3, Z3
-	VPADDQ.BCST 88(DI), Z3, Z3
-	VPSUBQ      1792(CX), Z4, Z4
-	VPADDQ.BCST 96(DI), Z4, Z4
-	VPSUBQ      1856(CX), Z5, Z5
-	VPADDQ.BCST 104(DI), Z5, Z5
-	VPSUBQ      1920(CX), Z6, Z6
-	VPADDQ.BCST 112(DI), Z6, Z6
-	VPSUBQ      1984(CX), Z7, Z7
-	VPADDQ.BCST 120(DI), Z7, Z7
-	VPSRAQ      $0x34, Z0, Z19
-	VPANDQ      Z20, Z0, Z0
-	VPADDQ      Z19, Z1, Z1
-	VPSRAQ      $0x34, Z1, Z19
-	VPANDQ      Z20, Z1, Z1
-	VPADDQ      Z19, Z2, Z2
-	VPSRAQ      $0x34, Z2, Z19
-	VPANDQ      Z20, Z2, Z2
-	VPADDQ      Z19, Z3, Z3
-	VPSRAQ      $0x34, Z3, Z19
-	VPANDQ      Z20, Z3, Z3
-	VPADDQ      Z19, Z4, Z4
-	VPSRAQ      $0x34, Z4, Z19
-	VPANDQ      Z20, Z4, Z4
-	VPADDQ      Z19, Z5, Z5
-	VPSRAQ      $0x34, Z5, Z19
-	VPANDQ      Z20, Z5, Z5
-	VPADDQ      Z19, Z6, Z6
-	VPSRAQ      $0x34, Z6, Z19
-	VPANDQ      Z20, Z6, Z6
-	VPADDQ      Z19, Z7, Z7
-	VMOVDQU64   Z0, 2048(CX)
-	VMOVDQU64   Z1, 2112(CX)
-	VMOVDQU64   Z2, 2176(CX)
-	VMOVDQU64   Z3, 2240(CX)
-	VMOVDQU64   Z4, 2304(CX)
-	VMOVDQU64   Z5, 2368(CX)
-	VMOVDQU64   Z6, 2432(CX)
-	VMOVDQU64   Z7, 2496(CX)
 	VMOVDQU64   1536(DI), Z0
 	VMOVDQU64   1600(DI), Z1
 	VMOVDQU64   1664(DI), Z2
@@ -772,22 +591,6 @@ loop:
 	VMOVDQU64   Z5, 1344(CX)
 	VMOVDQU64   Z6, 1408(CX)
 	VMOVDQU64   Z7, 1472(CX)
-	VMOVDQU64   2048(DI), Z0
-	VMOVDQU64   2112(DI), Z1
-	VMOVDQU64   2176(DI), Z2
-	VMOVDQU64   2240(DI), Z3
-	VMOVDQU64   2304(DI), Z4
-	VMOVDQU64   2368(DI), Z5
-	VMOVDQU64   2432(DI), Z6
-	VMOVDQU64   2496(DI), Z7
-	VMOVDQU64   Z0, 2560(CX)
-	VMOVDQU64   Z1, 2624(CX)
-	VMOVDQU64   Z2, 2688(CX)
-	VMOVDQU64   Z3, 2752(CX)
-	VMOVDQU64   Z4, 2816(CX)
-	VMOVDQU64   Z5, 2880(CX)
-	VMOVDQU64   Z6, 2944(CX)
-	VMOVDQU64   Z7, 3008(CX)
 	VMOVDQU64   1536(DI), Z0
 	VMOVDQU64   1600(DI), Z1
 	VMOVDQU64   1664(DI), Z2
@@ -1138,6 +941,203 @@ loop:
 	VMOVDQU64   Z12, 1856(DI)
 	VMOVDQU64   Z13, 1920(DI)
 	VMOVDQU64   Z14, 1984(DI)
+	MOVL        64(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z8
+	MOVL        68(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z9
+	MOVL        72(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z10
+	MOVL        76(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z11
+	MOVL        80(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z12
+	MOVL        84(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z13
+	MOVL        88(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z14
+	MOVL        92(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z15
+	VPUNPCKLQDQ Z9, Z8, Z0
+	VPUNPCKHQDQ Z9, Z8, Z1
+	VPUNPCKLQDQ Z11, Z10, Z2
+	VPUNPCKHQDQ Z11, Z10, Z3
+	VPUNPCKLQDQ Z13, Z12, Z4
+	VPUNPCKHQDQ Z13, Z12, Z5
+	VPUNPCKLQDQ Z15, Z14, Z6
+	VPUNPCKHQDQ Z15, Z14, Z7
+	VSHUFI64X2  $0x88, Z2, Z0, Z8
+	VSHUFI64X2  $0x88, Z6, Z4, Z10
+	VSHUFI64X2  $0xdd, Z2, Z0, Z12
+	VSHUFI64X2  $0xdd, Z6, Z4, Z14
+	VSHUFI64X2  $0x88, Z3, Z1, Z9
+	VSHUFI64X2  $0x88, Z7, Z5, Z11
+	VSHUFI64X2  $0xdd, Z3, Z1, Z13
+	VSHUFI64X2  $0xdd, Z7, Z5, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z4
+	VSHUFI64X2  $0x88, Z14, Z12, Z2
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z5
+	VSHUFI64X2  $0x88, Z15, Z13, Z3
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VMOVDQU64   Z0, 1536(CX)
+	VMOVDQU64   Z1, 1600(CX)
+	VMOVDQU64   Z2, 1664(CX)
+	VMOVDQU64   Z3, 1728(CX)
+	VMOVDQU64   Z4, 1792(CX)
+	VMOVDQU64   Z5, 1856(CX)
+	VMOVDQU64   Z6, 1920(CX)
+	VMOVDQU64   Z7, 1984(CX)
+	MOVL        96(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z8
+	MOVL        100(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z9
+	MOVL        104(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z10
+	MOVL        108(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z11
+	MOVL        112(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z12
+	MOVL        116(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z13
+	MOVL        120(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z14
+	MOVL        124(DX), AX
+	SHRQ        $0x01, AX
+	SHLQ        $0x07, AX
+	VMOVDQU64   (SI)(AX*1), Z15
+	VPUNPCKLQDQ Z9, Z8, Z0
+	VPUNPCKHQDQ Z9, Z8, Z1
+	VPUNPCKLQDQ Z11, Z10, Z2
+	VPUNPCKHQDQ Z11, Z10, Z3
+	VPUNPCKLQDQ Z13, Z12, Z4
+	VPUNPCKHQDQ Z13, Z12, Z5
+	VPUNPCKLQDQ Z15, Z14, Z6
+	VPUNPCKHQDQ Z15, Z14, Z7
+	VSHUFI64X2  $0x88, Z2, Z0, Z8
+	VSHUFI64X2  $0x88, Z6, Z4, Z10
+	VSHUFI64X2  $0xdd, Z2, Z0, Z12
+	VSHUFI64X2  $0xdd, Z6, Z4, Z14
+	VSHUFI64X2  $0x88, Z3, Z1, Z9
+	VSHUFI64X2  $0x88, Z7, Z5, Z11
+	VSHUFI64X2  $0xdd, Z3, Z1, Z13
+	VSHUFI64X2  $0xdd, Z7, Z5, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z4
+	VSHUFI64X2  $0x88, Z14, Z12, Z2
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z5
+	VSHUFI64X2  $0x88, Z15, Z13, Z3
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VMOVDQU64   Z0, 2048(CX)
+	VMOVDQU64   Z1, 2112(CX)
+	VMOVDQU64   Z2, 2176(CX)
+	VMOVDQU64   Z3, 2240(CX)
+	VMOVDQU64   Z4, 2304(CX)
+	VMOVDQU64   Z5, 2368(CX)
+	VMOVDQU64   Z6, 2432(CX)
+	VMOVDQU64   Z7, 2496(CX)
+	VMOVDQU64   2048(CX), Z0
+	VMOVDQU64   2112(CX), Z1
+	VMOVDQU64   2176(CX), Z2
+	VMOVDQU64   2240(CX), Z3
+	VMOVDQU64   2304(CX), Z4
+	VMOVDQU64   2368(CX), Z5
+	VMOVDQU64   2432(CX), Z6
+	VMOVDQU64   2496(CX), Z7
+	VPSUBQ      1536(CX), Z0, Z0
+	VPADDQ.BCST 64(DI), Z0, Z0
+	VPSUBQ      1600(CX), Z1, Z1
+	VPADDQ.BCST 72(DI), Z1, Z1
+	VPSUBQ      1664(CX), Z2, Z2
+	VPADDQ.BCST 80(DI), Z2, Z2
+	VPSUBQ      1728(CX), Z3, Z3
+	VPADDQ.BCST 88(DI), Z3, Z3
+	VPSUBQ      1792(CX), Z4, Z4
+	VPADDQ.BCST 96(DI), Z4, Z4
+	VPSUBQ      1856(CX), Z5, Z5
+	VPADDQ.BCST 104(DI), Z5, Z5
+	VPSUBQ      1920(CX), Z6, Z6
+	VPADDQ.BCST 112(DI), Z6, Z6
+	VPSUBQ      1984(CX), Z7, Z7
+	VPADDQ.BCST 120(DI), Z7, Z7
+	VPSRAQ      $0x34, Z0, Z19
+	VPANDQ      Z20, Z0, Z0
+	VPADDQ      Z19, Z1, Z1
+	VPSRAQ      $0x34, Z1, Z19
+	VPANDQ      Z20, Z1, Z1
+	VPADDQ      Z19, Z2, Z2
+	VPSRAQ      $0x34, Z2, Z19
+	VPANDQ      Z20, Z2, Z2
+	VPADDQ      Z19, Z3, Z3
+	VPSRAQ      $0x34, Z3, Z19
+	VPANDQ      Z20, Z3, Z3
+	VPADDQ      Z19, Z4, Z4
+	VPSRAQ      $0x34, Z4, Z19
+	VPANDQ      Z20, Z4, Z4
+	VPADDQ      Z19, Z5, Z5
+	VPSRAQ      $0x34, Z5, Z19
+	VPANDQ      Z20, Z5, Z5
+	VPADDQ      Z19, Z6, Z6
+	VPSRAQ      $0x34, Z6, Z19
+	VPANDQ      Z20, Z6, Z6
+	VPADDQ      Z19, Z7, Z7
+	VMOVDQU64   Z0, 2048(CX)
+	VMOVDQU64   Z1, 2112(CX)
+	VMOVDQU64   Z2, 2176(CX)
+	VMOVDQU64   Z3, 2240(CX)
+	VMOVDQU64   Z4, 2304(CX)
+	VMOVDQU64   Z5, 2368(CX)
+	VMOVDQU64   Z6, 2432(CX)
+	VMOVDQU64   Z7, 2496(CX)
+	VMOVDQU64   2048(DI), Z0
+	VMOVDQU64   2112(DI), Z1
+	VMOVDQU64   2176(DI), Z2
+	VMOVDQU64   2240(DI), Z3
+	VMOVDQU64   2304(DI), Z4
+	VMOVDQU64   2368(DI), Z5
+	VMOVDQU64   2432(DI), Z6
+	VMOVDQU64   2496(DI), Z7
+	VMOVDQU64   Z0, 2560(CX)
+	VMOVDQU64   Z1, 2624(CX)
+	VMOVDQU64   Z2, 2688(CX)
+	VMOVDQU64   Z3, 2752(CX)
+	VMOVDQU64   Z4, 2816(CX)
+	VMOVDQU64   Z5, 2880(CX)
+	VMOVDQU64   Z6, 2944(CX)
+	VMOVDQU64   Z7, 3008(CX)
 	VMOVDQU64   2048(DI), Z0
 	VMOVDQU64   2112(DI), Z1
 	VMOVDQU64   2176(DI), Z2
@@ -1916,6 +1916,109 @@ loop:
 	VMOVDQU64        Z12, 2880(DI)
 	VMOVDQU64        Z13, 2944(DI)
 	VMOVDQU64        Z14, 3008(DI)
+	MOVL             (DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z8
+	MOVL             4(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z9
+	MOVL             8(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z10
+	MOVL             12(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z11
+	MOVL             16(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z12
+	MOVL             20(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z13
+	MOVL             24(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z14
+	MOVL             28(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        (DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 3072(DI)
+	VMOVDQU64        Z1, 3136(DI)
+	VMOVDQU64        Z2, 3200(DI)
+	VMOVDQU64        Z3, 3264(DI)
+	VMOVDQU64        Z4, 3328(DI)
+	VMOVDQU64        Z5, 3392(DI)
+	VMOVDQU64        Z6, 3456(DI)
+	VMOVDQU64        Z7, 3520(DI)
 	VMOVDQU64        2048(DI), Z0
 	VMOVDQU64        2112(DI), Z1
 	VMOVDQU64        2176(DI), Z2
@@ -2306,6 +2409,109 @@ loop:
 	VMOVDQU64        Z12, 6976(DI)
 	VMOVDQU64        Z13, 7040(DI)
 	VMOVDQU64        Z14, 7104(DI)
+	MOVL             64(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z8
+	MOVL             68(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z9
+	MOVL             72(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z10
+	MOVL             76(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z11
+	MOVL             80(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z12
+	MOVL             84(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z13
+	MOVL             88(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z14
+	MOVL             92(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        64(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 7168(DI)
+	VMOVDQU64        Z1, 7232(DI)
+	VMOVDQU64        Z2, 7296(DI)
+	VMOVDQU64        Z3, 7360(DI)
+	VMOVDQU64        Z4, 7424(DI)
+	VMOVDQU64        Z5, 7488(DI)
+	VMOVDQU64        Z6, 7552(DI)
+	VMOVDQU64        Z7, 7616(DI)
 	VMOVDQU64        1536(DI), Z0
 	VMOVDQU64        1600(DI), Z1
 	VMOVDQU64        1664(DI), Z2
@@ -2696,6 +2902,162 @@ loop:
 	VMOVDQU64        Z12, 1856(DI)
 	VMOVDQU64        Z13, 1920(DI)
 	VMOVDQU64        Z14, 1984(DI)
+	MOVL             32(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z8
+	MOVL             36(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z9
+	MOVL             40(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z10
+	MOVL             44(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z11
+	MOVL             48(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z12
+	MOVL             52(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z13
+	MOVL             56(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z14
+	MOVL             60(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x07, AX
+	VMOVDQU64        64(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        32(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 3584(DI)
+	VMOVDQU64        Z1, 3648(DI)
+	VMOVDQU64        Z2, 3712(DI)
+	VMOVDQU64        Z3, 3776(DI)
+	VMOVDQU64        Z4, 3840(DI)
+	VMOVDQU64        Z5, 3904(DI)
+	VMOVDQU64        Z6, 3968(DI)
+	VMOVDQU64        Z7, 4032(DI)
+	VMOVDQU64        3584(DI), Z0
+	VMOVDQU64        3648(DI), Z1
+	VMOVDQU64        3712(DI), Z2
+	VMOVDQU64        3776(DI), Z3
+	VMOVDQU64        3840(DI), Z4
+	VMOVDQU64        3904(DI), Z5
+	VMOVDQU64        3968(DI), Z6
+	VMOVDQU64        4032(DI), Z7
+	VPSUBQ           3072(DI), Z0, Z0
+	VPADDQ.BCST      128(DI), Z0, Z0
+	VPSUBQ           3136(DI), Z1, Z1
+	VPADDQ.BCST      136(DI), Z1, Z1
+	VPSUBQ           3200(DI), Z2, Z2
+	VPADDQ.BCST      144(DI), Z2, Z2
+	VPSUBQ           3264(DI), Z3, Z3
+	VPADDQ.BCST      152(DI), Z3, Z3
+	VPSUBQ           3328(DI), Z4, Z4
+	VPADDQ.BCST      160(DI), Z4, Z4
+	VPSUBQ           3392(DI), Z5, Z5
+	VPADDQ.BCST      168(DI), Z5, Z5
+	VPSUBQ           3456(DI), Z6, Z6
+	VPADDQ.BCST      176(DI), Z6, Z6
+	VPSUBQ           3520(DI), Z7, Z7
+	VPADDQ.BCST      184(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 3584(DI)
+	VMOVDQU64        Z1, 3648(DI)
+	VMOVDQU64        Z2, 3712(DI)
+	VMOVDQU64        Z3, 3776(DI)
+	VMOVDQU64        Z4, 3840(DI)
+	VMOVDQU64        Z5, 3904(DI)
+	VMOVDQU64        Z6, 3968(DI)
+	VMOVDQU64        Z7, 4032(DI)
 	VMOVDQU64        2048(DI), Z0
 	VMOVDQU64        2112(DI), Z1
 	VMOVDQU64        2176(DI), Z2
@@ -3086,368 +3448,6 @@ loop:
 	VMOVDQU64        Z12, 2368(DI)
 	VMOVDQU64        Z13, 2432(DI)
 	VMOVDQU64        Z14, 2496(DI)
-	MOVL             (DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z8
-	MOVL             4(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z9
-	MOVL             8(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z10
-	MOVL             12(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z11
-	MOVL             16(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z12
-	MOVL             20(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z13
-	MOVL             24(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z14
-	MOVL             28(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        (DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 3072(DI)
-	VMOVDQU64        Z1, 3136(DI)
-	VMOVDQU64        Z2, 3200(DI)
-	VMOVDQU64        Z3, 3264(DI)
-	VMOVDQU64        Z4, 3328(DI)
-	VMOVDQU64        Z5, 3392(DI)
-	VMOVDQU64        Z6, 3456(DI)
-	VMOVDQU64        Z7, 3520(DI)
-	MOVL             32(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z8
-	MOVL             36(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z9
-	MOVL             40(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z10
-	MOVL             44(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z11
-	MOVL             48(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z12
-	MOVL             52(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z13
-	MOVL             56(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z14
-	MOVL             60(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        32(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 3584(DI)
-	VMOVDQU64        Z1, 3648(DI)
-	VMOVDQU64        Z2, 3712(DI)
-	VMOVDQU64        Z3, 3776(DI)
-	VMOVDQU64        Z4, 3840(DI)
-	VMOVDQU64        Z5, 3904(DI)
-	VMOVDQU64        Z6, 3968(DI)
-	VMOVDQU64        Z7, 4032(DI)
-	VMOVDQU64        3584(DI), Z0
-	VMOVDQU64        3648(DI), Z1
-	VMOVDQU64        3712(DI), Z2
-	VMOVDQU64        3776(DI), Z3
-	VMOVDQU64        3840(DI), Z4
-	VMOVDQU64        3904(DI), Z5
-	VMOVDQU64        3968(DI), Z6
-	VMOVDQU64        4032(DI), Z7
-	VPSUBQ           3072(DI), Z0, Z0
-	VPADDQ.BCST      128(DI), Z0, Z0
-	VPSUBQ           3136(DI), Z1, Z1
-	VPADDQ.BCST      136(DI), Z1, Z1
-	VPSUBQ           3200(DI), Z2, Z2
-	VPADDQ.BCST      144(DI), Z2, Z2
-	VPSUBQ           3264(DI), Z3, Z3
-	VPADDQ.BCST      152(DI), Z3, Z3
-	VPSUBQ           3328(DI), Z4, Z4
-	VPADDQ.BCST      160(DI), Z4, Z4
-	VPSUBQ           3392(DI), Z5, Z5
-	VPADDQ.BCST      168(DI), Z5, Z5
-	VPSUBQ           3456(DI), Z6, Z6
-	VPADDQ.BCST      176(DI), Z6, Z6
-	VPSUBQ           3520(DI), Z7, Z7
-	VPADDQ.BCST      184(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 3584(DI)
-	VMOVDQU64        Z1, 3648(DI)
-	VMOVDQU64        Z2, 3712(DI)
-	VMOVDQU64        Z3, 3776(DI)
-	VMOVDQU64        Z4, 3840(DI)
-	VMOVDQU64        Z5, 3904(DI)
-	VMOVDQU64        Z6, 3968(DI)
-	VMOVDQU64        Z7, 4032(DI)
-	MOVL             64(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z8
-	MOVL             68(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z9
-	MOVL             72(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z10
-	MOVL             76(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z11
-	MOVL             80(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z12
-	MOVL             84(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z13
-	MOVL             88(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z14
-	MOVL             92(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x07, AX
-	VMOVDQU64        64(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        64(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 7168(DI)
-	VMOVDQU64        Z1, 7232(DI)
-	VMOVDQU64        Z2, 7296(DI)
-	VMOVDQU64        Z3, 7360(DI)
-	VMOVDQU64        Z4, 7424(DI)
-	VMOVDQU64        Z5, 7488(DI)
-	VMOVDQU64        Z6, 7552(DI)
-	VMOVDQU64        Z7, 7616(DI)
 	MOVL             96(DX), AX
 	SHRQ             $0x01, AX
 	SHLQ             $0x07, AX
@@ -5178,180 +5178,6 @@ loop:
 	VMOVDQU64        Z5, 4928(DI)
 	VMOVDQU64        Z6, 4992(DI)
 	VMOVDQU64        Z7, 5056(DI)
-	VMOVDQU64        8192(DI), Z0
-	VMOVDQU64        8256(DI), Z1
-	VMOVDQU64        8320(DI), Z2
-	VMOVDQU64        8384(DI), Z3
-	VMOVDQU64        8448(DI), Z4
-	VMOVDQU64        8512(DI), Z5
-	VMOVDQU64        8576(DI), Z6
-	VMOVDQU64        8640(DI), Z7
-	VPSUBQ           1536(CX), Z0, Z0
-	VPSUBQ           1536(CX), Z0, Z0
-	VPSUBQ           2048(CX), Z0, Z0
-	VPADDQ.BCST      256(DI), Z0, Z0
-	VPSUBQ           1600(CX), Z1, Z1
-	VPSUBQ           1600(CX), Z1, Z1
-	VPSUBQ           2112(CX), Z1, Z1
-	VPADDQ.BCST      264(DI), Z1, Z1
-	VPSUBQ           1664(CX), Z2, Z2
-	VPSUBQ           1664(CX), Z2, Z2
-	VPSUBQ           2176(CX), Z2, Z2
-	VPADDQ.BCST      272(DI), Z2, Z2
-	VPSUBQ           1728(CX), Z3, Z3
-	VPSUBQ           1728(CX), Z3, Z3
-	VPSUBQ           2240(CX), Z3, Z3
-	VPADDQ.BCST      280(DI), Z3, Z3
-	VPSUBQ           1792(CX), Z4, Z4
-	VPSUBQ           1792(CX), Z4, Z4
-	VPSUBQ           2304(CX), Z4, Z4
-	VPADDQ.BCST      288(DI), Z4, Z4
-	VPSUBQ           1856(CX), Z5, Z5
-	VPSUBQ           1856(CX), Z5, Z5
-	VPSUBQ           2368(CX), Z5, Z5
-	VPADDQ.BCST      296(DI), Z5, Z5
-	VPSUBQ           1920(CX), Z6, Z6
-	VPSUBQ           1920(CX), Z6, Z6
-	VPSUBQ           2432(CX), Z6, Z6
-	VPADDQ.BCST      304(DI), Z6, Z6
-	VPSUBQ           1984(CX), Z7, Z7
-	VPSUBQ           1984(CX), Z7, Z7
-	VPSUBQ           2496(CX), Z7, Z7
-	VPADDQ.BCST      312(DI), Z7, Z7
-	VPSRAQ           $0x34, Z6, Z19
-	VPADDQ           Z19, Z7, Z19
-	VPXORQ           Z18, Z18, Z18
-	VPMADD52HUQ.BCST 336(DI), Z19, Z18
-	VPERMQ           1024(DI), Z18, Z17
-	VPSUBQ           Z17, Z0, Z0
-	VPERMQ           1088(DI), Z18, Z17
-	VPSUBQ           Z17, Z1, Z1
-	VPERMQ           1152(DI), Z18, Z17
-	VPSUBQ           Z17, Z2, Z2
-	VPERMQ           1216(DI), Z18, Z17
-	VPSUBQ           Z17, Z3, Z3
-	VPERMQ           1280(DI), Z18, Z17
-	VPSUBQ           Z17, Z4, Z4
-	VPERMQ           1344(DI), Z18, Z17
-	VPSUBQ           Z17, Z5, Z5
-	VPERMQ           1408(DI), Z18, Z17
-	VPSUBQ           Z17, Z6, Z6
-	VPERMQ           1472(DI), Z18, Z17
-	VPSUBQ           Z17, Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 8192(DI)
-	VMOVDQU64        Z1, 8256(DI)
-	VMOVDQU64        Z2, 8320(DI)
-	VMOVDQU64        Z3, 8384(DI)
-	VMOVDQU64        Z4, 8448(DI)
-	VMOVDQU64        Z5, 8512(DI)
-	VMOVDQU64        Z6, 8576(DI)
-	VMOVDQU64        Z7, 8640(DI)
-	VPUNPCKLQDQ      Z1, Z0, Z8
-	VPUNPCKHQDQ      Z1, Z0, Z9
-	VPUNPCKLQDQ      Z3, Z2, Z10
-	VPUNPCKHQDQ      Z3, Z2, Z11
-	VPUNPCKLQDQ      Z5, Z4, Z12
-	VPUNPCKHQDQ      Z5, Z4, Z13
-	VPUNPCKLQDQ      Z7, Z6, Z14
-	VPUNPCKHQDQ      Z7, Z6, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VMOVDQU64        Z8, 1024(R9)
-	VMOVDQU64        Z9, 1152(R9)
-	VMOVDQU64        Z10, 1280(R9)
-	VMOVDQU64        Z11, 1408(R9)
-	VMOVDQU64        Z12, 1536(R9)
-	VMOVDQU64        Z13, 1664(R9)
-	VMOVDQU64        Z14, 1792(R9)
-	VMOVDQU64        Z15, 1920(R9)
-	VMOVDQU64        1536(CX), Z0
-	VMOVDQU64        1600(CX), Z1
-	VMOVDQU64        1664(CX), Z2
-	VMOVDQU64        1728(CX), Z3
-	VMOVDQU64        1792(CX), Z4
-	VMOVDQU64        1856(CX), Z5
-	VMOVDQU64        1920(CX), Z6
-	VMOVDQU64        1984(CX), Z7
-	VPSUBQ           8192(DI), Z0, Z0
-	VPADDQ.BCST      64(DI), Z0, Z0
-	VPSUBQ           8256(DI), Z1, Z1
-	VPADDQ.BCST      72(DI), Z1, Z1
-	VPSUBQ           8320(DI), Z2, Z2
-	VPADDQ.BCST      80(DI), Z2, Z2
-	VPSUBQ           8384(DI), Z3, Z3
-	VPADDQ.BCST      88(DI), Z3, Z3
-	VPSUBQ           8448(DI), Z4, Z4
-	VPADDQ.BCST      96(DI), Z4, Z4
-	VPSUBQ           8512(DI), Z5, Z5
-	VPADDQ.BCST      104(DI), Z5, Z5
-	VPSUBQ           8576(DI), Z6, Z6
-	VPADDQ.BCST      112(DI), Z6, Z6
-	VPSUBQ           8640(DI), Z7, Z7
-	VPADDQ.BCST      120(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 8704(DI)
-	VMOVDQU64        Z1, 8768(DI)
-	VMOVDQU64        Z2, 8832(DI)
-	VMOVDQU64        Z3, 8896(DI)
-	VMOVDQU64        Z4, 8960(DI)
-	VMOVDQU64        Z5, 9024(DI)
-	VMOVDQU64        Z6, 9088(DI)
-	VMOVDQU64        Z7, 9152(DI)
 	VMOVDQU64        4608(DI), Z0
 	VMOVDQU64        4672(DI), Z1
 	VMOVDQU64        4736(DI), Z2
@@ -5702,6 +5528,180 @@ loop:
 	VMOVDQU64        Z12, 4928(DI)
 	VMOVDQU64        Z13, 4992(DI)
 	VMOVDQU64        Z14, 5056(DI)
+	VMOVDQU64        8192(DI), Z0
+	VMOVDQU64        8256(DI), Z1
+	VMOVDQU64        8320(DI), Z2
+	VMOVDQU64        8384(DI), Z3
+	VMOVDQU64        8448(DI), Z4
+	VMOVDQU64        8512(DI), Z5
+	VMOVDQU64        8576(DI), Z6
+	VMOVDQU64        8640(DI), Z7
+	VPSUBQ           1536(CX), Z0, Z0
+	VPSUBQ           1536(CX), Z0, Z0
+	VPSUBQ           2048(CX), Z0, Z0
+	VPADDQ.BCST      256(DI), Z0, Z0
+	VPSUBQ           1600(CX), Z1, Z1
+	VPSUBQ           1600(CX), Z1, Z1
+	VPSUBQ           2112(CX), Z1, Z1
+	VPADDQ.BCST      264(DI), Z1, Z1
+	VPSUBQ           1664(CX), Z2, Z2
+	VPSUBQ           1664(CX), Z2, Z2
+	VPSUBQ           2176(CX), Z2, Z2
+	VPADDQ.BCST      272(DI), Z2, Z2
+	VPSUBQ           1728(CX), Z3, Z3
+	VPSUBQ           1728(CX), Z3, Z3
+	VPSUBQ           2240(CX), Z3, Z3
+	VPADDQ.BCST      280(DI), Z3, Z3
+	VPSUBQ           1792(CX), Z4, Z4
+	VPSUBQ           1792(CX), Z4, Z4
+	VPSUBQ           2304(CX), Z4, Z4
+	VPADDQ.BCST      288(DI), Z4, Z4
+	VPSUBQ           1856(CX), Z5, Z5
+	VPSUBQ           1856(CX), Z5, Z5
+	VPSUBQ           2368(CX), Z5, Z5
+	VPADDQ.BCST      296(DI), Z5, Z5
+	VPSUBQ           1920(CX), Z6, Z6
+	VPSUBQ           1920(CX), Z6, Z6
+	VPSUBQ           2432(CX), Z6, Z6
+	VPADDQ.BCST      304(DI), Z6, Z6
+	VPSUBQ           1984(CX), Z7, Z7
+	VPSUBQ           1984(CX), Z7, Z7
+	VPSUBQ           2496(CX), Z7, Z7
+	VPADDQ.BCST      312(DI), Z7, Z7
+	VPSRAQ           $0x34, Z6, Z19
+	VPADDQ           Z19, Z7, Z19
+	VPXORQ           Z18, Z18, Z18
+	VPMADD52HUQ.BCST 336(DI), Z19, Z18
+	VPERMQ           1024(DI), Z18, Z17
+	VPSUBQ           Z17, Z0, Z0
+	VPERMQ           1088(DI), Z18, Z17
+	VPSUBQ           Z17, Z1, Z1
+	VPERMQ           1152(DI), Z18, Z17
+	VPSUBQ           Z17, Z2, Z2
+	VPERMQ           1216(DI), Z18, Z17
+	VPSUBQ           Z17, Z3, Z3
+	VPERMQ           1280(DI), Z18, Z17
+	VPSUBQ           Z17, Z4, Z4
+	VPERMQ           1344(DI), Z18, Z17
+	VPSUBQ           Z17, Z5, Z5
+	VPERMQ           1408(DI), Z18, Z17
+	VPSUBQ           Z17, Z6, Z6
+	VPERMQ           1472(DI), Z18, Z17
+	VPSUBQ           Z17, Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 8192(DI)
+	VMOVDQU64        Z1, 8256(DI)
+	VMOVDQU64        Z2, 8320(DI)
+	VMOVDQU64        Z3, 8384(DI)
+	VMOVDQU64        Z4, 8448(DI)
+	VMOVDQU64        Z5, 8512(DI)
+	VMOVDQU64        Z6, 8576(DI)
+	VMOVDQU64        Z7, 8640(DI)
+	VPUNPCKLQDQ      Z1, Z0, Z8
+	VPUNPCKHQDQ      Z1, Z0, Z9
+	VPUNPCKLQDQ      Z3, Z2, Z10
+	VPUNPCKHQDQ      Z3, Z2, Z11
+	VPUNPCKLQDQ      Z5, Z4, Z12
+	VPUNPCKHQDQ      Z5, Z4, Z13
+	VPUNPCKLQDQ      Z7, Z6, Z14
+	VPUNPCKHQDQ      Z7, Z6, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VMOVDQU64        Z8, 1024(R9)
+	VMOVDQU64        Z9, 1152(R9)
+	VMOVDQU64        Z10, 1280(R9)
+	VMOVDQU64        Z11, 1408(R9)
+	VMOVDQU64        Z12, 1536(R9)
+	VMOVDQU64        Z13, 1664(R9)
+	VMOVDQU64        Z14, 1792(R9)
+	VMOVDQU64        Z15, 1920(R9)
+	VMOVDQU64        1536(CX), Z0
+	VMOVDQU64        1600(CX), Z1
+	VMOVDQU64        1664(CX), Z2
+	VMOVDQU64        1728(CX), Z3
+	VMOVDQU64        1792(CX), Z4
+	VMOVDQU64        1856(CX), Z5
+	VMOVDQU64        1920(CX), Z6
+	VMOVDQU64        1984(CX), Z7
+	VPSUBQ           8192(DI), Z0, Z0
+	VPADDQ.BCST      64(DI), Z0, Z0
+	VPSUBQ           8256(DI), Z1, Z1
+	VPADDQ.BCST      72(DI), Z1, Z1
+	VPSUBQ           8320(DI), Z2, Z2
+	VPADDQ.BCST      80(DI), Z2, Z2
+	VPSUBQ           8384(DI), Z3, Z3
+	VPADDQ.BCST      88(DI), Z3, Z3
+	VPSUBQ           8448(DI), Z4, Z4
+	VPADDQ.BCST      96(DI), Z4, Z4
+	VPSUBQ           8512(DI), Z5, Z5
+	VPADDQ.BCST      104(DI), Z5, Z5
+	VPSUBQ           8576(DI), Z6, Z6
+	VPADDQ.BCST      112(DI), Z6, Z6
+	VPSUBQ           8640(DI), Z7, Z7
+	VPADDQ.BCST      120(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 8704(DI)
+	VMOVDQU64        Z1, 8768(DI)
+	VMOVDQU64        Z2, 8832(DI)
+	VMOVDQU64        Z3, 8896(DI)
+	VMOVDQU64        Z4, 8960(DI)
+	VMOVDQU64        Z5, 9024(DI)
+	VMOVDQU64        Z6, 9088(DI)
+	VMOVDQU64        Z7, 9152(DI)
 	VMOVDQU64        8704(DI), Z0
 	VMOVDQU64        8768(DI), Z1
 	VMOVDQU64        8832(DI), Z2
@@ -6629,368 +6629,6 @@ loop:
 	VMOVDQU64        Z5, 1856(CX)
 	VMOVDQU64        Z6, 1920(CX)
 	VMOVDQU64        Z7, 1984(CX)
-	MOVL             64(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z8
-	MOVL             68(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z9
-	MOVL             72(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z10
-	MOVL             76(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z11
-	MOVL             80(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z12
-	MOVL             84(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z13
-	MOVL             88(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z14
-	MOVL             92(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VMOVDQU64        Z0, 3072(CX)
-	VMOVDQU64        Z1, 3136(CX)
-	VMOVDQU64        Z2, 3200(CX)
-	VMOVDQU64        Z3, 3264(CX)
-	VMOVDQU64        Z4, 3328(CX)
-	VMOVDQU64        Z5, 3392(CX)
-	VMOVDQU64        Z6, 3456(CX)
-	VMOVDQU64        Z7, 3520(CX)
-	MOVL             96(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z8
-	MOVL             100(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z9
-	MOVL             104(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z10
-	MOVL             108(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z11
-	MOVL             112(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z12
-	MOVL             116(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z13
-	MOVL             120(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z14
-	MOVL             124(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        (SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VMOVDQU64        Z0, 4096(CX)
-	VMOVDQU64        Z1, 4160(CX)
-	VMOVDQU64        Z2, 4224(CX)
-	VMOVDQU64        Z3, 4288(CX)
-	VMOVDQU64        Z4, 4352(CX)
-	VMOVDQU64        Z5, 4416(CX)
-	VMOVDQU64        Z6, 4480(CX)
-	VMOVDQU64        Z7, 4544(CX)
-	VMOVDQU64        4096(CX), Z0
-	VMOVDQU64        4160(CX), Z1
-	VMOVDQU64        4224(CX), Z2
-	VMOVDQU64        4288(CX), Z3
-	VMOVDQU64        4352(CX), Z4
-	VMOVDQU64        4416(CX), Z5
-	VMOVDQU64        4480(CX), Z6
-	VMOVDQU64        4544(CX), Z7
-	VPSUBQ           3072(CX), Z0, Z0
-	VPADDQ.BCST      64(DI), Z0, Z0
-	VPSUBQ           3136(CX), Z1, Z1
-	VPADDQ.BCST      72(DI), Z1, Z1
-	VPSUBQ           3200(CX), Z2, Z2
-	VPADDQ.BCST      80(DI), Z2, Z2
-	VPSUBQ           3264(CX), Z3, Z3
-	VPADDQ.BCST      88(DI), Z3, Z3
-	VPSUBQ           3328(CX), Z4, Z4
-	VPADDQ.BCST      96(DI), Z4, Z4
-	VPSUBQ           3392(CX), Z5, Z5
-	VPADDQ.BCST      104(DI), Z5, Z5
-	VPSUBQ           3456(CX), Z6, Z6
-	VPADDQ.BCST      112(DI), Z6, Z6
-	VPSUBQ           3520(CX), Z7, Z7
-	VPADDQ.BCST      120(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4096(CX)
-	VMOVDQU64        Z1, 4160(CX)
-	VMOVDQU64        Z2, 4224(CX)
-	VMOVDQU64        Z3, 4288(CX)
-	VMOVDQU64        Z4, 4352(CX)
-	VMOVDQU64        Z5, 4416(CX)
-	VMOVDQU64        Z6, 4480(CX)
-	VMOVDQU64        Z7, 4544(CX)
-	MOVL             64(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z8
-	MOVL             68(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z9
-	MOVL             72(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z10
-	MOVL             76(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z11
-	MOVL             80(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z12
-	MOVL             84(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z13
-	MOVL             88(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z14
-	MOVL             92(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VMOVDQU64        Z0, 3584(CX)
-	VMOVDQU64        Z1, 3648(CX)
-	VMOVDQU64        Z2, 3712(CX)
-	VMOVDQU64        Z3, 3776(CX)
-	VMOVDQU64        Z4, 3840(CX)
-	VMOVDQU64        Z5, 3904(CX)
-	VMOVDQU64        Z6, 3968(CX)
-	VMOVDQU64        Z7, 4032(CX)
-	MOVL             96(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z8
-	MOVL             100(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z9
-	MOVL             104(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z10
-	MOVL             108(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z11
-	MOVL             112(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z12
-	MOVL             116(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z13
-	MOVL             120(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z14
-	MOVL             124(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        64(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VMOVDQU64        Z0, 4608(CX)
-	VMOVDQU64        Z1, 4672(CX)
-	VMOVDQU64        Z2, 4736(CX)
-	VMOVDQU64        Z3, 4800(CX)
-	VMOVDQU64        Z4, 4864(CX)
-	VMOVDQU64        Z5, 4928(CX)
-	VMOVDQU64        Z6, 4992(CX)
-	VMOVDQU64        Z7, 5056(CX)
-	VMOVDQU64        4608(CX), Z0
-	VMOVDQU64        4672(CX), Z1
-	VMOVDQU64        4736(CX), Z2
-	VMOVDQU64        4800(CX), Z3
-	VMOVDQU64        4864(CX), Z4
-	VMOVDQU64        4928(CX), Z5
-	VMOVDQU64        4992(CX), Z6
-	VMOVDQU64        5056(CX), Z7
-	VPSUBQ           3584(CX), Z0, Z0
-	VPADDQ.BCST      64(DI), Z0, Z0
-	VPSUBQ           3648(CX), Z1, Z1
-	VPADDQ.BCST      72(DI), Z1, Z1
-	VPSUBQ           3712(CX), Z2, Z2
-	VPADDQ.BCST      80(DI), Z2, Z2
-	VPSUBQ           3776(CX), Z3, Z3
-	VPADDQ.BCST      88(DI), Z3, Z3
-	VPSUBQ           3840(CX), Z4, Z4
-	VPADDQ.BCST      96(DI), Z4, Z4
-	VPSUBQ           3904(CX), Z5, Z5
-	VPADDQ.BCST      104(DI), Z5, Z5
-	VPSUBQ           3968(CX), Z6, Z6
-	VPADDQ.BCST      112(DI), Z6, Z6
-	VPSUBQ           4032(CX), Z7, Z7
-	VPADDQ.BCST      120(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4608(CX)
-	VMOVDQU64        Z1, 4672(CX)
-	VMOVDQU64        Z2, 4736(CX)
-	VMOVDQU64        Z3, 4800(CX)
-	VMOVDQU64        Z4, 4864(CX)
-	VMOVDQU64        Z5, 4928(CX)
-	VMOVDQU64        Z6, 4992(CX)
-	VMOVDQU64        Z7, 5056(CX)
 	VMOVDQU64        1024(CX), Z0
 	VMOVDQU64        1088(CX), Z1
 	VMOVDQU64        1152(CX), Z2
@@ -7485,6 +7123,368 @@ loop:
 	VMOVDQU64        Z12, 2368(CX)
 	VMOVDQU64        Z13, 2432(CX)
 	VMOVDQU64        Z14, 2496(CX)
+	MOVL             64(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z8
+	MOVL             68(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z9
+	MOVL             72(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z10
+	MOVL             76(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z11
+	MOVL             80(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z12
+	MOVL             84(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z13
+	MOVL             88(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z14
+	MOVL             92(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VMOVDQU64        Z0, 3072(CX)
+	VMOVDQU64        Z1, 3136(CX)
+	VMOVDQU64        Z2, 3200(CX)
+	VMOVDQU64        Z3, 3264(CX)
+	VMOVDQU64        Z4, 3328(CX)
+	VMOVDQU64        Z5, 3392(CX)
+	VMOVDQU64        Z6, 3456(CX)
+	VMOVDQU64        Z7, 3520(CX)
+	MOVL             96(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z8
+	MOVL             100(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z9
+	MOVL             104(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z10
+	MOVL             108(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z11
+	MOVL             112(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z12
+	MOVL             116(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z13
+	MOVL             120(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z14
+	MOVL             124(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        (SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VMOVDQU64        Z0, 4096(CX)
+	VMOVDQU64        Z1, 4160(CX)
+	VMOVDQU64        Z2, 4224(CX)
+	VMOVDQU64        Z3, 4288(CX)
+	VMOVDQU64        Z4, 4352(CX)
+	VMOVDQU64        Z5, 4416(CX)
+	VMOVDQU64        Z6, 4480(CX)
+	VMOVDQU64        Z7, 4544(CX)
+	VMOVDQU64        4096(CX), Z0
+	VMOVDQU64        4160(CX), Z1
+	VMOVDQU64        4224(CX), Z2
+	VMOVDQU64        4288(CX), Z3
+	VMOVDQU64        4352(CX), Z4
+	VMOVDQU64        4416(CX), Z5
+	VMOVDQU64        4480(CX), Z6
+	VMOVDQU64        4544(CX), Z7
+	VPSUBQ           3072(CX), Z0, Z0
+	VPADDQ.BCST      64(DI), Z0, Z0
+	VPSUBQ           3136(CX), Z1, Z1
+	VPADDQ.BCST      72(DI), Z1, Z1
+	VPSUBQ           3200(CX), Z2, Z2
+	VPADDQ.BCST      80(DI), Z2, Z2
+	VPSUBQ           3264(CX), Z3, Z3
+	VPADDQ.BCST      88(DI), Z3, Z3
+	VPSUBQ           3328(CX), Z4, Z4
+	VPADDQ.BCST      96(DI), Z4, Z4
+	VPSUBQ           3392(CX), Z5, Z5
+	VPADDQ.BCST      104(DI), Z5, Z5
+	VPSUBQ           3456(CX), Z6, Z6
+	VPADDQ.BCST      112(DI), Z6, Z6
+	VPSUBQ           3520(CX), Z7, Z7
+	VPADDQ.BCST      120(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4096(CX)
+	VMOVDQU64        Z1, 4160(CX)
+	VMOVDQU64        Z2, 4224(CX)
+	VMOVDQU64        Z3, 4288(CX)
+	VMOVDQU64        Z4, 4352(CX)
+	VMOVDQU64        Z5, 4416(CX)
+	VMOVDQU64        Z6, 4480(CX)
+	VMOVDQU64        Z7, 4544(CX)
+	MOVL             64(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z8
+	MOVL             68(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z9
+	MOVL             72(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z10
+	MOVL             76(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z11
+	MOVL             80(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z12
+	MOVL             84(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z13
+	MOVL             88(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z14
+	MOVL             92(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VMOVDQU64        Z0, 3584(CX)
+	VMOVDQU64        Z1, 3648(CX)
+	VMOVDQU64        Z2, 3712(CX)
+	VMOVDQU64        Z3, 3776(CX)
+	VMOVDQU64        Z4, 3840(CX)
+	VMOVDQU64        Z5, 3904(CX)
+	VMOVDQU64        Z6, 3968(CX)
+	VMOVDQU64        Z7, 4032(CX)
+	MOVL             96(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z8
+	MOVL             100(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z9
+	MOVL             104(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z10
+	MOVL             108(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z11
+	MOVL             112(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z12
+	MOVL             116(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z13
+	MOVL             120(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z14
+	MOVL             124(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        64(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VMOVDQU64        Z0, 4608(CX)
+	VMOVDQU64        Z1, 4672(CX)
+	VMOVDQU64        Z2, 4736(CX)
+	VMOVDQU64        Z3, 4800(CX)
+	VMOVDQU64        Z4, 4864(CX)
+	VMOVDQU64        Z5, 4928(CX)
+	VMOVDQU64        Z6, 4992(CX)
+	VMOVDQU64        Z7, 5056(CX)
+	VMOVDQU64        4608(CX), Z0
+	VMOVDQU64        4672(CX), Z1
+	VMOVDQU64        4736(CX), Z2
+	VMOVDQU64        4800(CX), Z3
+	VMOVDQU64        4864(CX), Z4
+	VMOVDQU64        4928(CX), Z5
+	VMOVDQU64        4992(CX), Z6
+	VMOVDQU64        5056(CX), Z7
+	VPSUBQ           3584(CX), Z0, Z0
+	VPADDQ.BCST      64(DI), Z0, Z0
+	VPSUBQ           3648(CX), Z1, Z1
+	VPADDQ.BCST      72(DI), Z1, Z1
+	VPSUBQ           3712(CX), Z2, Z2
+	VPADDQ.BCST      80(DI), Z2, Z2
+	VPSUBQ           3776(CX), Z3, Z3
+	VPADDQ.BCST      88(DI), Z3, Z3
+	VPSUBQ           3840(CX), Z4, Z4
+	VPADDQ.BCST      96(DI), Z4, Z4
+	VPSUBQ           3904(CX), Z5, Z5
+	VPADDQ.BCST      104(DI), Z5, Z5
+	VPSUBQ           3968(CX), Z6, Z6
+	VPADDQ.BCST      112(DI), Z6, Z6
+	VPSUBQ           4032(CX), Z7, Z7
+	VPADDQ.BCST      120(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4608(CX)
+	VMOVDQU64        Z1, 4672(CX)
+	VMOVDQU64        Z2, 4736(CX)
+	VMOVDQU64        Z3, 4800(CX)
+	VMOVDQU64        Z4, 4864(CX)
+	VMOVDQU64        Z5, 4928(CX)
+	VMOVDQU64        Z6, 4992(CX)
+	VMOVDQU64        Z7, 5056(CX)
 	VMOVDQU64        4096(CX), Z0
 	VMOVDQU64        4160(CX), Z1
 	VMOVDQU64        4224(CX), Z2
@@ -7995,22 +7995,6 @@ loop:
 	VMOVDQU64        Z5, 2880(CX)
 	VMOVDQU64        Z6, 2944(CX)
 	VMOVDQU64        Z7, 3008(CX)
-	VMOVDQU64        2048(DI), Z0
-	VMOVDQU64        2112(DI), Z1
-	VMOVDQU64        2176(DI), Z2
-	VMOVDQU64        2240(DI), Z3
-	VMOVDQU64        2304(DI), Z4
-	VMOVDQU64        2368(DI), Z5
-	VMOVDQU64        2432(DI), Z6
-	VMOVDQU64        2496(DI), Z7
-	VMOVDQU64        Z0, 5632(CX)
-	VMOVDQU64        Z1, 5696(CX)
-	VMOVDQU64        Z2, 5760(CX)
-	VMOVDQU64        Z3, 5824(CX)
-	VMOVDQU64        Z4, 5888(CX)
-	VMOVDQU64        Z5, 5952(CX)
-	VMOVDQU64        Z6, 6016(CX)
-	VMOVDQU64        Z7, 6080(CX)
 	VMOVDQU64        1536(DI), Z0
 	VMOVDQU64        1600(DI), Z1
 	VMOVDQU64        1664(DI), Z2
@@ -8361,6 +8345,22 @@ loop:
 	VMOVDQU64        Z12, 1856(DI)
 	VMOVDQU64        Z13, 1920(DI)
 	VMOVDQU64        Z14, 1984(DI)
+	VMOVDQU64        2048(DI), Z0
+	VMOVDQU64        2112(DI), Z1
+	VMOVDQU64        2176(DI), Z2
+	VMOVDQU64        2240(DI), Z3
+	VMOVDQU64        2304(DI), Z4
+	VMOVDQU64        2368(DI), Z5
+	VMOVDQU64        2432(DI), Z6
+	VMOVDQU64        2496(DI), Z7
+	VMOVDQU64        Z0, 5632(CX)
+	VMOVDQU64        Z1, 5696(CX)
+	VMOVDQU64        Z2, 5760(CX)
+	VMOVDQU64        Z3, 5824(CX)
+	VMOVDQU64        Z4, 5888(CX)
+	VMOVDQU64        Z5, 5952(CX)
+	VMOVDQU64        Z6, 6016(CX)
+	VMOVDQU64        Z7, 6080(CX)
 	VMOVDQU64        2048(DI), Z0
 	VMOVDQU64        2112(DI), Z1
 	VMOVDQU64        2176(DI), Z2
@@ -9147,6 +9147,109 @@ loop:
 	VMOVDQU64        Z12, 2880(DI)
 	VMOVDQU64        Z13, 2944(DI)
 	VMOVDQU64        Z14, 3008(DI)
+	MOVL             (DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z8
+	MOVL             4(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z9
+	MOVL             8(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z10
+	MOVL             12(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z11
+	MOVL             16(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z12
+	MOVL             20(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z13
+	MOVL             24(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z14
+	MOVL             28(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        (DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 3072(DI)
+	VMOVDQU64        Z1, 3136(DI)
+	VMOVDQU64        Z2, 3200(DI)
+	VMOVDQU64        Z3, 3264(DI)
+	VMOVDQU64        Z4, 3328(DI)
+	VMOVDQU64        Z5, 3392(DI)
+	VMOVDQU64        Z6, 3456(DI)
+	VMOVDQU64        Z7, 3520(DI)
 	VMOVDQU64        2048(DI), Z0
 	VMOVDQU64        2112(DI), Z1
 	VMOVDQU64        2176(DI), Z2
@@ -9553,6 +9656,109 @@ loop:
 	VMOVDQU64        Z12, 11072(DI)
 	VMOVDQU64        Z13, 11136(DI)
 	VMOVDQU64        Z14, 11200(DI)
+	MOVL             64(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z8
+	MOVL             68(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z9
+	MOVL             72(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z10
+	MOVL             76(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z11
+	MOVL             80(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z12
+	MOVL             84(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z13
+	MOVL             88(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z14
+	MOVL             92(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        64(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 11264(DI)
+	VMOVDQU64        Z1, 11328(DI)
+	VMOVDQU64        Z2, 11392(DI)
+	VMOVDQU64        Z3, 11456(DI)
+	VMOVDQU64        Z4, 11520(DI)
+	VMOVDQU64        Z5, 11584(DI)
+	VMOVDQU64        Z6, 11648(DI)
+	VMOVDQU64        Z7, 11712(DI)
 	VMOVDQU64        1536(DI), Z0
 	VMOVDQU64        1600(DI), Z1
 	VMOVDQU64        1664(DI), Z2
@@ -9959,6 +10165,109 @@ loop:
 	VMOVDQU64        Z12, 1856(DI)
 	VMOVDQU64        Z13, 1920(DI)
 	VMOVDQU64        Z14, 1984(DI)
+	MOVL             (DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z8
+	MOVL             4(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z9
+	MOVL             8(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z10
+	MOVL             12(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z11
+	MOVL             16(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z12
+	MOVL             20(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z13
+	MOVL             24(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z14
+	MOVL             28(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        (DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 3584(DI)
+	VMOVDQU64        Z1, 3648(DI)
+	VMOVDQU64        Z2, 3712(DI)
+	VMOVDQU64        Z3, 3776(DI)
+	VMOVDQU64        Z4, 3840(DI)
+	VMOVDQU64        Z5, 3904(DI)
+	VMOVDQU64        Z6, 3968(DI)
+	VMOVDQU64        Z7, 4032(DI)
 	VMOVDQU64        2048(DI), Z0
 	VMOVDQU64        2112(DI), Z1
 	VMOVDQU64        2176(DI), Z2
@@ -10365,6 +10674,109 @@ loop:
 	VMOVDQU64        Z12, 2368(DI)
 	VMOVDQU64        Z13, 2432(DI)
 	VMOVDQU64        Z14, 2496(DI)
+	MOVL             64(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z8
+	MOVL             68(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z9
+	MOVL             72(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z10
+	MOVL             76(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z11
+	MOVL             80(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z12
+	MOVL             84(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z13
+	MOVL             88(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z14
+	MOVL             92(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        64(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 11776(DI)
+	VMOVDQU64        Z1, 11840(DI)
+	VMOVDQU64        Z2, 11904(DI)
+	VMOVDQU64        Z3, 11968(DI)
+	VMOVDQU64        Z4, 12032(DI)
+	VMOVDQU64        Z5, 12096(DI)
+	VMOVDQU64        Z6, 12160(DI)
+	VMOVDQU64        Z7, 12224(DI)
 	VMOVDQU64        1024(CX), Z0
 	VMOVDQU64        1088(CX), Z1
 	VMOVDQU64        1152(CX), Z2
@@ -10715,6 +11127,162 @@ loop:
 	VMOVDQU64        Z12, 5440(DI)
 	VMOVDQU64        Z13, 5504(DI)
 	VMOVDQU64        Z14, 5568(DI)
+	MOVL             32(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z8
+	MOVL             36(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z9
+	MOVL             40(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z10
+	MOVL             44(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z11
+	MOVL             48(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z12
+	MOVL             52(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z13
+	MOVL             56(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z14
+	MOVL             60(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        32(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4096(DI)
+	VMOVDQU64        Z1, 4160(DI)
+	VMOVDQU64        Z2, 4224(DI)
+	VMOVDQU64        Z3, 4288(DI)
+	VMOVDQU64        Z4, 4352(DI)
+	VMOVDQU64        Z5, 4416(DI)
+	VMOVDQU64        Z6, 4480(DI)
+	VMOVDQU64        Z7, 4544(DI)
+	VMOVDQU64        4096(DI), Z0
+	VMOVDQU64        4160(DI), Z1
+	VMOVDQU64        4224(DI), Z2
+	VMOVDQU64        4288(DI), Z3
+	VMOVDQU64        4352(DI), Z4
+	VMOVDQU64        4416(DI), Z5
+	VMOVDQU64        4480(DI), Z6
+	VMOVDQU64        4544(DI), Z7
+	VPSUBQ           3072(DI), Z0, Z0
+	VPADDQ.BCST      128(DI), Z0, Z0
+	VPSUBQ           3136(DI), Z1, Z1
+	VPADDQ.BCST      136(DI), Z1, Z1
+	VPSUBQ           3200(DI), Z2, Z2
+	VPADDQ.BCST      144(DI), Z2, Z2
+	VPSUBQ           3264(DI), Z3, Z3
+	VPADDQ.BCST      152(DI), Z3, Z3
+	VPSUBQ           3328(DI), Z4, Z4
+	VPADDQ.BCST      160(DI), Z4, Z4
+	VPSUBQ           3392(DI), Z5, Z5
+	VPADDQ.BCST      168(DI), Z5, Z5
+	VPSUBQ           3456(DI), Z6, Z6
+	VPADDQ.BCST      176(DI), Z6, Z6
+	VPSUBQ           3520(DI), Z7, Z7
+	VPADDQ.BCST      184(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4096(DI)
+	VMOVDQU64        Z1, 4160(DI)
+	VMOVDQU64        Z2, 4224(DI)
+	VMOVDQU64        Z3, 4288(DI)
+	VMOVDQU64        Z4, 4352(DI)
+	VMOVDQU64        Z5, 4416(DI)
+	VMOVDQU64        Z6, 4480(DI)
+	VMOVDQU64        Z7, 4544(DI)
 	VMOVDQU64        4096(CX), Z0
 	VMOVDQU64        4160(CX), Z1
 	VMOVDQU64        4224(CX), Z2
@@ -11065,6 +11633,162 @@ loop:
 	VMOVDQU64        Z12, 13632(DI)
 	VMOVDQU64        Z13, 13696(DI)
 	VMOVDQU64        Z14, 13760(DI)
+	MOVL             96(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z8
+	MOVL             100(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z9
+	MOVL             104(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z10
+	MOVL             108(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z11
+	MOVL             112(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z12
+	MOVL             116(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z13
+	MOVL             120(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z14
+	MOVL             124(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        128(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        96(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 12288(DI)
+	VMOVDQU64        Z1, 12352(DI)
+	VMOVDQU64        Z2, 12416(DI)
+	VMOVDQU64        Z3, 12480(DI)
+	VMOVDQU64        Z4, 12544(DI)
+	VMOVDQU64        Z5, 12608(DI)
+	VMOVDQU64        Z6, 12672(DI)
+	VMOVDQU64        Z7, 12736(DI)
+	VMOVDQU64        12288(DI), Z0
+	VMOVDQU64        12352(DI), Z1
+	VMOVDQU64        12416(DI), Z2
+	VMOVDQU64        12480(DI), Z3
+	VMOVDQU64        12544(DI), Z4
+	VMOVDQU64        12608(DI), Z5
+	VMOVDQU64        12672(DI), Z6
+	VMOVDQU64        12736(DI), Z7
+	VPSUBQ           11264(DI), Z0, Z0
+	VPADDQ.BCST      128(DI), Z0, Z0
+	VPSUBQ           11328(DI), Z1, Z1
+	VPADDQ.BCST      136(DI), Z1, Z1
+	VPSUBQ           11392(DI), Z2, Z2
+	VPADDQ.BCST      144(DI), Z2, Z2
+	VPSUBQ           11456(DI), Z3, Z3
+	VPADDQ.BCST      152(DI), Z3, Z3
+	VPSUBQ           11520(DI), Z4, Z4
+	VPADDQ.BCST      160(DI), Z4, Z4
+	VPSUBQ           11584(DI), Z5, Z5
+	VPADDQ.BCST      168(DI), Z5, Z5
+	VPSUBQ           11648(DI), Z6, Z6
+	VPADDQ.BCST      176(DI), Z6, Z6
+	VPSUBQ           11712(DI), Z7, Z7
+	VPADDQ.BCST      184(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 12288(DI)
+	VMOVDQU64        Z1, 12352(DI)
+	VMOVDQU64        Z2, 12416(DI)
+	VMOVDQU64        Z3, 12480(DI)
+	VMOVDQU64        Z4, 12544(DI)
+	VMOVDQU64        Z5, 12608(DI)
+	VMOVDQU64        Z6, 12672(DI)
+	VMOVDQU64        Z7, 12736(DI)
 	VMOVDQU64        1536(CX), Z0
 	VMOVDQU64        1600(CX), Z1
 	VMOVDQU64        1664(CX), Z2
@@ -11415,6 +12139,162 @@ loop:
 	VMOVDQU64        Z12, 6464(DI)
 	VMOVDQU64        Z13, 6528(DI)
 	VMOVDQU64        Z14, 6592(DI)
+	MOVL             32(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z8
+	MOVL             36(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z9
+	MOVL             40(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z10
+	MOVL             44(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z11
+	MOVL             48(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z12
+	MOVL             52(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z13
+	MOVL             56(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z14
+	MOVL             60(DX), AX
+	SHRQ             $0x01, AX
+	SHLQ             $0x08, AX
+	VMOVDQU64        192(SI)(AX*1), Z15
+	VPUNPCKLQDQ      Z9, Z8, Z0
+	VPUNPCKHQDQ      Z9, Z8, Z1
+	VPUNPCKLQDQ      Z11, Z10, Z2
+	VPUNPCKHQDQ      Z11, Z10, Z3
+	VPUNPCKLQDQ      Z13, Z12, Z4
+	VPUNPCKHQDQ      Z13, Z12, Z5
+	VPUNPCKLQDQ      Z15, Z14, Z6
+	VPUNPCKHQDQ      Z15, Z14, Z7
+	VSHUFI64X2       $0x88, Z2, Z0, Z8
+	VSHUFI64X2       $0x88, Z6, Z4, Z10
+	VSHUFI64X2       $0xdd, Z2, Z0, Z12
+	VSHUFI64X2       $0xdd, Z6, Z4, Z14
+	VSHUFI64X2       $0x88, Z3, Z1, Z9
+	VSHUFI64X2       $0x88, Z7, Z5, Z11
+	VSHUFI64X2       $0xdd, Z3, Z1, Z13
+	VSHUFI64X2       $0xdd, Z7, Z5, Z15
+	VSHUFI64X2       $0x88, Z10, Z8, Z0
+	VSHUFI64X2       $0xdd, Z10, Z8, Z4
+	VSHUFI64X2       $0x88, Z14, Z12, Z2
+	VSHUFI64X2       $0xdd, Z14, Z12, Z6
+	VSHUFI64X2       $0x88, Z11, Z9, Z1
+	VSHUFI64X2       $0xdd, Z11, Z9, Z5
+	VSHUFI64X2       $0x88, Z15, Z13, Z3
+	VSHUFI64X2       $0xdd, Z15, Z13, Z7
+	VPMOVZXDQ        32(DX), Z19
+	VPTESTMQ.BCST    344(DI), Z19, K1
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, K1, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, K1, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, K1, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, K1, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, K1, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, K1, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, K1, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, K1, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4608(DI)
+	VMOVDQU64        Z1, 4672(DI)
+	VMOVDQU64        Z2, 4736(DI)
+	VMOVDQU64        Z3, 4800(DI)
+	VMOVDQU64        Z4, 4864(DI)
+	VMOVDQU64        Z5, 4928(DI)
+	VMOVDQU64        Z6, 4992(DI)
+	VMOVDQU64        Z7, 5056(DI)
+	VMOVDQU64        4608(DI), Z0
+	VMOVDQU64        4672(DI), Z1
+	VMOVDQU64        4736(DI), Z2
+	VMOVDQU64        4800(DI), Z3
+	VMOVDQU64        4864(DI), Z4
+	VMOVDQU64        4928(DI), Z5
+	VMOVDQU64        4992(DI), Z6
+	VMOVDQU64        5056(DI), Z7
+	VPSUBQ           3584(DI), Z0, Z0
+	VPADDQ.BCST      128(DI), Z0, Z0
+	VPSUBQ           3648(DI), Z1, Z1
+	VPADDQ.BCST      136(DI), Z1, Z1
+	VPSUBQ           3712(DI), Z2, Z2
+	VPADDQ.BCST      144(DI), Z2, Z2
+	VPSUBQ           3776(DI), Z3, Z3
+	VPADDQ.BCST      152(DI), Z3, Z3
+	VPSUBQ           3840(DI), Z4, Z4
+	VPADDQ.BCST      160(DI), Z4, Z4
+	VPSUBQ           3904(DI), Z5, Z5
+	VPADDQ.BCST      168(DI), Z5, Z5
+	VPSUBQ           3968(DI), Z6, Z6
+	VPADDQ.BCST      176(DI), Z6, Z6
+	VPSUBQ           4032(DI), Z7, Z7
+	VPADDQ.BCST      184(DI), Z7, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 4608(DI)
+	VMOVDQU64        Z1, 4672(DI)
+	VMOVDQU64        Z2, 4736(DI)
+	VMOVDQU64        Z3, 4800(DI)
+	VMOVDQU64        Z4, 4864(DI)
+	VMOVDQU64        Z5, 4928(DI)
+	VMOVDQU64        Z6, 4992(DI)
+	VMOVDQU64        Z7, 5056(DI)
 	VMOVDQU64        4608(CX), Z0
 	VMOVDQU64        4672(CX), Z1
 	VMOVDQU64        4736(CX), Z2
@@ -11765,992 +12645,6 @@ loop:
 	VMOVDQU64        Z12, 14656(DI)
 	VMOVDQU64        Z13, 14720(DI)
 	VMOVDQU64        Z14, 14784(DI)
-	VMOVDQU64        6144(DI), Z0
-	VMOVDQU64        6208(DI), Z1
-	VMOVDQU64        6272(DI), Z2
-	VMOVDQU64        6336(DI), Z3
-	VMOVDQU64        6400(DI), Z4
-	VMOVDQU64        6464(DI), Z5
-	VMOVDQU64        6528(DI), Z6
-	VMOVDQU64        6592(DI), Z7
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 5632(DI)
-	VMOVDQU64        Z1, 5696(DI)
-	VMOVDQU64        Z2, 5760(DI)
-	VMOVDQU64        Z3, 5824(DI)
-	VMOVDQU64        Z4, 5888(DI)
-	VMOVDQU64        Z5, 5952(DI)
-	VMOVDQU64        Z6, 6016(DI)
-	VMOVDQU64        Z7, 6080(DI)
-	VMOVDQU64        14336(DI), Z0
-	VMOVDQU64        14400(DI), Z1
-	VMOVDQU64        14464(DI), Z2
-	VMOVDQU64        14528(DI), Z3
-	VMOVDQU64        14592(DI), Z4
-	VMOVDQU64        14656(DI), Z5
-	VMOVDQU64        14720(DI), Z6
-	VMOVDQU64        14784(DI), Z7
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 13824(DI)
-	VMOVDQU64        Z1, 13888(DI)
-	VMOVDQU64        Z2, 13952(DI)
-	VMOVDQU64        Z3, 14016(DI)
-	VMOVDQU64        Z4, 14080(DI)
-	VMOVDQU64        Z5, 14144(DI)
-	VMOVDQU64        Z6, 14208(DI)
-	VMOVDQU64        Z7, 14272(DI)
-	MOVL             (DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z8
-	MOVL             4(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z9
-	MOVL             8(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z10
-	MOVL             12(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z11
-	MOVL             16(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z12
-	MOVL             20(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z13
-	MOVL             24(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z14
-	MOVL             28(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        (DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 3072(DI)
-	VMOVDQU64        Z1, 3136(DI)
-	VMOVDQU64        Z2, 3200(DI)
-	VMOVDQU64        Z3, 3264(DI)
-	VMOVDQU64        Z4, 3328(DI)
-	VMOVDQU64        Z5, 3392(DI)
-	VMOVDQU64        Z6, 3456(DI)
-	VMOVDQU64        Z7, 3520(DI)
-	MOVL             32(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z8
-	MOVL             36(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z9
-	MOVL             40(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z10
-	MOVL             44(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z11
-	MOVL             48(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z12
-	MOVL             52(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z13
-	MOVL             56(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z14
-	MOVL             60(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        32(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4096(DI)
-	VMOVDQU64        Z1, 4160(DI)
-	VMOVDQU64        Z2, 4224(DI)
-	VMOVDQU64        Z3, 4288(DI)
-	VMOVDQU64        Z4, 4352(DI)
-	VMOVDQU64        Z5, 4416(DI)
-	VMOVDQU64        Z6, 4480(DI)
-	VMOVDQU64        Z7, 4544(DI)
-	VMOVDQU64        4096(DI), Z0
-	VMOVDQU64        4160(DI), Z1
-	VMOVDQU64        4224(DI), Z2
-	VMOVDQU64        4288(DI), Z3
-	VMOVDQU64        4352(DI), Z4
-	VMOVDQU64        4416(DI), Z5
-	VMOVDQU64        4480(DI), Z6
-	VMOVDQU64        4544(DI), Z7
-	VPSUBQ           3072(DI), Z0, Z0
-	VPADDQ.BCST      128(DI), Z0, Z0
-	VPSUBQ           3136(DI), Z1, Z1
-	VPADDQ.BCST      136(DI), Z1, Z1
-	VPSUBQ           3200(DI), Z2, Z2
-	VPADDQ.BCST      144(DI), Z2, Z2
-	VPSUBQ           3264(DI), Z3, Z3
-	VPADDQ.BCST      152(DI), Z3, Z3
-	VPSUBQ           3328(DI), Z4, Z4
-	VPADDQ.BCST      160(DI), Z4, Z4
-	VPSUBQ           3392(DI), Z5, Z5
-	VPADDQ.BCST      168(DI), Z5, Z5
-	VPSUBQ           3456(DI), Z6, Z6
-	VPADDQ.BCST      176(DI), Z6, Z6
-	VPSUBQ           3520(DI), Z7, Z7
-	VPADDQ.BCST      184(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4096(DI)
-	VMOVDQU64        Z1, 4160(DI)
-	VMOVDQU64        Z2, 4224(DI)
-	VMOVDQU64        Z3, 4288(DI)
-	VMOVDQU64        Z4, 4352(DI)
-	VMOVDQU64        Z5, 4416(DI)
-	VMOVDQU64        Z6, 4480(DI)
-	VMOVDQU64        Z7, 4544(DI)
-	MOVL             (DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z8
-	MOVL             4(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z9
-	MOVL             8(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z10
-	MOVL             12(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z11
-	MOVL             16(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z12
-	MOVL             20(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z13
-	MOVL             24(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z14
-	MOVL             28(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        (DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 3584(DI)
-	VMOVDQU64        Z1, 3648(DI)
-	VMOVDQU64        Z2, 3712(DI)
-	VMOVDQU64        Z3, 3776(DI)
-	VMOVDQU64        Z4, 3840(DI)
-	VMOVDQU64        Z5, 3904(DI)
-	VMOVDQU64        Z6, 3968(DI)
-	VMOVDQU64        Z7, 4032(DI)
-	MOVL             32(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z8
-	MOVL             36(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z9
-	MOVL             40(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z10
-	MOVL             44(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z11
-	MOVL             48(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z12
-	MOVL             52(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z13
-	MOVL             56(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z14
-	MOVL             60(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        32(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4608(DI)
-	VMOVDQU64        Z1, 4672(DI)
-	VMOVDQU64        Z2, 4736(DI)
-	VMOVDQU64        Z3, 4800(DI)
-	VMOVDQU64        Z4, 4864(DI)
-	VMOVDQU64        Z5, 4928(DI)
-	VMOVDQU64        Z6, 4992(DI)
-	VMOVDQU64        Z7, 5056(DI)
-	VMOVDQU64        4608(DI), Z0
-	VMOVDQU64        4672(DI), Z1
-	VMOVDQU64        4736(DI), Z2
-	VMOVDQU64        4800(DI), Z3
-	VMOVDQU64        4864(DI), Z4
-	VMOVDQU64        4928(DI), Z5
-	VMOVDQU64        4992(DI), Z6
-	VMOVDQU64        5056(DI), Z7
-	VPSUBQ           3584(DI), Z0, Z0
-	VPADDQ.BCST      128(DI), Z0, Z0
-	VPSUBQ           3648(DI), Z1, Z1
-	VPADDQ.BCST      136(DI), Z1, Z1
-	VPSUBQ           3712(DI), Z2, Z2
-	VPADDQ.BCST      144(DI), Z2, Z2
-	VPSUBQ           3776(DI), Z3, Z3
-	VPADDQ.BCST      152(DI), Z3, Z3
-	VPSUBQ           3840(DI), Z4, Z4
-	VPADDQ.BCST      160(DI), Z4, Z4
-	VPSUBQ           3904(DI), Z5, Z5
-	VPADDQ.BCST      168(DI), Z5, Z5
-	VPSUBQ           3968(DI), Z6, Z6
-	VPADDQ.BCST      176(DI), Z6, Z6
-	VPSUBQ           4032(DI), Z7, Z7
-	VPADDQ.BCST      184(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 4608(DI)
-	VMOVDQU64        Z1, 4672(DI)
-	VMOVDQU64        Z2, 4736(DI)
-	VMOVDQU64        Z3, 4800(DI)
-	VMOVDQU64        Z4, 4864(DI)
-	VMOVDQU64        Z5, 4928(DI)
-	VMOVDQU64        Z6, 4992(DI)
-	VMOVDQU64        Z7, 5056(DI)
-	MOVL             64(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z8
-	MOVL             68(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z9
-	MOVL             72(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z10
-	MOVL             76(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z11
-	MOVL             80(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z12
-	MOVL             84(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z13
-	MOVL             88(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z14
-	MOVL             92(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        64(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 11264(DI)
-	VMOVDQU64        Z1, 11328(DI)
-	VMOVDQU64        Z2, 11392(DI)
-	VMOVDQU64        Z3, 11456(DI)
-	VMOVDQU64        Z4, 11520(DI)
-	VMOVDQU64        Z5, 11584(DI)
-	VMOVDQU64        Z6, 11648(DI)
-	VMOVDQU64        Z7, 11712(DI)
-	MOVL             96(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z8
-	MOVL             100(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z9
-	MOVL             104(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z10
-	MOVL             108(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z11
-	MOVL             112(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z12
-	MOVL             116(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z13
-	MOVL             120(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z14
-	MOVL             124(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        128(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        96(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 12288(DI)
-	VMOVDQU64        Z1, 12352(DI)
-	VMOVDQU64        Z2, 12416(DI)
-	VMOVDQU64        Z3, 12480(DI)
-	VMOVDQU64        Z4, 12544(DI)
-	VMOVDQU64        Z5, 12608(DI)
-	VMOVDQU64        Z6, 12672(DI)
-	VMOVDQU64        Z7, 12736(DI)
-	VMOVDQU64        12288(DI), Z0
-	VMOVDQU64        12352(DI), Z1
-	VMOVDQU64        12416(DI), Z2
-	VMOVDQU64        12480(DI), Z3
-	VMOVDQU64        12544(DI), Z4
-	VMOVDQU64        12608(DI), Z5
-	VMOVDQU64        12672(DI), Z6
-	VMOVDQU64        12736(DI), Z7
-	VPSUBQ           11264(DI), Z0, Z0
-	VPADDQ.BCST      128(DI), Z0, Z0
-	VPSUBQ           11328(DI), Z1, Z1
-	VPADDQ.BCST      136(DI), Z1, Z1
-	VPSUBQ           11392(DI), Z2, Z2
-	VPADDQ.BCST      144(DI), Z2, Z2
-	VPSUBQ           11456(DI), Z3, Z3
-	VPADDQ.BCST      152(DI), Z3, Z3
-	VPSUBQ           11520(DI), Z4, Z4
-	VPADDQ.BCST      160(DI), Z4, Z4
-	VPSUBQ           11584(DI), Z5, Z5
-	VPADDQ.BCST      168(DI), Z5, Z5
-	VPSUBQ           11648(DI), Z6, Z6
-	VPADDQ.BCST      176(DI), Z6, Z6
-	VPSUBQ           11712(DI), Z7, Z7
-	VPADDQ.BCST      184(DI), Z7, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 12288(DI)
-	VMOVDQU64        Z1, 12352(DI)
-	VMOVDQU64        Z2, 12416(DI)
-	VMOVDQU64        Z3, 12480(DI)
-	VMOVDQU64        Z4, 12544(DI)
-	VMOVDQU64        Z5, 12608(DI)
-	VMOVDQU64        Z6, 12672(DI)
-	VMOVDQU64        Z7, 12736(DI)
-	MOVL             64(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z8
-	MOVL             68(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z9
-	MOVL             72(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z10
-	MOVL             76(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z11
-	MOVL             80(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z12
-	MOVL             84(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z13
-	MOVL             88(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z14
-	MOVL             92(DX), AX
-	SHRQ             $0x01, AX
-	SHLQ             $0x08, AX
-	VMOVDQU64        192(SI)(AX*1), Z15
-	VPUNPCKLQDQ      Z9, Z8, Z0
-	VPUNPCKHQDQ      Z9, Z8, Z1
-	VPUNPCKLQDQ      Z11, Z10, Z2
-	VPUNPCKHQDQ      Z11, Z10, Z3
-	VPUNPCKLQDQ      Z13, Z12, Z4
-	VPUNPCKHQDQ      Z13, Z12, Z5
-	VPUNPCKLQDQ      Z15, Z14, Z6
-	VPUNPCKHQDQ      Z15, Z14, Z7
-	VSHUFI64X2       $0x88, Z2, Z0, Z8
-	VSHUFI64X2       $0x88, Z6, Z4, Z10
-	VSHUFI64X2       $0xdd, Z2, Z0, Z12
-	VSHUFI64X2       $0xdd, Z6, Z4, Z14
-	VSHUFI64X2       $0x88, Z3, Z1, Z9
-	VSHUFI64X2       $0x88, Z7, Z5, Z11
-	VSHUFI64X2       $0xdd, Z3, Z1, Z13
-	VSHUFI64X2       $0xdd, Z7, Z5, Z15
-	VSHUFI64X2       $0x88, Z10, Z8, Z0
-	VSHUFI64X2       $0xdd, Z10, Z8, Z4
-	VSHUFI64X2       $0x88, Z14, Z12, Z2
-	VSHUFI64X2       $0xdd, Z14, Z12, Z6
-	VSHUFI64X2       $0x88, Z11, Z9, Z1
-	VSHUFI64X2       $0xdd, Z11, Z9, Z5
-	VSHUFI64X2       $0x88, Z15, Z13, Z3
-	VSHUFI64X2       $0xdd, Z15, Z13, Z7
-	VPMOVZXDQ        64(DX), Z19
-	VPTESTMQ.BCST    344(DI), Z19, K1
-	VPBROADCASTQ     64(DI), Z19
-	VPSUBQ           Z0, Z19, K1, Z0
-	VPBROADCASTQ     72(DI), Z19
-	VPSUBQ           Z1, Z19, K1, Z1
-	VPBROADCASTQ     80(DI), Z19
-	VPSUBQ           Z2, Z19, K1, Z2
-	VPBROADCASTQ     88(DI), Z19
-	VPSUBQ           Z3, Z19, K1, Z3
-	VPBROADCASTQ     96(DI), Z19
-	VPSUBQ           Z4, Z19, K1, Z4
-	VPBROADCASTQ     104(DI), Z19
-	VPSUBQ           Z5, Z19, K1, Z5
-	VPBROADCASTQ     112(DI), Z19
-	VPSUBQ           Z6, Z19, K1, Z6
-	VPBROADCASTQ     120(DI), Z19
-	VPSUBQ           Z7, Z19, K1, Z7
-	VPSRAQ           $0x34, Z0, Z19
-	VPANDQ           Z20, Z0, Z0
-	VPADDQ           Z19, Z1, Z1
-	VPSRAQ           $0x34, Z1, Z19
-	VPANDQ           Z20, Z1, Z1
-	VPADDQ           Z19, Z2, Z2
-	VPSRAQ           $0x34, Z2, Z19
-	VPANDQ           Z20, Z2, Z2
-	VPADDQ           Z19, Z3, Z3
-	VPSRAQ           $0x34, Z3, Z19
-	VPANDQ           Z20, Z3, Z3
-	VPADDQ           Z19, Z4, Z4
-	VPSRAQ           $0x34, Z4, Z19
-	VPANDQ           Z20, Z4, Z4
-	VPADDQ           Z19, Z5, Z5
-	VPSRAQ           $0x34, Z5, Z19
-	VPANDQ           Z20, Z5, Z5
-	VPADDQ           Z19, Z6, Z6
-	VPSRAQ           $0x34, Z6, Z19
-	VPANDQ           Z20, Z6, Z6
-	VPADDQ           Z19, Z7, Z7
-	VMOVDQU64        Z0, 11776(DI)
-	VMOVDQU64        Z1, 11840(DI)
-	VMOVDQU64        Z2, 11904(DI)
-	VMOVDQU64        Z3, 11968(DI)
-	VMOVDQU64        Z4, 12032(DI)
-	VMOVDQU64        Z5, 12096(DI)
-	VMOVDQU64        Z6, 12160(DI)
-	VMOVDQU64        Z7, 12224(DI)
 	MOVL             96(DX), AX
 	SHRQ             $0x01, AX
 	SHLQ             $0x08, AX
@@ -12907,6 +12801,112 @@ loop:
 	VMOVDQU64        Z5, 13120(DI)
 	VMOVDQU64        Z6, 13184(DI)
 	VMOVDQU64        Z7, 13248(DI)
+	VMOVDQU64        6144(DI), Z0
+	VMOVDQU64        6208(DI), Z1
+	VMOVDQU64        6272(DI), Z2
+	VMOVDQU64        6336(DI), Z3
+	VMOVDQU64        6400(DI), Z4
+	VMOVDQU64        6464(DI), Z5
+	VMOVDQU64        6528(DI), Z6
+	VMOVDQU64        6592(DI), Z7
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 5632(DI)
+	VMOVDQU64        Z1, 5696(DI)
+	VMOVDQU64        Z2, 5760(DI)
+	VMOVDQU64        Z3, 5824(DI)
+	VMOVDQU64        Z4, 5888(DI)
+	VMOVDQU64        Z5, 5952(DI)
+	VMOVDQU64        Z6, 6016(DI)
+	VMOVDQU64        Z7, 6080(DI)
+	VMOVDQU64        14336(DI), Z0
+	VMOVDQU64        14400(DI), Z1
+	VMOVDQU64        14464(DI), Z2
+	VMOVDQU64        14528(DI), Z3
+	VMOVDQU64        14592(DI), Z4
+	VMOVDQU64        14656(DI), Z5
+	VMOVDQU64        14720(DI), Z6
+	VMOVDQU64        14784(DI), Z7
+	VPBROADCASTQ     64(DI), Z19
+	VPSUBQ           Z0, Z19, Z0
+	VPBROADCASTQ     72(DI), Z19
+	VPSUBQ           Z1, Z19, Z1
+	VPBROADCASTQ     80(DI), Z19
+	VPSUBQ           Z2, Z19, Z2
+	VPBROADCASTQ     88(DI), Z19
+	VPSUBQ           Z3, Z19, Z3
+	VPBROADCASTQ     96(DI), Z19
+	VPSUBQ           Z4, Z19, Z4
+	VPBROADCASTQ     104(DI), Z19
+	VPSUBQ           Z5, Z19, Z5
+	VPBROADCASTQ     112(DI), Z19
+	VPSUBQ           Z6, Z19, Z6
+	VPBROADCASTQ     120(DI), Z19
+	VPSUBQ           Z7, Z19, Z7
+	VPSRAQ           $0x34, Z0, Z19
+	VPANDQ           Z20, Z0, Z0
+	VPADDQ           Z19, Z1, Z1
+	VPSRAQ           $0x34, Z1, Z19
+	VPANDQ           Z20, Z1, Z1
+	VPADDQ           Z19, Z2, Z2
+	VPSRAQ           $0x34, Z2, Z19
+	VPANDQ           Z20, Z2, Z2
+	VPADDQ           Z19, Z3, Z3
+	VPSRAQ           $0x34, Z3, Z19
+	VPANDQ           Z20, Z3, Z3
+	VPADDQ           Z19, Z4, Z4
+	VPSRAQ           $0x34, Z4, Z19
+	VPANDQ           Z20, Z4, Z4
+	VPADDQ           Z19, Z5, Z5
+	VPSRAQ           $0x34, Z5, Z19
+	VPANDQ           Z20, Z5, Z5
+	VPADDQ           Z19, Z6, Z6
+	VPSRAQ           $0x34, Z6, Z19
+	VPANDQ           Z20, Z6, Z6
+	VPADDQ           Z19, Z7, Z7
+	VMOVDQU64        Z0, 13824(DI)
+	VMOVDQU64        Z1, 13888(DI)
+	VMOVDQU64        Z2, 13952(DI)
+	VMOVDQU64        Z3, 14016(DI)
+	VMOVDQU64        Z4, 14080(DI)
+	VMOVDQU64        Z5, 14144(DI)
+	VMOVDQU64        Z6, 14208(DI)
+	VMOVDQU64        Z7, 14272(DI)
 	VMOVDQU64        4096(DI), Z0
 	VMOVDQU64        4160(DI), Z1
 	VMOVDQU64        4224(DI), Z2

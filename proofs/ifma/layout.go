@@ -18,6 +18,7 @@ const (
 	offR2          = 512
 	offTable       = 1024
 	offAcc         = 1536
+	offSlots       = 2560
 	sizeVector     = 512
 	sizeWorkspace  = 18944
 	offOrderR      = 0

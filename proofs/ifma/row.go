@@ -108,5 +108,14 @@ func (v *vector) setLane(i int, r row) {
 	}
 }
 
+// turned is another vector with its lanes turned.
+func (v *vector) turned(of *vector, by int) {
+	for j := range v {
+		for i := range v[j] {
+			v[j][i] = of[j][(i+by)%8]
+		}
+	}
+}
+
 // at is the byte in the place of a pointer's.
 func at[T any](p *T) *byte { return (*byte)(unsafe.Pointer(p)) }

@@ -71,3 +71,7 @@ func limbsOfInt(n *big.Int) []uint64 {
 }
 
 func (w workspace) chain(i int) *vector { return (*vector)(unsafe.Pointer(&w[offAcc+i*sizeVector])) }
+
+// lanes are five vectors for what is done lane by lane, where kernels keep intermediate
+// values between their calls no longer.
+func (w workspace) lanes() *[5]vector { return (*[5]vector)(unsafe.Pointer(&w[offSlots])) }

@@ -3,6 +3,7 @@ package post_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -19,11 +20,11 @@ func TestProofsMadeHereVerifyUnderItsKeys(t *testing.T) {
 	if testing.Short() {
 		names = names[:1]
 	}
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
+	for i, name := range names {
+		withKernels(t, name, i == 0, func(t *testing.T, kernels groth16.Prover) {
 			c := readCases(t, filepath.Join(dir, "cases", name+".json"))[0]
 			cfg := c.config(t)
-			prover, done, err := post.OpenProver(cfg, filepath.Join(dir, "params"), groth16.Prover{})
+			prover, done, err := post.OpenProver(cfg, filepath.Join(dir, "params"), kernels)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,15 +48,61 @@ func TestProofsMadeHereVerifyUnderItsKeys(t *testing.T) {
 	}
 }
 
+// withKernels runs a test with the fastest kernels and, if both are wanted or VIGIL_LONG
+// is set, with gnark-crypto's where those are others.
+func withKernels(t *testing.T, name string, both bool, test func(*testing.T, groth16.Prover)) {
+	fastest := groth16.Kernels().Name
+	t.Run(name+"/"+fastest, func(t *testing.T) { test(t, groth16.Prover{}) })
+	if fastest == groth16.Generic || !both && os.Getenv("VIGIL_LONG") == "" {
+		return
+	}
+	t.Run(name+"/"+groth16.Generic, func(t *testing.T) {
+		sums := new(groth16.Portable)
+		defer sums.Close()
+		test(t, groth16.Prover{Multiexp: sums, FFT: new(groth16.PortableFFT)})
+	})
+}
+
+// With equal blinding, both kernels make the same bytes.
+func TestKernelsMakeTheSameBytes(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "oracle")
+	var proofs [][]byte
+	withKernels(t, "window-2k-1.2.0-3", true, func(t *testing.T, kernels groth16.Prover) {
+		c := readCases(t, filepath.Join(dir, "cases", "window-2k-1.2.0-3.json"))[0]
+		kernels.Rand = fixed{}
+		prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), kernels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = done() }()
+		proofs = append(proofs, must(prover.Prove(t.Context(), c.statement(), c.vanilla()))(t))
+	})
+	for _, p := range proofs[1:] {
+		if !bytes.Equal(p, proofs[0]) {
+			t.Errorf("they differ: %x and %x", proofs[0], p)
+		}
+	}
+}
+
+// fixed is a source of no randomness.
+type fixed struct{}
+
+func (fixed) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(i + 1)
+	}
+	return len(b), nil
+}
+
 func TestAPartitionProvedAloneTakesItsPlace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("proves for seconds")
 	}
 	dir := filepath.Join(fixtures(t), "oracle")
 	for _, name := range []string{"window-2k-1.0.0-01234", "window-16k-1.2.0-0", "window-32k-1.0.0-0"} {
-		t.Run(name, func(t *testing.T) {
+		withKernels(t, name, false, func(t *testing.T, kernels groth16.Prover) {
 			c := readCases(t, filepath.Join(dir, "cases", name+".json"))[0]
-			prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), groth16.Prover{})
+			prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), kernels)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -190,12 +190,8 @@ func additionG1() {
 			store(p.gather(c, 0, 0), at(c, x1), 8)
 			store(p.gather(c, 1, 0), at(c, dx), 8)
 			fp.add(at(c, dx), ptr(offP2), vectors(at(c, dx)), vectors(at(c, x1)))
-		}
-		for c := range 2 {
 			load(zmm, acc(c), 8)
 			store(zmm, at(c, prefix), 8)
-		}
-		for c := range 2 {
 			fp.mul(acc(c), product{acc(c), at(c, dx)})
 		}
 	})
@@ -207,12 +203,10 @@ func additionG1() {
 		fp.step = prefetch
 		for c := range 2 {
 			fp.mul(of(c, inverse), product{acc(c), at(c, prefix)})
-		}
-		for c := range 2 {
-			fp.mul(acc(c), product{acc(c), at(c, dx)})
+			p.negated(of(c, y1), c, 0, 1)
 		}
 		for c := range 2 { // y2 - y1 + 3p: between 0.9p and 5.1p
-			p.negated(of(c, y1), c, 0, 1)
+			fp.mul(acc(c), product{acc(c), at(c, dx)})
 			p.negated(of(c, slope), c, 1, 1)
 			fp.add(of(c, slope), ptr(offP3), vectors(of(c, slope)), vectors(of(c, y1)))
 		}
@@ -228,8 +222,6 @@ func additionG1() {
 			store(zmm, of(c, x3), 8)
 			p.scatter(c, 0)
 			fp.add(of(c, d), ptr(offP2), vectors(at(c, x1)), vectors(of(c, x3)))
-		}
-		for c := range 2 {
 			fp.mul(of(c, d), product{of(c, d), of(c, slope)})
 		}
 		for c := range 2 { // minus y1 + 3p: between 0.9p and 4.1p
@@ -257,15 +249,11 @@ func additionG2() {
 				store(p.gather(c, 1, i), at(c, dx+i), 8)
 				fp.add(at(c, dx+i), ptr(offP2), vectors(at(c, dx+i)), vectors(at(c, x1+i)))
 			}
-		}
-		for c := range 2 {
 			fp.mul(at(c, norm), product{at(c, dx), at(c, dx)}, product{at(c, dx+1), at(c, dx+1)})
 		}
 		for c := range 2 {
 			load(zmm, acc(c), 8)
 			store(zmm, at(c, prefix), 8)
-		}
-		for c := range 2 {
 			fp.mul(acc(c), product{acc(c), at(c, norm)})
 		}
 	})
@@ -275,10 +263,24 @@ func additionG2() {
 	both := func(work func(c int)) { work(0); work(1) }
 	backward("backwardG2", p, savedG2, func(prefetch func()) {
 		fp.step = prefetch
-		both(func(c int) { fp.mul(of(c, inverse), product{acc(c), at(c, prefix)}) })
-		both(func(c int) { fp.mul(acc(c), product{acc(c), at(c, norm)}) })
-		both(func(c int) { fp.mul(of(c, i0), product{at(c, dx), of(c, inverse)}) })
-		both(func(c int) { fp.mul(of(c, minusI1), product{at(c, dx+1), of(c, inverse)}) })
+		both(func(c int) {
+			fp.mul(of(c, inverse), product{acc(c), at(c, prefix)})
+			p.negated(of(c, y1), c, 0, 2)
+		})
+		both(func(c int) {
+			fp.mul(acc(c), product{acc(c), at(c, norm)})
+			p.negated(of(c, y1+1), c, 0, 3)
+		})
+		both(func(c int) {
+			fp.mul(of(c, i0), product{at(c, dx), of(c, inverse)})
+			p.negated(of(c, dy), c, 1, 2)
+			fp.add(of(c, dy), ptr(offP3), vectors(of(c, dy)), vectors(of(c, y1)))
+		})
+		both(func(c int) {
+			fp.mul(of(c, minusI1), product{at(c, dx+1), of(c, inverse)})
+			p.negated(of(c, dy+1), c, 1, 3)
+			fp.add(of(c, dy+1), ptr(offP3), vectors(of(c, dy+1)), vectors(of(c, y1+1)))
+		})
 		both(func(c int) {
 			load(zmm, of(c, minusI1), 8)
 			for j := range 8 { // 2p - it
@@ -287,13 +289,6 @@ func additionG2() {
 			}
 			carry(zmm[:8])
 			store(zmm, of(c, i1), 8)
-		})
-		both(func(c int) {
-			for i := range 2 {
-				p.negated(of(c, y1+i), c, 0, 2+i)
-				p.negated(of(c, dy+i), c, 1, 2+i)
-				fp.add(of(c, dy+i), ptr(offP3), vectors(of(c, dy+i)), vectors(of(c, y1+i)))
-			}
 		})
 		both(func(c int) {
 			fp.mul(of(c, slope), product{of(c, dy), of(c, i0)}, product{of(c, dy+1), of(c, minusI1)})

@@ -59,7 +59,7 @@ func writeLayout(name string) error {
 		{"offP", offP}, {"offP2", offP2}, {"offP3", offP3}, {"offP4", offP4}, {"offP7", offP7},
 		{"offInv", offInv}, {"offMask", offMask}, {"offEst", offEst}, {"offOne", offOne},
 		{"offOrder", offOrder}, {"offShift", offShift}, {"offR2", offR2}, {"offTable", offTable},
-		{"offAcc", offAcc}, {"sizeVector", sizeVector}, {"sizeWorkspace", sizeWorkspace},
+		{"offAcc", offAcc}, {"offSlots", offSlots}, {"sizeVector", sizeVector}, {"sizeWorkspace", sizeWorkspace},
 		{"offOrderR", offOrderR}, {"offOrder2R", offOrder2R}, {"offInvR", offInvR}, {"offMaskR", offMaskR}, {"offOut", offOut},
 		{"offFactor", offFactor}, {"offStep", offStep}, {"sizeWorkspaceR", sizeWorkspaceR}, {"sizeVectorR", sizeVectorR}, {"sizeRoot", sizeRoot},
 		{"savedG1", savedG1}, {"savedG2", savedG2},
