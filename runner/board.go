@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -63,6 +64,7 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Miner: vigil.MinerAddress(m.id).String(), Epoch: view.Epoch, Current: current,
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
+	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
@@ -170,4 +172,20 @@ func (m *miner) badSectors(duties []vigil.Duty) []vigil.BadSector {
 	}
 	slices.SortFunc(bad, func(a, b vigil.BadSector) int { return cmp.Compare(a.Number, b.Number) })
 	return bad
+}
+
+// rehearsalLines lists the rehearsals by deadline, and adds the sectors that they
+// found bad to those that are known.
+func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, []vigil.BadSector) {
+	var lines []vigil.RehearsalStatus
+	for _, index := range slices.Sorted(maps.Keys(m.rehearsals)) {
+		lines = append(lines, m.rehearsals[index])
+	}
+	for _, found := range m.rehearsedBad {
+		if !slices.ContainsFunc(bad, func(b vigil.BadSector) bool { return b.Number == found.Number }) {
+			bad = append(bad, found.BadSector)
+		}
+	}
+	slices.SortFunc(bad, func(a, b vigil.BadSector) int { return cmp.Compare(a.Number, b.Number) })
+	return lines, bad
 }
