@@ -76,7 +76,7 @@ var house = map[string]room{
 
 	"devnet/scenario": {job: "Reads stories of what happens to a network, and lets them happen to a devnet.", uses: []string{"devnet"}},
 
-	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "wallet", "proofs/..."}},
+	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "wallet", "sector", "proofs/..."}},
 }
 
 // actingImports are what a pure room cannot need: with one of them it could
