@@ -24,7 +24,7 @@ type reading struct {
 // tried again, for as long as others are read.
 const retryEvery = 15 * time.Second
 
-// read reads every sector of a statement, all at once: how many a storage bears
+// read reads every sector of a post's statement, all at once: how many a storage bears
 // at a time is the reader's to know, and a sector that waits for one delays none
 // on another. It ends when nothing more can be told, or after the time given. It
 // fails only when ctx ends.
@@ -33,8 +33,8 @@ func (a *action) read(ctx context.Context, s vigil.Statement, enough time.Durati
 	return a.pass(ctx, s, enough, nil)
 }
 
-// pass reads every sector of a statement once, of which those that turn holds
-// back wait for it.
+// pass reads every sector of a statement. With turns, a sector waits for its own,
+// and what is read is looked at and not kept: its proof is empty.
 func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Duration, turn func(context.Context) (func(), error)) (reading, error) {
 	timed, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
@@ -110,7 +110,11 @@ func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
 		}
 		defer done()
 	}
-	return p.action.readOne(ctx, p.statement, i)
+	proof, err := p.action.readOne(ctx, p.statement, i)
+	if err == nil && p.turn != nil {
+		proof = vigil.VanillaProof{}
+	}
+	return proof, err
 }
 
 // rest waits until a sector may be tried again; it is false when no other is read any more.

@@ -16,15 +16,15 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// work is the reading for duties that is going on for any miner. Rehearsals wait
-// while there is any.
+// work is the reading for posts that is going on for any miner. Rehearsals and
+// the reading for recoveries wait while there is any.
 type work struct {
 	mu   sync.Mutex // guards what follows
 	busy int
 	rest chan struct{} // closed when busy falls to 0; nil while it is
 }
 
-// begin notes that a duty's sectors are being read, until the function that it gives is called.
+// begin notes that a post's sectors are being read, until the function that it gives is called.
 func (w *work) begin() (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -41,7 +41,7 @@ func (w *work) begin() (end func()) {
 	}
 }
 
-// pause waits while duties' sectors are read.
+// pause waits while posts' sectors are read.
 func (w *work) pause(ctx context.Context) error {
 	for {
 		w.mu.Lock()
@@ -55,6 +55,23 @@ func (w *work) pause(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// behind gives sectors their turn so many at a time, and none while a post's are read.
+func (a *action) behind(atOnce int) func(context.Context) (func(), error) {
+	places := make(chan struct{}, atOnce)
+	return func(ctx context.Context) (func(), error) {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if err := a.work.pause(ctx); err != nil {
+			<-places
+			return nil, err
+		}
+		return func() { <-places }, nil
 	}
 }
 
@@ -153,19 +170,7 @@ func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vi
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
-	places := make(chan struct{}, rehearsedAtOnce)
-	r, err := a.pass(ctx, s, time.Duration(d.Challenge-a.head.Epoch)*a.epoch, func(ctx context.Context) (func(), error) {
-		select {
-		case places <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if err := a.work.pause(ctx); err != nil {
-			<-places
-			return nil, err
-		}
-		return func() { <-places }, nil
-	})
+	r, err := a.pass(ctx, s, time.Duration(d.Challenge-a.head.Epoch)*a.epoch, a.behind(rehearsedAtOnce))
 	if err != nil {
 		return status, err
 	}
