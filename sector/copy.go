@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"sync"
 	"sync/atomic"
 
 	"github.com/vigil-post/vigil"
@@ -64,13 +65,23 @@ func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, erro
 		holding holding
 		err     error
 	}
+	select {
+	case r.searches <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no time was left to look for it: %w", ctx.Err())
+	}
 	answers := make(chan answer, len(r.storages))
+	var asked sync.WaitGroup
 	for _, s := range r.storages {
-		go func() {
+		asked.Go(func() {
 			h, err := s.survey(ctx, w.name)
 			answers <- answer{s, h, err}
-		}()
+		})
 	}
+	go func() { // the place is for the questions, not for the reading after them
+		asked.Wait()
+		<-r.searches
+	}()
 	found := search{reader: r, wanted: w}
 	for range r.storages {
 		a := <-answers

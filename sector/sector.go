@@ -47,6 +47,7 @@ type Reader struct {
 	AtOnce int
 
 	storages []*storage
+	searches chan struct{} // has one for each search whose questions are not all answered
 
 	mu    sync.Mutex // guards known
 	known map[string]copyOf
@@ -63,7 +64,7 @@ func NewReader(paths ...string) *Reader {
 
 // NewReaderOf reads from these storages.
 func NewReaderOf(storages ...Storage) *Reader {
-	r := &Reader{known: map[string]copyOf{}}
+	r := &Reader{known: map[string]copyOf{}, searches: make(chan struct{}, max(64, questionsMost/max(1, len(storages))))}
 	for _, s := range storages {
 		if s.Open == nil {
 			s.Open = openRoot(s.Path)
@@ -72,6 +73,10 @@ func NewReaderOf(storages ...Storage) *Reader {
 	}
 	return r
 }
+
+// questionsMost bounds the questions for a sector's place that wait at the
+// storages: thousands of sectors are asked for at once, of a hundred storages.
+const questionsMost = 20_000
 
 func (r *Reader) patience() time.Duration { return cmp.Or(r.Patience, 30*time.Second) }
 
