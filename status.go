@@ -83,6 +83,9 @@ type MinerStatus struct {
 	Problem   string           `json:"problem,omitempty"`
 	// Rehearsals are the latest of each deadline, by index.
 	Rehearsals []RehearsalStatus `json:"rehearsals"`
+	// Covered is the epoch since which every sector that owes proofs was read
+	// in a rehearsal; 0 until all were.
+	Covered abi.ChainEpoch `json:"covered"`
 }
 
 // RehearsalStatus is how the reading of a deadline's sectors ahead of its proof went.

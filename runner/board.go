@@ -65,6 +65,7 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
+	part.Covered = m.covered()
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
@@ -188,4 +189,23 @@ func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, 
 	}
 	slices.SortFunc(bad, func(a, b vigil.BadSector) int { return cmp.Compare(a.Number, b.Number) })
 	return lines, bad
+}
+
+// covered is when the rehearsal began that is the oldest of all deadlines' latest,
+// or 0 while one has none.
+func (m *miner) covered() abi.ChainEpoch {
+	var oldest abi.ChainEpoch
+	for i, partitions := range m.layout.deadlines {
+		if len(partitions) == 0 {
+			continue
+		}
+		r, ok := m.rehearsals[uint64(i)]
+		if !ok {
+			return 0
+		}
+		if oldest == 0 || r.Epoch < oldest {
+			oldest = r.Epoch
+		}
+	}
+	return oldest
 }

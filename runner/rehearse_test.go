@@ -59,6 +59,9 @@ func TestAStorageThatIsGoneIsAlarmedAndASectorThatIsMendedIsNoLongerBad(t *testi
 		if !strings.Contains(w.log.String(), "is a storage gone?") {
 			t.Error("there is no alarm")
 		}
+		if covered := r.Status().Miners[0].Covered; covered == 0 {
+			t.Error("all sectors were read, and it is not said")
+		}
 		r = w.run(t, aheadOpen-30)
 		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 {
 			t.Errorf("%+v", miner)
