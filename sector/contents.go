@@ -128,16 +128,16 @@ func (r *Reader) Find(ctx context.Context, miner abi.ActorID, number abi.SectorN
 func (r *Reader) Status() []vigil.StorageStatus {
 	list := make([]vigil.StorageStatus, len(r.storages))
 	for i, s := range r.storages {
-		list[i] = s.data.status(s.Path)
+		list[i] = s.data.status(s.Path, r.mostAtOnce())
 	}
 	return list
 }
 
-func (g *gate) status(path string) vigil.StorageStatus {
+func (g *gate) status(path string, most int) vigil.StorageStatus {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := vigil.StorageStatus{
-		Path: path, State: vigil.StorageReady, AtOnce: g.pace.places(), Reading: g.under, Waiting: len(g.waiting),
+		Path: path, State: vigil.StorageReady, AtOnce: min(g.pace.places(), most), Reading: g.under, Waiting: len(g.waiting),
 		Lost: g.lost, Read: g.visits, Took: g.took,
 	}
 	if g.unanswered >= silentAfter {

@@ -10,6 +10,7 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/merkle"
@@ -58,6 +59,9 @@ func (s *storage) survey(ctx context.Context, name string) (holding, error) {
 // copy as soon as both its halves are known: a storage that hangs delays no
 // sector that lies on another.
 func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, error) {
+	if len(r.storages) == 0 {
+		return nil, errors.New("there is no storage to read it from")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type answer struct {
@@ -217,12 +221,24 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	if host == nil { // no storage has anything of it
 		return r.read(ctx, w, c, &visit{at: new(atomic.Pointer[storage])})
 	}
+	if since, hangs := r.hangs(w.name); hangs {
+		return nil, fmt.Errorf("storage %s %w: a read of this sector has not returned for %v", host.Path, errSilent, since.Round(time.Second))
+	}
 	var at atomic.Pointer[storage] // where the read is
 	at.Store(host)
+	var returned atomic.Bool
 	proof, err := pass(ctx, &host.data, r.mostAtOnce(), r.patience(), func(v *visit) (vigil.VanillaProof, error) {
+		defer r.returns(w.name)
+		defer returned.Store(true)
 		v.at = &at
 		return r.read(ctx, w, c, v)
 	})
+	if errors.Is(err, errStill) {
+		r.stands(w.name)
+		if returned.Load() {
+			r.returns(w.name)
+		}
+	}
 	if errors.Is(err, errSilent) {
 		return nil, fmt.Errorf("storage %s %w", at.Load().Path, err)
 	}
@@ -232,11 +248,17 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	return proof, err
 }
 
+// sectorsMost bounds the sectors that are read at a time from all storages
+// together: each needs about a megabyte and eleven open files.
+const sectorsMost = 512
+
+// mostAtOnce is the most sectors that are read from one storage at a time.
 func (r *Reader) mostAtOnce() int {
-	if r.AtOnce <= 0 {
-		return mostPlaces
+	most := max(leastPlaces, sectorsMost/max(1, len(r.storages)))
+	if r.AtOnce > 0 {
+		most = min(most, r.AtOnce)
 	}
-	return r.AtOnce
+	return min(most, mostPlaces)
 }
 
 // read makes the proof of one copy. A *defective is evidence against the copy.

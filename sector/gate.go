@@ -15,13 +15,18 @@ const (
 	// is back, and all others fail at once. A mount that hangs must not cost
 	// every sector of a partition its time.
 	silentAfter = 4
-	// lostMost bounds the visits that never came back: each holds a thread and
-	// what it has read.
-	lostMost = 64
+	// lostMany is how many visits may not have come back before the others go
+	// one by one: a disk that dies hangs at some places and serves at others.
+	// lostMost bounds them: each holds a thread and what it has read.
+	lostMany = 64
+	lostMost = 4 * lostMany
 )
 
 // errSilent says that a storage does not answer: nothing is known of what it has.
 var errSilent = errors.New("does not answer")
+
+// errStill says that it is this very read that does not answer.
+var errStill = errors.New("a read has stood still")
 
 // gate lets visits to a storage through: so many at a time as serve it best
 // (pace), and while it is silent one. A visit may never return, as a read from a
@@ -76,7 +81,11 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	if silent && g.probing || g.lost >= lostMost {
 		return nil, nil, fmt.Errorf("%w: %d reads have not returned", errSilent, g.lost)
 	}
-	if !silent && g.under >= min(g.pace.places(), most) {
+	places := min(g.pace.places(), most)
+	if g.lost >= lostMany {
+		places = 1
+	}
+	if !silent && g.under >= places {
 		wait := make(chan struct{})
 		g.waiting = append(g.waiting, wait)
 		return nil, wait, nil
@@ -181,7 +190,7 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 	case <-done:
 		return value, err
 	case <-hung:
-		return none, fmt.Errorf("%w: a read has stood still for %v", errSilent, patience)
+		return none, fmt.Errorf("%w: %w for %v", errSilent, errStill, patience)
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
