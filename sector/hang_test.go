@@ -140,9 +140,11 @@ func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.
 		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("2000 reads of a storage that hangs took %v", took)
 		}
+		m.mu.Lock()
 		if m.widest > 128 {
 			t.Errorf("%d reads hang", m.widest)
 		}
+		m.mu.Unlock()
 		release()
 		synctest.Wait() // those that hung come back
 		if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
