@@ -7,7 +7,6 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/merkle"
@@ -217,8 +216,8 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	if host == nil { // no storage has anything of it
 		return r.read(ctx, w, c, &visit{at: new(atomic.Pointer[storage])})
 	}
-	if since, hangs := r.hangs(w.name); hangs {
-		return nil, fmt.Errorf("storage %s %w: a read of this sector has not returned for %v", host.Path, errSilent, since.Round(time.Second))
+	if r.hangs(w.name) {
+		return nil, fmt.Errorf("storage %s %w: an earlier read of this sector has not returned", host.Path, errSilent)
 	}
 	var at atomic.Pointer[storage] // where the read is
 	at.Store(host)

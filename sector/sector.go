@@ -171,13 +171,12 @@ func (r *Reader) remember(name string, c copyOf) {
 // was made anew the old read will never return.
 const hungAgain = 10 * time.Minute
 
-// hangs says since when a read of a sector has not returned, if it is not to be tried again yet.
-func (r *Reader) hangs(name string) (time.Duration, bool) {
+// hangs says that a read of a sector has not returned and is not to be tried again yet.
+func (r *Reader) hangs(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok := r.hung[name]
-	since := time.Since(at)
-	return since, ok && since < hungAgain
+	return ok && time.Since(at) < hungAgain
 }
 
 func (r *Reader) stands(name string) {
