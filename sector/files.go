@@ -79,14 +79,15 @@ func (o *opened) open() error {
 		}
 	}
 	f, name := folders[o.copy.kind], o.wanted.name
-	if o.files.PAux, err = o.file(o.copy.cache, cache, merkle.PAuxFile, path.Join(f.cache, name, merkle.PAuxFile)); err != nil {
+	inCache := o.below(o.copy.cache, cache, path.Join(f.cache, name))
+	if o.files.PAux, err = o.file(inCache, merkle.PAuxFile, merkle.PAuxFile); err != nil {
 		return err
 	}
-	if o.files.Replica, err = o.file(o.copy.replica, replica, "replica", path.Join(f.replica, name)); err != nil {
+	if o.files.Replica, err = o.file(place{o.copy.replica, replica, replica, f.replica, f.replica}, "replica", name); err != nil {
 		return err
 	}
 	for _, tree := range o.wanted.form.Shape.TreeFiles() {
-		opened, err := o.file(o.copy.cache, cache, tree, path.Join(f.cache, name, tree))
+		opened, err := o.file(inCache, tree, tree)
 		if err != nil {
 			return err
 		}
@@ -109,30 +110,54 @@ func (o *opened) folder(s *storage) (Folder, error) {
 	return folder, nil
 }
 
+// place is a folder of a storage.
+type place struct {
+	on     *storage // nil: it is on none
+	root   Folder   // of the storage
+	in     Folder   // where files are opened: below root, or root itself
+	prefix string   // of their names there
+	dir    string   // of their names in root
+}
+
+// below goes to a folder of a storage, if it is there and that saves steps.
+func (o *opened) below(s *storage, root Folder, dir string) place {
+	p := place{s, root, root, dir, dir}
+	if through, ok := root.(subFolder); ok {
+		if below, err := through.Sub(dir); err == nil {
+			o.held = append(o.held, below)
+			p.in, p.prefix = below, ""
+		}
+		o.visit.moved()
+	}
+	return p
+}
+
 // file opens a file of a storage. It is nil, and so missing, only when the
 // storage is there without it.
-func (o *opened) file(s *storage, in Folder, called, name string) (merkle.File, error) {
+func (o *opened) file(p place, called, name string) (merkle.File, error) {
+	full := path.Join(p.dir, name)
+	s := p.on
 	if s == nil {
-		o.paths[called] = name + " is on none of the storages"
+		o.paths[called] = full + " is on none of the storages"
 		return nil, nil
 	}
 	if err := o.ctx.Err(); err != nil {
 		return nil, err // nobody waits for it any more
 	}
-	o.paths[called] = path.Join(s.Path, name)
+	o.paths[called] = path.Join(s.Path, full)
 	o.visit.at.Store(s)
-	f, err := in.Open(name)
+	f, err := p.in.Open(path.Join(p.prefix, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, s.isStorage(in)
+		return nil, s.isStorage(p.root)
 	}
 	if err != nil {
-		return nil, s.explain(name, err)
+		return nil, s.explain(full, err)
 	}
 	o.held = append(o.held, f)
 	o.visit.moved()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, s.explain(name, err)
+		return nil, s.explain(full, err)
 	}
 	at, ok := f.(io.ReaderAt)
 	if !ok || !info.Mode().IsRegular() {
