@@ -154,7 +154,7 @@ type rehearsedBad struct {
 // rehearse reads what the deadline's next proofs will cover, for random challenges.
 func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vigil.RehearsalStatus, error) {
 	d := a.duty.Deadline
-	status := vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch}
+	status := vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
 	set, err := partition.Proven(partitions, partition.Set(nil))
 	if err != nil {
 		return status, err
@@ -174,7 +174,8 @@ func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vi
 	if err != nil {
 		return status, err
 	}
-	status.Sectors, status.Bad, status.Unchecked, status.ReadTime = len(s.Sectors), r.bad, len(r.unchecked), time.Since(began)
+	status.Sectors, status.Bad = len(s.Sectors), append(status.Bad, r.bad...)
+	status.Unchecked, status.ReadTime = len(r.unchecked), time.Since(began)
 	if len(r.unchecked) > 0 {
 		status.Problem = fmt.Sprintf("sector %d: %s", r.unchecked[0].Number, r.unchecked[0].Cause)
 	}

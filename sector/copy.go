@@ -245,7 +245,7 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 
 // sectorsMost bounds the sectors that are read at a time from all storages
 // together: each needs about a megabyte and eleven open files.
-const sectorsMost = 512
+const sectorsMost = 256
 
 // mostAtOnce is the most sectors that are read from one storage at a time.
 func (r *Reader) mostAtOnce() int {
