@@ -76,8 +76,12 @@ func (a *action) behind(atOnce int) func(context.Context) (func(), error) {
 }
 
 // rehearsedAtOnce is how many sectors of a rehearsal are read at a time, of all
-// storages together: a proof that begins meanwhile finds the disks almost idle.
-const rehearsedAtOnce = 4
+// storages together: so few that a proof that begins meanwhile finds the disks
+// almost idle, but as many as are done in half the time, at half a second each.
+func rehearsedAtOnce(sectors int, left time.Duration) int {
+	const each = time.Second / 2
+	return min(max(4, int(2*each*time.Duration(sectors)/max(left, time.Second))), 256)
+}
 
 // rehearsal is the outcome of one.
 type rehearsal struct {
@@ -170,7 +174,8 @@ func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vi
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
-	r, err := a.pass(ctx, s, time.Duration(d.Challenge-a.head.Epoch)*a.epoch, a.behind(rehearsedAtOnce))
+	left := time.Duration(d.Challenge-a.head.Epoch) * a.epoch
+	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left)))
 	if err != nil {
 		return status, err
 	}
