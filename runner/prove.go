@@ -152,7 +152,10 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 		if len(without) == 0 {
 			return partitions, s, r.proofs, nil
 		}
-		a.name(r.unchecked, known)
+		a.name(r.unchecked[:min(len(r.unchecked), namedUnchecked)], known)
+		if more := len(r.unchecked) - namedUnchecked; more > 0 {
+			a.log.Warn("more sectors that could not be checked are skipped; the duty names them all", "sectors", more, "epoch", a.head.Epoch)
+		}
 		a.duty.Skipped = append(a.duty.Skipped, without...)
 		if err := a.narrow(partitions); err != nil {
 			return nil, s, nil, err
@@ -206,6 +209,10 @@ func (a *action) alarm(r reading, due, most int, left budget) error {
 	}
 	return why
 }
+
+// namedUnchecked is how many sectors that could not be checked are named in the
+// log: of a storage that is gone one is as good as another.
+const namedUnchecked = 10
 
 // name writes the sectors that cannot be proved into the log, but for those that
 // the last try has named.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 
 	"github.com/vigil-post/vigil"
@@ -56,12 +57,18 @@ func (o *opened) close() {
 	}
 }
 
-// judge turns a defect into evidence, with the path at which it was found; any
-// other error stays what it is.
+// judge turns a defect into evidence, with the path at which it was found, and sees
+// to it that the next read of the files is of the storage and not of a copy in
+// memory; any other error stays what it is.
 func (o *opened) judge(err error) error {
 	var defect *merkle.DefectError
 	if !errors.As(err, &defect) {
 		return err
+	}
+	for _, held := range o.held {
+		if f, ok := held.(*os.File); ok {
+			forgetPages(f)
+		}
 	}
 	return &defective{defect, o.paths[defect.File]}
 }
