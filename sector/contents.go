@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -28,7 +29,8 @@ type Held struct {
 // folder is no storage.
 func Contents(ctx context.Context, of Storage) ([]Held, error) {
 	s := NewReaderOf(of).storages[0]
-	return pass(ctx, &s.names, 1, s.reader.patience(), func(v *visit) ([]Held, error) {
+	const patience = 2 * time.Minute // a folder of a hundred thousand names is one answer
+	return pass(ctx, &s.names, 1, patience, func(v *visit) ([]Held, error) {
 		folder, err := s.open()
 		if err != nil {
 			return nil, err
