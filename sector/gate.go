@@ -35,6 +35,7 @@ var errStill = errors.New("a read has stood still")
 type gate struct {
 	mu         sync.Mutex // guards what follows
 	pace       pace
+	most       int             // places there may be, as the latest visit said
 	under      int             // visits that hold a place
 	waiting    []chan struct{} // those who wait for a place, first come first served
 	unanswered int             // visits given up since the last one that returned
@@ -81,11 +82,8 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	if silent && g.probing || g.lost >= lostMost {
 		return nil, nil, errSilent // with nothing in it that changes from one try to the next
 	}
-	places := min(g.pace.places(), most)
-	if g.lost >= lostMany {
-		places = 1
-	}
-	if !silent && g.under >= places {
+	g.most = most
+	if !silent && g.under >= g.places() {
 		wait := make(chan struct{})
 		g.waiting = append(g.waiting, wait)
 		return nil, wait, nil
@@ -93,6 +91,14 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	g.under++
 	g.probing = g.probing || silent
 	return &visit{began: time.Now(), probe: silent}, nil, nil
+}
+
+// places are how many visits there may be at a time. The caller holds the mutex.
+func (g *gate) places() int {
+	if g.lost >= lostMany {
+		return 1
+	}
+	return min(g.pace.places(), g.most)
 }
 
 // leaveQueue gives up waiting; who was called meanwhile calls the next.
@@ -105,8 +111,11 @@ func (g *gate) leaveQueue(wait <-chan struct{}) {
 			return
 		}
 	}
-	g.call(1)
+	g.fill()
 }
+
+// fill wakes as many as there are places. The caller holds the mutex.
+func (g *gate) fill() { g.call(max(0, g.places()-g.under)) }
 
 // call wakes so many of those who wait. The caller holds the mutex.
 func (g *gate) call(n int) {
@@ -123,6 +132,7 @@ func (g *gate) end(v *visit) {
 	defer g.mu.Unlock()
 	v.returned = true
 	g.unanswered = 0
+	defer g.fill()
 	if v.lost {
 		g.lost--
 		return
@@ -131,9 +141,7 @@ func (g *gate) end(v *visit) {
 	g.visits++
 	took := time.Since(v.began)
 	g.took += (took - g.took) / 8
-	before := g.pace.places()
 	g.pace.finished(time.Now(), len(g.waiting) > 0)
-	g.call(1 + max(0, g.pace.places()-before))
 }
 
 // giveUp is for a visit that has stood still for too long.
@@ -149,7 +157,7 @@ func (g *gate) giveUp(v *visit) {
 	if g.unanswered++; g.unanswered >= silentAfter {
 		g.call(len(g.waiting)) // to be told
 	} else {
-		g.call(1)
+		g.fill()
 	}
 }
 
