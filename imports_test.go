@@ -81,7 +81,7 @@ var house = map[string]room{
 
 	"devnet/scenario": {job: "Reads stories of what happens to a network, and lets them happen to a devnet.", uses: []string{"devnet"}},
 
-	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "explain", "jsonrpc", "sophon", "wallet", "proofs/..."}},
+	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "explain", "jsonrpc", "sector", "sophon", "wallet", "proofs/..."}},
 }
 
 // actingImports are what a pure room cannot need: with one of them it could

@@ -39,8 +39,8 @@ var Reasons = []ReasonText{
 		"The node was not synced past the challenge epoch. Check its sync state and its beacon.",
 	},
 	{
-		ReasonNoSectors, "Not one sector of the partitions could be read, so there was nothing to prove.",
-		"Check that the storage is mounted; the duty names each sector with its cause.",
+		ReasonNoSectors, "Not one sector of the partitions could be read, or the proof waited for those that could not when the work on it ended.",
+		"Check that the storage is mounted (vigil storage list); the duty names each sector with its cause. docs/storage.md says how long a proof waits.",
 	},
 	{
 		ReasonNotProved, "Sectors were read but no valid proof was finished in time.",

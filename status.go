@@ -92,6 +92,22 @@ type MinerStatus struct {
 	Duties    []DutyStatus     `json:"duties"`    // newest first: the open ones and those just over
 	Bad       []BadSector      `json:"bad"`       // sectors that cannot be read now
 	Problem   string           `json:"problem,omitempty"`
+	// Rehearsals are the latest of each deadline, by index.
+	Rehearsals []RehearsalStatus `json:"rehearsals"`
+	// Covered is the epoch since which every sector that owes proofs was read
+	// in a rehearsal; 0 until all were.
+	Covered abi.ChainEpoch `json:"covered"`
+}
+
+// RehearsalStatus is how the reading of a deadline's sectors ahead of its proof went.
+type RehearsalStatus struct {
+	Deadline  uint64         `json:"deadline"`
+	Epoch     abi.ChainEpoch `json:"epoch"` // when it began
+	Sectors   int            `json:"sectors"`
+	Bad       []BadSector    `json:"bad"`               // sectors that would have been skipped, each with its cause
+	Unchecked int            `json:"unchecked"`         // sectors that could not be read
+	Problem   string         `json:"problem,omitempty"` // with the first of those
+	ReadTime  time.Duration  `json:"read_time"`
 }
 
 // DeadlineStatus is one of the 48 on the page. The counts are of the chain's state.

@@ -43,7 +43,7 @@ func (c *checker) config(f fileRest) Config {
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
-		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128))},
+		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128)), Rehearse: f.Reading.Rehearse},
 		Wallet:   c.wallet(f, miners, maxFee),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/filecoin-project/go-bitfield"
@@ -149,34 +150,35 @@ func requests(ctx context.Context, state checkedState, key vigil.TipSetKey, form
 	return list, nil
 }
 
-// readAll reads the sectors, so many at a time.
+// readAll reads the sectors, so many at a time. What could not be checked is tried
+// once more when all others were.
 func readAll(ctx context.Context, r vigil.SectorReader, list []Checked, atOnce int, say func(Checked)) []Checked {
-	said := make(chan Checked)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for c := range said {
-			say(c)
-		}
-	}()
-	var group errgroup.Group
-	group.SetLimit(atOnce)
-	for i := range list {
-		group.Go(func() error {
-			if ctx.Err() != nil {
-				return nil
+	var saying sync.Mutex // say is called by one at a time
+	round := func(last bool) {
+		var group errgroup.Group
+		group.SetLimit(atOnce)
+		for i := range list {
+			if list[i].Verdict == VerdictGood || list[i].Verdict == VerdictBad {
+				continue
 			}
-			c := checkOne(ctx, r, list[i])
-			if ctx.Err() == nil {
+			group.Go(func() error {
+				c := checkOne(ctx, r, list[i])
+				if ctx.Err() != nil {
+					return nil // it says nothing of the sector
+				}
 				list[i] = c
-				said <- c
-			}
-			return nil
-		})
+				if c.Verdict != VerdictUnknown || last {
+					saying.Lock()
+					defer saying.Unlock()
+					say(c)
+				}
+				return nil
+			})
+		}
+		_ = group.Wait() // its functions return no errors
 	}
-	_ = group.Wait() // its functions return no errors
-	close(said)
-	<-done
+	round(false)
+	round(true)
 	return slices.DeleteFunc(list, func(c Checked) bool { return c.Verdict == "" })
 }
 

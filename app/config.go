@@ -53,7 +53,8 @@ type Node struct {
 
 // Reading says how sectors are read. What may be skipped is part of Schedule.
 type Reading struct {
-	AtOnce int // the most sectors read from a storage at a time
+	AtOnce   int  // the most sectors read from a storage at a time
+	Rehearse bool // read sectors ahead of their deadlines
 }
 
 // Wallet is where the senders' keys are, asked in this order, and what they

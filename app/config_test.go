@@ -50,6 +50,11 @@ path = "sectors"
 [[storage]]
 path = "more/"
 
+[reading]
+at_once = 32
+skip_percent = 2
+rehearse = false
+
 [wallet]
 keystore = "keystore"
 passphrase_file = "pass"
@@ -113,6 +118,9 @@ func TestAGoodFileIsUnderstood(t *testing.T) {
 	if len(c.Storages) != 2 || c.Storages[1] != filepath.Join(dir, "more") {
 		t.Errorf("storages: %v", c.Storages)
 	}
+	if c.Reading != (Reading{AtOnce: 32}) || c.Schedule.SkipPercent != 2 || c.Schedule.PostMargin != 12 {
+		t.Errorf("reading: %+v, %+v", c.Reading, c.Schedule)
+	}
 	if c.Wallet.Passphrase != "open sesame" || c.Wallet.Keystore != filepath.Join(dir, "keystore") {
 		t.Errorf("wallet: %#v", c.Wallet)
 	}
@@ -155,6 +163,9 @@ keystore = "keystore"
 	c, err := parse("vigil.toml", dir, []byte(least), func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.Reading != (Reading{AtOnce: 128, Rehearse: true}) || c.Schedule.SkipPercent != 5 {
+		t.Errorf("reading: %+v", c.Reading)
 	}
 	if c.Proofs.Parameters != filepath.Join(dir, "params") || c.Proofs.AtOnce != 1 {
 		t.Errorf("proofs: %+v", c.Proofs)
@@ -310,6 +321,8 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		{"a port that is none", `"127.0.0.1:0"`, `"127.0.0.1:http"`, `listen = "127.0.0.1:http"`, "", []string{"no port"}},
 		{"an address without a port", `"127.0.0.1:0"`, `"127.0.0.1"`, `listen = "127.0.0.1"`, "", []string{"127.0.0.1:8748"}},
 		{"data that is a file", `"data"`, `"pass"`, `dir = "pass"`, "", []string{"not a folder"}},
+		{"no sector at a time", `at_once = 32`, `at_once = 0`, `at_once = 0`, "0", []string{"from 1 to 128"}},
+		{"more skipped than there is", `skip_percent = 2`, `skip_percent = 101`, `skip_percent = 101`, "101", []string{"from 0 to 100"}},
 		{"an unknown level", `"debug"`, `"loud"`, `level = "loud"`, `"loud"`, []string{"debug, info, warn or error"}},
 		{"an unknown format", `"json"`, `"xml"`, `format = "xml"`, "", []string{"text or json"}},
 	} {

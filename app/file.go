@@ -51,6 +51,7 @@ type fileStorage struct {
 type fileReading struct {
 	AtOnce      int64 `toml:"at_once"`
 	SkipPercent int64 `toml:"skip_percent"`
+	Rehearse    bool  `toml:"rehearse"`
 }
 
 type fileWallet struct {
@@ -145,7 +146,7 @@ func defaults(getenv func(string) string) fileRest {
 			Confidence:       int64(policy.Confidence),
 			PostMargin:       int64(policy.PostMargin),
 		},
-		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent)},
+		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent), Rehearse: true},
 		Dashboard: fileDashboard{Listen: "127.0.0.1:8748"},
 		Log:       fileLog{Level: "info", Format: "text"},
 	}

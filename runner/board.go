@@ -2,6 +2,7 @@ package runner
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -63,6 +64,8 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Miner: vigil.MinerAddress(m.id).String(), Epoch: view.Epoch, Current: current,
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
+	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
+	part.Covered = m.covered()
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
@@ -170,4 +173,39 @@ func (m *miner) badSectors(duties []vigil.Duty) []vigil.BadSector {
 	}
 	slices.SortFunc(bad, func(a, b vigil.BadSector) int { return cmp.Compare(a.Number, b.Number) })
 	return bad
+}
+
+// rehearsalLines lists the rehearsals by deadline, and adds the sectors that they
+// found bad to those that are known.
+func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, []vigil.BadSector) {
+	var lines []vigil.RehearsalStatus
+	for _, index := range slices.Sorted(maps.Keys(m.rehearsals)) {
+		lines = append(lines, m.rehearsals[index])
+	}
+	for _, found := range m.rehearsedBad {
+		if !slices.ContainsFunc(bad, func(b vigil.BadSector) bool { return b.Number == found.Number }) {
+			bad = append(bad, found.BadSector)
+		}
+	}
+	slices.SortFunc(bad, func(a, b vigil.BadSector) int { return cmp.Compare(a.Number, b.Number) })
+	return lines, bad
+}
+
+// covered is when the rehearsal began that is the oldest of all deadlines' latest,
+// or 0 while one has none.
+func (m *miner) covered() abi.ChainEpoch {
+	var oldest abi.ChainEpoch
+	for i, partitions := range m.layout.deadlines {
+		if len(partitions) == 0 {
+			continue
+		}
+		r, ok := m.rehearsals[uint64(i)]
+		if !ok {
+			return 0
+		}
+		if oldest == 0 || r.Epoch < oldest {
+			oldest = r.Epoch
+		}
+	}
+	return oldest
 }

@@ -22,20 +22,26 @@ type miner struct {
 	board *board
 	log   *slog.Logger
 
-	heads chan vigil.Head // capacity 1, the latest
-	nudge chan struct{}   // capacity 1
-	ended chan *job       // a running job's last word; roomy enough that it never waits long
+	heads     chan vigil.Head // capacity 1, the latest
+	nudge     chan struct{}   // capacity 1
+	rehearsed chan rehearsal  // capacity 1: there is one at a time
+	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
-	head    vigil.Head
-	beat    uint64 // counts heads and ticks: a task is started once in each
-	running map[vigil.DutyID]*job
-	started map[vigil.DutyID]start
-	vanilla map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
-	layout  layout
-	sight   sight
-	idle    map[abi.ChainEpoch]bool // deadlines that closed unwatched, by Open, and missed nothing
-	problem string                  // of the latest look at the chain
-	jobs    sync.WaitGroup
+	head         vigil.Head
+	beat         uint64 // counts heads and ticks: a task is started once in each
+	running      map[vigil.DutyID]*job
+	started      map[vigil.DutyID]start
+	vanilla      map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
+	layout       layout
+	sight        sight
+	idle         map[abi.ChainEpoch]bool          // deadlines that closed unwatched, by Open, and missed nothing
+	work         *work                            // shared with the other miners
+	rehearsing   bool                             // one is going on
+	rehearseNext abi.ChainEpoch                   // no other is begun before
+	rehearsals   map[uint64]vigil.RehearsalStatus // by deadline
+	rehearsedBad []rehearsedBad
+	problem      string // of the latest look at the chain
+	jobs         sync.WaitGroup
 }
 
 // job is a task in progress.
@@ -52,17 +58,20 @@ type start struct {
 	beat uint64
 }
 
-func newMiner(id abi.ActorID, cfg Config, b *board) *miner {
+func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 	return &miner{
 		id: id, cfg: cfg, board: b,
-		log:     cfg.Log.With("miner", vigil.MinerAddress(id).String()),
-		heads:   make(chan vigil.Head, 1),
-		nudge:   make(chan struct{}, 1),
-		ended:   make(chan *job, 16),
-		running: map[vigil.DutyID]*job{},
-		started: map[vigil.DutyID]start{},
-		vanilla: map[vigil.DutyID]*shelf{},
-		idle:    map[abi.ChainEpoch]bool{},
+		log:        cfg.Log.With("miner", vigil.MinerAddress(id).String()),
+		heads:      make(chan vigil.Head, 1),
+		nudge:      make(chan struct{}, 1),
+		ended:      make(chan *job, 16),
+		rehearsed:  make(chan rehearsal, 1),
+		rehearsals: map[uint64]vigil.RehearsalStatus{},
+		work:       w,
+		running:    map[vigil.DutyID]*job{},
+		started:    map[vigil.DutyID]start{},
+		vanilla:    map[vigil.DutyID]*shelf{},
+		idle:       map[abi.ChainEpoch]bool{},
 	}
 }
 
@@ -79,6 +88,10 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 		case <-m.nudge:
 		case j := <-m.ended:
 			m.finish(j)
+		case r := <-m.rehearsed:
+			if ctx.Err() == nil {
+				m.learn(r)
+			}
 		}
 		m.collect()
 		if m.head.Key != "" && ctx.Err() == nil {
@@ -135,6 +148,7 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 		m.problem = ""
 	}
 	m.reconcile(ctx, epoch, schedule.Plan(seen.view, m.cfg.Policy))
+	m.rehearse(ctx, seen.current, epoch)
 	m.show(seen.view, seen.current)
 }
 
@@ -182,7 +196,7 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}
-	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, duty: task.Duty, log: m.log.With("duty", id.String())}
+	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
 	if id.Kind == vigil.KindPost {
 		a.shelf = m.shelf(id)
 	}

@@ -33,25 +33,34 @@ func (a *action) prove(ctx context.Context) error {
 	a.shelf.old(a.duty.Deadline.Plus(-2).Open)
 	estimate, measured := a.proveTime(ctx, statement.ProofType)
 	left := newBudget(a.duty.Deadline, a.epoch, estimate, measured, a.cfg.Policy)
-	began, again := time.Now(), true
-	var vanilla []vigil.VanillaProof
-	var proof []byte
-	var read, took time.Duration
-	for again {
-		if partitions, statement, vanilla, err = a.vanillaProofs(ctx, partitions, statement, left); err != nil {
+	for {
+		proof, again, err := a.attempt(ctx, partitions, statement, left)
+		if err != nil {
 			return err
 		}
-		read = time.Since(began)
-		if proof, again, err = a.insist(ctx, statement, vanilla, left); err != nil {
-			return because(vigil.ReasonNotProved, err)
+		if !again {
+			return a.store(ctx, proof)
 		}
-		took = time.Since(began) - read
-		began = began.Add(took) // what is read again counts as reading
+		if partitions, statement, err = a.statement(ctx, nil); err != nil {
+			return err
+		}
 	}
-	return a.store(ctx, vigil.Proof{
-		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: took,
+}
+
+// attempt reads the statement's sectors and proves those that can be; again says
+// that it came to light on the way that the sectors must be read once more.
+func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, statement vigil.Statement, left budget) (p vigil.Proof, again bool, err error) {
+	began := time.Now()
+	partitions, statement, vanilla, err := a.vanillaProofs(ctx, partitions, statement, left)
+	if err != nil {
+		return p, false, err
+	}
+	read := time.Now()
+	proof, again, err := a.insist(ctx, statement, vanilla, left)
+	return vigil.Proof{
+		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read.Sub(began), ProveTime: time.Since(read),
 		Partitions: proved(partitions, numbers(a.duty.Skipped)),
-	})
+	}, again, because(vigil.ReasonNotProved, err)
 }
 
 // statement reads what a proof of the duty must state at the head, without
@@ -143,7 +152,10 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 		if len(without) == 0 {
 			return partitions, s, r.proofs, nil
 		}
-		a.name(r.unchecked, known)
+		a.name(r.unchecked[:min(len(r.unchecked), namedUnchecked)], known)
+		if more := len(r.unchecked) - namedUnchecked; more > 0 {
+			a.log.Warn("more sectors that could not be checked are skipped; the duty names them all", "sectors", more, "epoch", a.head.Epoch)
+		}
 		a.duty.Skipped = append(a.duty.Skipped, without...)
 		if err := a.narrow(partitions); err != nil {
 			return nil, s, nil, err
@@ -161,30 +173,46 @@ func (a *action) hold(r reading, due int, left budget, now abi.ChainEpoch) error
 	due += len(a.duty.Skipped)
 	r.bad = slices.Concat(a.duty.Skipped, r.bad)
 	most := a.cfg.Policy.MaySkip(due)
-	if len(r.unchecked) == 0 && len(r.bad) <= most {
+	switch {
+	case len(r.unchecked) == 0 && len(r.bad) <= most:
 		return nil
+	case !left.over(now):
+		a.duty.Skipped = r.bad // shown while it waits; the next try begins anew
+		return because(vigil.ReasonNoSectors, a.alarm(r, due, most, left))
+	case len(r.bad)+len(r.unchecked) > most:
+		a.log.Error("many sectors are left out, because there is no more time to wait for them",
+			"bad", len(r.bad), "unchecked", len(r.unchecked), "of", due, "epoch", a.head.Epoch)
 	}
-	if left.over(now) {
-		if len(r.bad)+len(r.unchecked) > most {
-			a.log.Error("many sectors are left out, because there is no more time to wait for them", "bad", len(r.bad), "unchecked", len(r.unchecked),
-				"of", due, "epoch", a.head.Epoch)
-		}
-		return nil
-	}
+	return nil
+}
+
+// The words of a duty's problem by which its next try knows that they were said.
+const (
+	notChecked = "sectors could not be checked"
+	tooManyBad = "sectors are bad at once"
+)
+
+// alarm says what is waited for, and raises an alarm the first time.
+func (a *action) alarm(r reading, due, most int, left budget) error {
 	var why error
+	say := func(n int, words, first string, number abi.SectorNumber, advice string) {
+		why = errors.Join(why, fmt.Errorf("%d of %d %s, the first is %d: %s", n, due, words, number, first))
+		if !strings.Contains(a.duty.Problem, words) {
+			a.log.Error(words+": "+advice, "sectors", n, "of", due, "first", number, "cause", first, "waits_until", left.cutoff, "epoch", a.head.Epoch)
+		}
+	}
 	if n := len(r.unchecked); n > 0 {
-		why = fmt.Errorf("%d sectors could not be checked, the first is %d: %s", n, r.unchecked[0].Number, r.unchecked[0].Cause)
+		say(n, notChecked, r.unchecked[0].Cause, r.unchecked[0].Number, "is a storage gone?")
 	}
 	if n := len(r.bad); n > most {
-		why = errors.Join(why, fmt.Errorf("%d of %d sectors are bad, the first is %d: %s; more than %d are not left out before the last moment", n, due, r.bad[0].Number, r.bad[0].Cause, most))
-		if !strings.Contains(a.duty.Problem, "sectors are bad") {
-			a.log.Error("too many sectors are bad at once: is a storage gone, or are its sectors moved?", "bad", n, "of", due,
-				"sector", r.bad[0].Number, "cause", r.bad[0].Cause, "waits_until", left.cutoff, "epoch", a.head.Epoch)
-		}
+		say(n, tooManyBad, r.bad[0].Cause, r.bad[0].Number, "is a storage gone, or are its sectors moved?")
 	}
-	a.duty.Skipped = r.bad // shown while it waits; the next try begins anew
-	return because(vigil.ReasonNoSectors, why)
+	return why
 }
+
+// namedUnchecked is how many sectors that could not be checked are named in the
+// log: of a storage that is gone one is as good as another.
+const namedUnchecked = 10
 
 // name writes the sectors that cannot be proved into the log, but for those that
 // the last try has named.

@@ -24,14 +24,21 @@ type reading struct {
 // tried again, for as long as others are read.
 const retryEvery = 15 * time.Second
 
-// read reads every sector of a statement, all at once: how many a storage bears
+// read reads every sector of a post's statement, all at once: how many a storage bears
 // at a time is the reader's to know, and a sector that waits for one delays none
 // on another. It ends when nothing more can be told, or after the time given. It
 // fails only when ctx ends.
 func (a *action) read(ctx context.Context, s vigil.Statement, enough time.Duration) (reading, error) {
+	defer a.work.begin()()
+	return a.pass(ctx, s, enough, nil)
+}
+
+// pass reads every sector of a statement. With turns, a sector waits for its own,
+// and what is read is looked at and not kept: its proof is empty.
+func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Duration, turn func(context.Context) (func(), error)) (reading, error) {
 	timed, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
-	p := pass{action: a, statement: s, left: len(s.Sectors), settled: make(chan struct{})}
+	p := pass{action: a, statement: s, turn: turn, left: len(s.Sectors), settled: make(chan struct{})}
 	r := reading{proofs: make([]vigil.VanillaProof, len(s.Sectors))}
 	errs := make([]error, len(s.Sectors))
 	var all sync.WaitGroup
@@ -59,6 +66,7 @@ func (a *action) read(ctx context.Context, s vigil.Statement, enough time.Durati
 type pass struct {
 	action    *action
 	statement vigil.Statement
+	turn      func(context.Context) (func(), error) // waits for a sector's turn; nil: it has it at once
 
 	mu      sync.Mutex    // guards left
 	left    int           // sectors of which a first answer is awaited
@@ -78,20 +86,35 @@ func (p *pass) answered() {
 // long as others are read. One that looks bad is read a second time when all
 // others were: what is bad for a moment only is not skipped for it.
 func (p *pass) sector(ctx context.Context, i int) (vigil.VanillaProof, error) {
-	proof, err := p.action.readOne(ctx, p.statement, i)
+	proof, err := p.one(ctx, i)
 	p.answered()
 	for err != nil && !isEvidence(err) && p.rest(ctx) {
-		proof, err = p.action.readOne(ctx, p.statement, i)
+		proof, err = p.one(ctx, i)
 	}
 	if !isEvidence(err) {
 		return proof, err
 	}
 	select {
 	case <-p.settled:
-		return p.action.readOne(ctx, p.statement, i)
+		return p.one(ctx, i)
 	case <-ctx.Done():
 		return nil, err
 	}
+}
+
+func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
+	if p.turn != nil {
+		done, err := p.turn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	proof, err := p.action.readOne(ctx, p.statement, i)
+	if err == nil && p.turn != nil {
+		proof = vigil.VanillaProof{}
+	}
+	return proof, err
 }
 
 // rest waits until a sector may be tried again; it is false when no other is read any more.

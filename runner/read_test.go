@@ -122,7 +122,7 @@ func TestMoreBadSectorsThanAFewAreWaitedForAndAlarmed(t *testing.T) {
 					t.Errorf("proved at %d", proved-open)
 				}
 				log := w.log.String()
-				if n := strings.Count(log, "too many sectors are bad at once"); n > 1 || (n == 1) != c.alarmed {
+				if n := strings.Count(log, "sectors are bad at once: "); n > 1 || (n == 1) != c.alarmed {
 					t.Errorf("%d alarms", n)
 				}
 				if n := strings.Count(log, `"sector is skipped"`); n > c.bad {
@@ -241,4 +241,58 @@ func (w *world) DropBefore(_ abi.ActorID, open abi.ChainEpoch) error {
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.kept, func(id vigil.DutyID, _ map[vigil.VanillaKey]vigil.VanillaProof) bool { return id.Open < open })
 	return nil
+}
+
+func TestWhatSpoilsAProofIsLeftOutBesideWhatIsBad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.bad[3] = "replica: missing"
+		w.verdict = func(s vigil.Statement) bool {
+			return !slices.ContainsFunc(s.Sectors, func(s vigil.Sector) bool { return s.Number == 7 })
+		}
+		w.prove = func(ctx context.Context) error { return wait(ctx, epoch/2) }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 2 || len(w.proofs[post(0)].Partitions[0].Skipped) != 2 || len(w.proofs[post(0)].Statement.Sectors) != 18 {
+			t.Errorf("skipped %v; the proof skips %v and states %d sectors", duty.Skipped, w.proofs[post(0)].Partitions[0].Skipped, len(w.proofs[post(0)].Statement.Sectors))
+		}
+	})
+}
+
+// A storage that is gone is an alarm once, and no more than a few lines in all its time.
+func TestAStorageThatIsGoneIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(100)
+		for n := range abi.SectorNumber(40) {
+			w.unknown[n+1] = true
+		}
+		w.run(t, open+30)
+		log := w.log.String()
+		if n := strings.Count(log, "level=ERROR"); n != 1 || !strings.Contains(log, "is a storage gone?") {
+			t.Errorf("%d alarms", n)
+		}
+		if n := strings.Count(log, "level=WARN"); n > 2 {
+			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
+func TestReadingAgainForgetsNoSectorThatIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.bad[3] = "replica: missing"
+		w.spoilt = map[abi.SectorNumber]bool{7: true}
+		w.verdict = func(vigil.Statement) bool { return len(w.spoilt) == 0 }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 1 || len(w.proofs[post(0)].Partitions[0].Skipped) != 1 || len(w.proofs[post(0)].Statement.Sectors) != 19 {
+			t.Errorf("skipped %v; the proof skips %v", duty.Skipped, w.proofs[post(0)].Partitions[0].Skipped)
+		}
+		if n := w.calls["Prove"]; n != 2 {
+			t.Errorf("%d proofs were made", n)
+		}
+	})
 }

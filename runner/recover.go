@@ -41,6 +41,9 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 // cannot be read in that time is tried again later.
 const recoverReading = 10 * time.Minute
 
+// recoverAtOnce is how many of them are read at a time.
+const recoverAtOnce = 64
+
 // readFaulty gives the faulty, undeclared sectors that can be proved, and
 // notes the others with their causes.
 func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) ([]abi.SectorNumber, error) {
@@ -66,7 +69,7 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
-	r, err := a.read(ctx, s, recoverReading)
+	r, err := a.pass(ctx, s, recoverReading, a.behind(recoverAtOnce))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last two are required.
+// Config is what a Runner works with. All fields but the last three are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -38,6 +38,8 @@ type Config struct {
 
 	// Vanilla keeps vanilla proofs over a restart; nil: they are read again.
 	Vanilla vigil.VanillaShelf
+	// NoRehearsals leaves out the reading of sectors ahead of their deadlines.
+	NoRehearsals bool
 	// Version is shown to people.
 	Version string
 }
@@ -58,8 +60,9 @@ func New(cfg Config) (*Runner, error) {
 	r := &Runner{cfg: cfg}
 	r.board.changed = make(chan struct{})
 	r.board.status.Version = cfg.Version
+	work := new(work)
 	for _, id := range cfg.Miners {
-		r.miners = append(r.miners, newMiner(id, cfg, &r.board))
+		r.miners = append(r.miners, newMiner(id, cfg, &r.board, work))
 	}
 	return r, nil
 }

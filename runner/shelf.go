@@ -21,6 +21,7 @@ type shelf struct {
 
 	mu       sync.Mutex
 	loaded   bool
+	full     bool // it was said that nothing can be kept
 	proofs   map[vigil.VanillaKey]vigil.VanillaProof
 	restored map[vigil.VanillaKey]vigil.VanillaProof // from before the restart, to be checked at their first use
 	culprits map[vigil.VanillaKey]string             // sectors that spoil a proof although they read well
@@ -94,9 +95,18 @@ func (s *shelf) put(r vigil.ReadRequest, proof vigil.VanillaProof) {
 	if s.after == nil {
 		return
 	}
-	if err := s.after.Keep(s.duty, key, proof); err != nil {
+	if err := s.after.Keep(s.duty, key, proof); err != nil && s.complains() {
 		s.log.Warn("a vanilla proof cannot be kept for a restart; check the data folder's disk", "duty", s.duty.String(), "error", err)
 	}
+}
+
+// complains says whether it was not said yet that proofs cannot be kept.
+func (s *shelf) complains() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.full
+	s.full = true
+	return first
 }
 
 // takeBack forgets a proof that turned out to be spoilt.

@@ -45,6 +45,9 @@ type world struct {
 	verdict    func(vigil.Statement) bool
 	slow       map[abi.SectorNumber]time.Duration
 	once       map[abi.SectorNumber]string // bad the first time it is read
+	rehearse   bool
+	reading    map[bool]int // sectors being read, for a duty or not
+	disturbed  int          // reads for no duty that began while a duty's were read
 	sealed     map[abi.SectorNumber]cid.Cid
 	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
@@ -103,7 +106,7 @@ func (w *world) config(log *slog.Logger) runner.Config {
 		w.reader = w
 	}
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -337,7 +340,20 @@ func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKe
 func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
 	w.mu.Lock()
 	slow := w.slow[r.Sector.Number]
+	duty := r.Randomness[1] == 0 // the world's challenges have one byte
+	if w.reading == nil {
+		w.reading = map[bool]int{}
+	}
+	if !duty && w.reading[true] > 0 {
+		w.disturbed++
+	}
+	w.reading[duty]++
 	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.reading[duty]--
+	}()
 	if slow > 0 {
 		if err := wait(ctx, slow); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -28,7 +29,8 @@ type Held struct {
 // folder is no storage.
 func Contents(ctx context.Context, of Storage) ([]Held, error) {
 	s := NewReaderOf(of).storages[0]
-	return pass(ctx, &s.names, 1, s.reader.patience(), func(v *visit) ([]Held, error) {
+	const patience = 2 * time.Minute // a folder of a hundred thousand names is one answer
+	return pass(ctx, &s.names, 1, patience, func(v *visit) ([]Held, error) {
 		folder, err := s.open()
 		if err != nil {
 			return nil, err
@@ -128,16 +130,16 @@ func (r *Reader) Find(ctx context.Context, miner abi.ActorID, number abi.SectorN
 func (r *Reader) Status() []vigil.StorageStatus {
 	list := make([]vigil.StorageStatus, len(r.storages))
 	for i, s := range r.storages {
-		list[i] = s.data.status(s.Path)
+		list[i] = s.data.status(s.Path, r.mostAtOnce())
 	}
 	return list
 }
 
-func (g *gate) status(path string) vigil.StorageStatus {
+func (g *gate) status(path string, most int) vigil.StorageStatus {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := vigil.StorageStatus{
-		Path: path, State: vigil.StorageReady, AtOnce: g.pace.places(), Reading: g.under, Waiting: len(g.waiting),
+		Path: path, State: vigil.StorageReady, AtOnce: min(g.pace.places(), most), Reading: g.under, Waiting: len(g.waiting),
 		Lost: g.lost, Read: g.visits, Took: g.took,
 	}
 	if g.unanswered >= silentAfter {

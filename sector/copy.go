@@ -1,18 +1,15 @@
 package sector
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"path"
+	"sync"
 	"sync/atomic"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/merkle"
-	"github.com/vigil-post/vigil/proofs/post"
 )
 
 // copyOf is a place where a sector can be read: its kind, and the storages of
@@ -57,6 +54,9 @@ func (s *storage) survey(ctx context.Context, name string) (holding, error) {
 // copy as soon as both its halves are known: a storage that hangs delays no
 // sector that lies on another.
 func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, error) {
+	if len(r.storages) == 0 {
+		return nil, errors.New("there is no storage to read it from")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type answer struct {
@@ -64,13 +64,23 @@ func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, erro
 		holding holding
 		err     error
 	}
+	select {
+	case r.searches <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no time was left to look for it: %w", ctx.Err())
+	}
 	answers := make(chan answer, len(r.storages))
+	var asked sync.WaitGroup
 	for _, s := range r.storages {
-		go func() {
+		asked.Go(func() {
 			h, err := s.survey(ctx, w.name)
 			answers <- answer{s, h, err}
-		}()
+		})
 	}
+	go func() { // the place is for the questions, not for the reading after them
+		asked.Wait()
+		<-r.searches
+	}()
 	found := search{reader: r, wanted: w}
 	for range r.storages {
 		a := <-answers
@@ -206,12 +216,24 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	if host == nil { // no storage has anything of it
 		return r.read(ctx, w, c, &visit{at: new(atomic.Pointer[storage])})
 	}
+	if r.hangs(w.name) {
+		return nil, fmt.Errorf("storage %s %w: an earlier read of this sector has not returned", host.Path, errSilent)
+	}
 	var at atomic.Pointer[storage] // where the read is
 	at.Store(host)
+	var returned atomic.Bool
 	proof, err := pass(ctx, &host.data, r.mostAtOnce(), r.patience(), func(v *visit) (vigil.VanillaProof, error) {
+		defer r.returns(w.name)
+		defer returned.Store(true)
 		v.at = &at
 		return r.read(ctx, w, c, v)
 	})
+	if errors.Is(err, errStill) {
+		r.stands(w.name)
+		if returned.Load() {
+			r.returns(w.name)
+		}
+	}
 	if errors.Is(err, errSilent) {
 		return nil, fmt.Errorf("storage %s %w", at.Load().Path, err)
 	}
@@ -221,158 +243,15 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	return proof, err
 }
 
+// sectorsMost bounds the sectors that are read at a time from all storages
+// together: each needs about a megabyte and eleven open files.
+const sectorsMost = 256
+
+// mostAtOnce is the most sectors that are read from one storage at a time.
 func (r *Reader) mostAtOnce() int {
-	if r.AtOnce <= 0 {
-		return mostPlaces
+	most := max(leastPlaces, sectorsMost/max(1, len(r.storages)))
+	if r.AtOnce > 0 {
+		most = min(most, r.AtOnce)
 	}
-	return r.AtOnce
-}
-
-// read makes the proof of one copy. A *defective is evidence against the copy.
-func (r *Reader) read(ctx context.Context, w wanted, c copyOf, v *visit) (vigil.VanillaProof, error) {
-	o := &opened{wanted: w, copy: c, visit: v, ctx: ctx, paths: map[string]string{}}
-	defer o.close()
-	if err := o.open(); err != nil {
-		return nil, err
-	}
-	pAux, err := merkle.ReadPAux(o.files.PAux)
-	if err != nil {
-		return nil, o.judge(err)
-	}
-	// Of two kinds the right one is known by 64 bytes.
-	if commR := merkle.NodeBytes(pAux.CommR()); commR != w.commR {
-		return nil, o.judge(&merkle.DefectError{
-			Defect: merkle.DefectCommR, File: merkle.PAuxFile, Detail: fmt.Sprintf("comm_r is %x, on chain %x", commR, w.commR),
-		})
-	}
-	o.files.PAux = bytes.NewReader(pAux.Bytes())
-	proof, err := w.form.Vanilla(ctx, w.sector(), o.files, w.leaves)
-	if err != nil {
-		return nil, o.judge(err)
-	}
-	return w.form.EncodeVanilla(proof)
-}
-
-// opened is a copy's files while they are read.
-type opened struct {
-	wanted wanted
-	copy   copyOf
-	visit  *visit
-	ctx    context.Context // of the read that it is part of
-	files  post.Files
-	paths  map[string]string // by the names that defects use
-	held   []io.Closer
-}
-
-func (o *opened) close() {
-	for _, c := range o.held {
-		c.Close() // nothing was written
-	}
-}
-
-// judge turns a defect into evidence, with the path at which it was found; any
-// other error stays what it is.
-func (o *opened) judge(err error) error {
-	var defect *merkle.DefectError
-	if !errors.As(err, &defect) {
-		return err
-	}
-	return &defective{defect, o.paths[defect.File]}
-}
-
-// open opens the files. One that is not there is nil.
-func (o *opened) open() error {
-	replica, err := o.folder(o.copy.replica)
-	if err != nil {
-		return err
-	}
-	cache := replica
-	if o.copy.cache != o.copy.replica {
-		if cache, err = o.folder(o.copy.cache); err != nil {
-			return err
-		}
-	}
-	f, name := folders[o.copy.kind], o.wanted.name
-	if o.files.PAux, err = o.file(o.copy.cache, cache, merkle.PAuxFile, path.Join(f.cache, name, merkle.PAuxFile)); err != nil {
-		return err
-	}
-	if o.files.Replica, err = o.file(o.copy.replica, replica, "replica", path.Join(f.replica, name)); err != nil {
-		return err
-	}
-	for _, tree := range o.wanted.form.Shape.TreeFiles() {
-		opened, err := o.file(o.copy.cache, cache, tree, path.Join(f.cache, name, tree))
-		if err != nil {
-			return err
-		}
-		o.files.Trees = append(o.files.Trees, opened)
-	}
-	return nil
-}
-
-func (o *opened) folder(s *storage) (Folder, error) {
-	if s == nil {
-		return nil, nil
-	}
-	o.visit.at.Store(s)
-	folder, err := s.open()
-	if err != nil {
-		return nil, err
-	}
-	o.held = append(o.held, folder)
-	o.visit.moved()
-	return folder, nil
-}
-
-// file opens a file of a storage. It is nil, and so missing, only when the
-// storage is there without it.
-func (o *opened) file(s *storage, in Folder, called, name string) (merkle.File, error) {
-	if s == nil {
-		o.paths[called] = name + " is on none of the storages"
-		return nil, nil
-	}
-	if err := o.ctx.Err(); err != nil {
-		return nil, err // nobody waits for it any more
-	}
-	o.paths[called] = path.Join(s.Path, name)
-	o.visit.at.Store(s)
-	f, err := in.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, s.isStorage(in)
-	}
-	if err != nil {
-		return nil, s.explain(name, err)
-	}
-	o.held = append(o.held, f)
-	o.visit.moved()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, s.explain(name, err)
-	}
-	at, ok := f.(io.ReaderAt)
-	if !ok || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", o.paths[called])
-	}
-	return &file{at: at, size: info.Size(), on: s, of: o}, nil
-}
-
-// file is a merkle.File on a storage, of the size that it had when it was opened.
-type file struct {
-	at   io.ReaderAt
-	size int64
-	on   *storage
-	of   *opened
-}
-
-// Size implements merkle.File.
-func (f *file) Size() int64 { return f.size }
-
-// ReadAt implements merkle.File.
-func (f *file) ReadAt(p []byte, offset int64) (int, error) {
-	if err := f.of.ctx.Err(); err != nil {
-		return 0, err
-	}
-	f.of.visit.at.Store(f.on)
-	n, err := f.at.ReadAt(p, offset)
-	f.of.visit.moved()
-	return n, err
+	return min(most, mostPlaces)
 }

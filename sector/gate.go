@@ -15,13 +15,18 @@ const (
 	// is back, and all others fail at once. A mount that hangs must not cost
 	// every sector of a partition its time.
 	silentAfter = 4
-	// lostMost bounds the visits that never came back: each holds a thread and
-	// what it has read.
-	lostMost = 64
+	// lostMany is how many visits may not have come back before the others go
+	// one by one: a disk that dies hangs at some places and serves at others.
+	// lostMost bounds them: each holds a thread and what it has read.
+	lostMany = 64
+	lostMost = 4 * lostMany
 )
 
 // errSilent says that a storage does not answer: nothing is known of what it has.
 var errSilent = errors.New("does not answer")
+
+// errStill says that it is this very read that does not answer.
+var errStill = errors.New("a read has stood still")
 
 // gate lets visits to a storage through: so many at a time as serve it best
 // (pace), and while it is silent one. A visit may never return, as a read from a
@@ -30,6 +35,7 @@ var errSilent = errors.New("does not answer")
 type gate struct {
 	mu         sync.Mutex // guards what follows
 	pace       pace
+	most       int             // places there may be, as the latest visit said
 	under      int             // visits that hold a place
 	waiting    []chan struct{} // those who wait for a place, first come first served
 	unanswered int             // visits given up since the last one that returned
@@ -74,9 +80,10 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	defer g.mu.Unlock()
 	silent := g.unanswered >= silentAfter
 	if silent && g.probing || g.lost >= lostMost {
-		return nil, nil, fmt.Errorf("%w: %d reads have not returned", errSilent, g.lost)
+		return nil, nil, errSilent // with nothing in it that changes from one try to the next
 	}
-	if !silent && g.under >= min(g.pace.places(), most) {
+	g.most = most
+	if !silent && g.under >= g.places() {
 		wait := make(chan struct{})
 		g.waiting = append(g.waiting, wait)
 		return nil, wait, nil
@@ -84,6 +91,14 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	g.under++
 	g.probing = g.probing || silent
 	return &visit{began: time.Now(), probe: silent}, nil, nil
+}
+
+// places are how many visits there may be at a time. The caller holds the mutex.
+func (g *gate) places() int {
+	if g.lost >= lostMany {
+		return 1
+	}
+	return min(g.pace.places(), g.most)
 }
 
 // leaveQueue gives up waiting; who was called meanwhile calls the next.
@@ -96,8 +111,11 @@ func (g *gate) leaveQueue(wait <-chan struct{}) {
 			return
 		}
 	}
-	g.call(1)
+	g.fill()
 }
+
+// fill wakes as many as there are places. The caller holds the mutex.
+func (g *gate) fill() { g.call(max(0, g.places()-g.under)) }
 
 // call wakes so many of those who wait. The caller holds the mutex.
 func (g *gate) call(n int) {
@@ -114,6 +132,7 @@ func (g *gate) end(v *visit) {
 	defer g.mu.Unlock()
 	v.returned = true
 	g.unanswered = 0
+	defer g.fill()
 	if v.lost {
 		g.lost--
 		return
@@ -122,9 +141,7 @@ func (g *gate) end(v *visit) {
 	g.visits++
 	took := time.Since(v.began)
 	g.took += (took - g.took) / 8
-	before := g.pace.places()
 	g.pace.finished(time.Now(), len(g.waiting) > 0)
-	g.call(1 + max(0, g.pace.places()-before))
 }
 
 // giveUp is for a visit that has stood still for too long.
@@ -140,7 +157,7 @@ func (g *gate) giveUp(v *visit) {
 	if g.unanswered++; g.unanswered >= silentAfter {
 		g.call(len(g.waiting)) // to be told
 	} else {
-		g.call(1)
+		g.fill()
 	}
 }
 
@@ -181,7 +198,7 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 	case <-done:
 		return value, err
 	case <-hung:
-		return none, fmt.Errorf("%w: a read has stood still for %v", errSilent, patience)
+		return none, fmt.Errorf("%w: %w for %v", errSilent, errStill, patience)
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}

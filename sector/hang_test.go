@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,8 @@ import (
 type mount struct {
 	path string
 	slow time.Duration // of every read
+	// hangs says which files do not return while the mount hangs; nil: all.
+	hangs func(name string) bool
 
 	mu     sync.Mutex    // guards what follows
 	gate   chan struct{} // while it is not nil and not closed, nothing returns
@@ -49,13 +53,13 @@ func (m *mount) hang() (release func()) {
 }
 
 // ask is a question to the mount.
-func (m *mount) ask() {
+func (m *mount) ask(name string) {
 	m.mu.Lock()
 	m.under++
 	m.widest = max(m.widest, m.under)
 	gate := m.gate
 	m.mu.Unlock()
-	if gate != nil {
+	if gate != nil && (m.hangs == nil || m.hangs(name)) {
 		<-gate
 	}
 	if m.slow > 0 {
@@ -72,26 +76,27 @@ type mounted struct {
 }
 
 func (m mounted) Open(name string) (fs.File, error) {
-	m.of.ask()
+	m.of.ask(name)
 	f, err := m.FS().Open(name)
 	if err != nil {
 		return nil, err
 	}
-	return mountedFile{f, m.of}, nil
+	return mountedFile{f, name, m.of}, nil
 }
 
 func (m mounted) Stat(name string) (fs.FileInfo, error) {
-	m.of.ask()
+	m.of.ask("")
 	return m.Root.Stat(name)
 }
 
 type mountedFile struct {
 	fs.File
-	of *mount
+	name string
+	of   *mount
 }
 
 func (f mountedFile) ReadAt(p []byte, offset int64) (int, error) {
-	f.of.ask()
+	f.of.ask(f.name)
 	return f.File.(io.ReaderAt).ReadAt(p, offset)
 }
 
@@ -135,9 +140,11 @@ func TestAStorageThatHangsCostsItsTimeOnceAndIsReadAgainWhenItIsBack(t *testing.
 		if took := time.Since(began); took > 2*time.Minute {
 			t.Errorf("2000 reads of a storage that hangs took %v", took)
 		}
+		m.mu.Lock()
 		if m.widest > 128 {
 			t.Errorf("%d reads hang", m.widest)
 		}
+		m.mu.Unlock()
 		release()
 		synctest.Wait() // those that hung come back
 		if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
@@ -174,4 +181,56 @@ func TestASlowStorageIsNotSilent(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A disk that dies hangs at some places and serves at others: what can be read is.
+func TestSectorsBesideThoseThatHangAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		m := &mount{path: dir}
+		reader := sector.NewReaderOf(m.storage())
+		var requests []vigil.ReadRequest
+		for n := range uint64(150) {
+			requests = append(requests, faux(t, dir, n+1, 1))
+		}
+		m.hangs = func(name string) bool { // of every third sector
+			var miner, number int
+			_, err := fmt.Sscanf(path.Base(name), "s-t0%d-%d", &miner, &number)
+			return err == nil && strings.HasPrefix(name, "sealed/") && number%3 == 0
+		}
+		release := m.hang()
+		defer release()
+		read := make([]bool, len(requests))
+		for range 20 { // as heads come
+			var wait sync.WaitGroup
+			for i, request := range requests {
+				if read[i] {
+					continue
+				}
+				wait.Go(func() {
+					_, err := reader.Read(t.Context(), request)
+					var bad *vigil.SectorError
+					if errors.As(err, &bad) {
+						t.Errorf("%v", err)
+					}
+					read[i] = err == nil
+				})
+			}
+			wait.Wait()
+		}
+		for i, ok := range read {
+			if want := (i+1)%3 != 0; ok != want {
+				t.Errorf("sector %d was read: %v", i+1, ok)
+			}
+		}
+	})
+}
+
+func TestWithoutAStorageNoSectorIsBad(t *testing.T) {
+	request, _ := sector3(t)
+	_, err := sector.NewReader().Read(t.Context(), request)
+	var bad *vigil.SectorError
+	if err == nil || errors.As(err, &bad) {
+		t.Errorf("%v", err)
+	}
 }

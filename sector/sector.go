@@ -47,9 +47,11 @@ type Reader struct {
 	AtOnce int
 
 	storages []*storage
+	searches chan struct{} // has one for each search whose questions are not all answered
 
-	mu    sync.Mutex // guards known
+	mu    sync.Mutex // guards what follows
 	known map[string]copyOf
+	hung  map[string]time.Time // when a read of a sector was given up that has not returned
 }
 
 // NewReader reads from these folders.
@@ -63,7 +65,7 @@ func NewReader(paths ...string) *Reader {
 
 // NewReaderOf reads from these storages.
 func NewReaderOf(storages ...Storage) *Reader {
-	r := &Reader{known: map[string]copyOf{}}
+	r := &Reader{known: map[string]copyOf{}, hung: map[string]time.Time{}, searches: make(chan struct{}, max(64, questionsMost/max(1, len(storages))))}
 	for _, s := range storages {
 		if s.Open == nil {
 			s.Open = openRoot(s.Path)
@@ -72,6 +74,10 @@ func NewReaderOf(storages ...Storage) *Reader {
 	}
 	return r
 }
+
+// questionsMost bounds the questions for a sector's place that wait at the
+// storages: thousands of sectors are asked for at once, of a hundred storages.
+const questionsMost = 20_000
 
 func (r *Reader) patience() time.Duration { return cmp.Or(r.Patience, 30*time.Second) }
 
@@ -158,4 +164,29 @@ func (r *Reader) remember(name string, c copyOf) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known[name] = c
+}
+
+// hungAgain is after what time a sector is read again of which a read has not
+// returned. On a disk that dies each try would hang one thread more; on a mount that
+// was made anew the old read will never return.
+const hungAgain = 10 * time.Minute
+
+// hangs says that a read of a sector has not returned and is not to be tried again yet.
+func (r *Reader) hangs(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.hung[name]
+	return ok && time.Since(at) < hungAgain
+}
+
+func (r *Reader) stands(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hung[name] = time.Now()
+}
+
+func (r *Reader) returns(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.hung, name)
 }

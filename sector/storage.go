@@ -24,10 +24,28 @@ type Storage struct {
 	Open func() (Folder, error)
 }
 
+// subFolder is a Folder that opens a folder below it: on a mount behind a network
+// each step from folder to folder is a question.
+type subFolder interface {
+	Sub(name string) (Folder, error)
+}
+
 // root is a folder of the file system.
 type root struct {
 	fs.FS
-	io.Closer
+	*os.Root
+}
+
+// Open is that of the FS, which refuses what leads out.
+func (r root) Open(name string) (fs.File, error) { return r.FS.Open(name) }
+
+// Sub implements subFolder.
+func (r root) Sub(name string) (Folder, error) {
+	below, err := r.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	return root{below.FS(), below}, nil
 }
 
 // openRoot opens a folder, for reading only.

@@ -27,7 +27,7 @@ func benchCommand() *cli.Command {
 		Action:       needsCommand,
 		OnUsageError: onUsageError,
 		Commands: []*cli.Command{
-			benchProofsCommand(), benchPassesCommand(), benchVanillaCommand(), benchFullCommand(),
+			benchProofsCommand(), benchPassesCommand(), benchVanillaCommand(), benchReadingCommand(), benchFullCommand(),
 			benchProverCommand(), benchKernelsCommand(),
 		},
 	}

@@ -15,7 +15,8 @@ import (
 )
 
 // A replica is gone, another has a wrong bit: each is named and left out, its
-// neighbour is proven; when it is back a recovery is declared.
+// neighbour is proven; when it is back a recovery is declared. One that is cut off
+// and whose deadline is far off is known from the rehearsal.
 func TestABadReplicaIsNamedSkippedAndRecovered(t *testing.T) {
 	if testing.Short() || underRace() {
 		t.Skip("it takes a quarter of a minute, and epochs are too short for the race detector")
@@ -35,7 +36,7 @@ func TestABadReplicaIsNamedSkippedAndRecovered(t *testing.T) {
 	}
 	broken := append([]byte(nil), whole[2]...)
 	broken[777] ^= 1
-	if err := errors.Join(os.Remove(replica(0)), os.WriteFile(replica(2), broken, 0o600)); err != nil {
+	if err := errors.Join(os.Remove(replica(0)), os.WriteFile(replica(2), broken, 0o600), os.Truncate(replica(6), 100)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -58,6 +59,11 @@ func TestABadReplicaIsNamedSkippedAndRecovered(t *testing.T) {
 		if err := os.WriteFile(replica(c.sector), whole[c.sector], 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// Deadline 5 is not challenged before epoch 226; its rehearsal has found the third.
+	d.must(t, 40*n.epoch, `msg="a sector will be skipped at its next deadline`, "sector=6 ", "100 bytes", "deadline=5 ", "challenge=226 ")
+	if !named(statusOf(t, page), 6, "100 bytes") {
+		t.Error("the page does not name sector 6")
 	}
 	// It is declared for the next proving period as soon as the deadline is closed.
 	d.must(t, 40*n.epoch, `msg="recovery declared"`, "duty=t01000/2946/recover/0", "sectors=[0]")

@@ -1,0 +1,188 @@
+package runner
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/partition"
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// work is the reading for posts that is going on for any miner. Rehearsals and
+// the reading for recoveries wait while there is any.
+type work struct {
+	mu   sync.Mutex // guards what follows
+	busy int
+	rest chan struct{} // closed when busy falls to 0; nil while it is
+}
+
+// begin notes that a post's sectors are being read, until the function that it gives is called.
+func (w *work) begin() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.busy++; w.busy == 1 {
+		w.rest = make(chan struct{})
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.busy--; w.busy == 0 {
+			close(w.rest)
+			w.rest = nil
+		}
+	}
+}
+
+// pause waits while posts' sectors are read.
+func (w *work) pause(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		rest := w.rest
+		w.mu.Unlock()
+		if rest == nil {
+			return ctx.Err()
+		}
+		select {
+		case <-rest:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// behind gives sectors their turn so many at a time, and none while a post's are read.
+func (a *action) behind(atOnce int) func(context.Context) (func(), error) {
+	places := make(chan struct{}, atOnce)
+	return func(ctx context.Context) (func(), error) {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if err := a.work.pause(ctx); err != nil {
+			<-places
+			return nil, err
+		}
+		return func() { <-places }, nil
+	}
+}
+
+// rehearsedAtOnce is how many sectors of a rehearsal are read at a time, of all
+// storages together: so few that a proof that begins meanwhile finds the disks
+// almost idle, but as many as are done in half the time, at half a second each.
+func rehearsedAtOnce(sectors int, left time.Duration) int {
+	const each = time.Second / 2
+	return min(max(4, int(2*each*time.Duration(sectors)/max(left, time.Second))), 256)
+}
+
+// rehearsal is the outcome of one.
+type rehearsal struct {
+	deadline vigil.Deadline
+	epoch    abi.ChainEpoch
+	status   vigil.RehearsalStatus
+	err      error
+}
+
+// rehearse begins the next rehearsal that is due, if none is going on.
+func (m *miner) rehearse(ctx context.Context, current vigil.Deadline, epoch time.Duration) {
+	if m.rehearsing || m.cfg.NoRehearsals {
+		return
+	}
+	wanted := func(index uint64) bool { return len(m.layout.deadlines[index]) > 0 && !m.layout.stale[index] }
+	last := func(index uint64) abi.ChainEpoch {
+		if s, ok := m.rehearsals[index]; ok {
+			return s.Epoch
+		}
+		return -1
+	}
+	d, due := schedule.Rehearsal(current, m.head.Epoch, wanted, last)
+	if !due || m.head.Epoch < m.rehearseNext {
+		return
+	}
+	m.rehearsing = true
+	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, work: m.work, log: m.log, duty: vigil.Duty{Deadline: d}}
+	partitions := m.layout.deadlines[d.Index]
+	m.jobs.Go(func() {
+		r := rehearsal{deadline: d, epoch: a.head.Epoch}
+		defer func() {
+			if p := recover(); p != nil { // it must not end what proofs need
+				r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+			m.rehearsed <- r
+		}()
+		r.status, r.err = a.rehearse(vigil.OneDecision(ctx), partitions)
+	})
+}
+
+// learn takes in the outcome of a rehearsal.
+func (m *miner) learn(r rehearsal) {
+	m.rehearsing = false
+	if r.err != nil {
+		m.log.Warn("a rehearsal came to nothing; it is tried again", "deadline", r.deadline.Index, "error", r.err)
+		m.rehearseNext = r.epoch + 5
+		return
+	}
+	m.rehearsals[r.deadline.Index] = r.status
+	known := m.rehearsedBad
+	m.rehearsedBad = slices.DeleteFunc(slices.Clone(known), func(b rehearsedBad) bool { return b.deadline == r.deadline.Index })
+	for _, bad := range r.status.Bad {
+		b := rehearsedBad{r.deadline.Index, bad}
+		m.rehearsedBad = append(m.rehearsedBad, b)
+		if !slices.Contains(known, b) {
+			m.log.Error("a sector will be skipped at its next deadline if it is not mended", "sector", bad.Number, "cause", bad.Cause,
+				"deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
+		}
+	}
+	if n := r.status.Unchecked; n > 0 {
+		m.log.Error("sectors could not be read in a rehearsal: is a storage gone?", "sectors", n, "problem", r.status.Problem,
+			"deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
+	}
+	m.log.Info("rehearsed", "deadline", r.deadline.Index, "sectors", r.status.Sectors, "bad", len(r.status.Bad), "unchecked", r.status.Unchecked,
+		"read", r.status.ReadTime.Round(time.Millisecond), "opens", r.deadline.Open, "epoch", r.epoch)
+}
+
+// rehearsedBad is a sector that a rehearsal found bad.
+type rehearsedBad struct {
+	deadline uint64
+	vigil.BadSector
+}
+
+// rehearse reads what the deadline's next proofs will cover, for random challenges.
+func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vigil.RehearsalStatus, error) {
+	d := a.duty.Deadline
+	status := vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
+	set, err := partition.Proven(partitions, partition.Set(nil))
+	if err != nil {
+		return status, err
+	}
+	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
+	if err != nil {
+		return status, fmt.Errorf("read the miner: %w", err)
+	}
+	s := vigil.Statement{Miner: a.id, ProofType: info.ProofType}
+	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, a.head.Key); err != nil {
+		return status, fmt.Errorf("read the sectors of deadline %d: %w", d.Index, err)
+	}
+	rand.Read(s.Randomness[:])
+	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
+	began := time.Now()
+	left := time.Duration(d.Challenge-a.head.Epoch) * a.epoch
+	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left)))
+	if err != nil {
+		return status, err
+	}
+	status.Sectors, status.Bad = len(s.Sectors), append(status.Bad, r.bad...)
+	status.Unchecked, status.ReadTime = len(r.unchecked), time.Since(began)
+	if len(r.unchecked) > 0 {
+		status.Problem = fmt.Sprintf("sector %d: %s", r.unchecked[0].Number, r.unchecked[0].Cause)
+	}
+	return status, nil
+}

@@ -1,0 +1,99 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// ahead is a deadline that opens 480 epochs after the world begins to matter.
+const (
+	ahead     = deadline + 8
+	aheadOpen = open + 8*60
+)
+
+func TestAFaultOfTwoHoursBeforeIsNamedAndAlarmedBeforeTheChallenge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.happens(aheadOpen-240, func() { w.bad[2] = "p_aux: missing" })
+		r := w.run(t, aheadOpen-245)
+		if bad := r.Status().Miners[0].Bad; len(bad) != 0 {
+			t.Errorf("before the fault %v are bad", bad)
+		}
+		r = w.run(t, aheadOpen-25)
+		want := vigil.BadSector{Number: 2, Cause: "p_aux: missing"}
+		miner := r.Status().Miners[0]
+		if len(miner.Bad) != 1 || miner.Bad[0] != want {
+			t.Errorf("the page names %v", miner.Bad)
+		}
+		if len(miner.Rehearsals) != 1 || miner.Rehearsals[0].Sectors != 3 || len(miner.Rehearsals[0].Bad) != 1 || miner.Rehearsals[0].Deadline != ahead {
+			t.Errorf("rehearsals: %+v", miner.Rehearsals)
+		}
+		if log := w.log.String(); strings.Count(log, "a sector will be skipped at its next deadline") != 1 || !strings.Contains(log, "level=ERROR") {
+			t.Error("there is no alarm, or more than one")
+		}
+	})
+}
+
+func TestAStorageThatIsGoneIsAlarmedAndASectorThatIsMendedIsNoLongerBad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.bad[1], w.unknown[3] = "replica: missing", true
+		w.happens(aheadOpen-300, func() {
+			clear(w.bad)
+			clear(w.unknown)
+		})
+		r := w.run(t, aheadOpen-310)
+		if miner := r.Status().Miners[0]; len(miner.Bad) != 1 || miner.Rehearsals[0].Unchecked != 1 || !strings.Contains(miner.Rehearsals[0].Problem, "sector 3") {
+			t.Errorf("%+v", miner.Rehearsals)
+		}
+		if !strings.Contains(w.log.String(), "is a storage gone?") {
+			t.Error("there is no alarm")
+		}
+		if covered := r.Status().Miners[0].Covered; covered == 0 {
+			t.Error("all sectors were read, and it is not said")
+		}
+		r = w.run(t, aheadOpen-30)
+		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 {
+			t.Errorf("%+v", miner)
+		}
+	})
+}
+
+func TestARehearsalWaitsWhileADutysSectorsAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.many(10)
+		numbers := make([]uint64, 200)
+		w.slow = map[abi.SectorNumber]time.Duration{}
+		for i := range numbers {
+			numbers[i] = uint64(1001 + i)
+			w.slow[abi.SectorNumber(numbers[i])] = 61*time.Second + time.Duration(i)*time.Millisecond
+		}
+		for n := range abi.SectorNumber(10) {
+			w.slow[n+1] = 7 * time.Minute
+		}
+		w.add(deadline+2, numbers...)
+		r := w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		if w.disturbed != 0 {
+			t.Errorf("%d sectors were rehearsed while a duty's were read", w.disturbed)
+		}
+		if proof := w.proofs[post(0)]; proof.ReadTime > 7*time.Minute+epoch {
+			t.Errorf("the duty's sectors took %v to read", proof.ReadTime)
+		}
+		if rehearsals := r.Status().Miners[0].Rehearsals; len(rehearsals) == 0 {
+			t.Error("nothing was rehearsed")
+		}
+	})
+}
