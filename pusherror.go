@@ -1,6 +1,10 @@
 package vigil
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/filecoin-project/go-state-types/abi"
+)
 
 // What a node's message pool may have against a message. An error of
 // MessageNode.PushMessage wraps one of them where the messager would do
@@ -24,3 +28,13 @@ var (
 	// signature, size, gas limit or fields are wrong.
 	ErrMessageInvalid = errors.New("the message is not valid")
 )
+
+// PremiumError is ErrPremiumTooLow with the premium that the pool asked for.
+type PremiumError struct{ Needed abi.TokenAmount }
+
+func (e *PremiumError) Error() string {
+	return ErrPremiumTooLow.Error() + ": it asks for " + e.Needed.String() + " attoFIL"
+}
+
+// Is makes it an ErrPremiumTooLow.
+func (e *PremiumError) Is(target error) bool { return target == ErrPremiumTooLow }

@@ -72,10 +72,15 @@ type MessageNode interface {
 	// EstimateGas runs the call on the head and proposes its gas. A call that
 	// would fail is a *CallError.
 	EstimateGas(ctx context.Context, call Call, nonce uint64) (Gas, error)
+	// PoolNonce is the next nonce of an account as the node's pool has it:
+	// above Account's by the messages that wait in the pool, whoever made them.
+	PoolNonce(ctx context.Context, account address.Address) (uint64, error)
 	// PushMessage hands a signed message to the node's pool; of several nodes
 	// to each, and one that takes it is enough. A message that the pool already
-	// has is a success. After any other error the message may be in the pool or not.
-	PushMessage(ctx context.Context, m SignedMessage) (cid.Cid, error)
+	// has is a success. The results are those of the nodes that have answered
+	// until then. Where it is known why nobody took it, the error wraps one
+	// of those of pusherror.go.
+	PushMessage(ctx context.Context, m SignedMessage) ([]PushResult, error)
 	// Executed gives the messages that the parent of the tipset executed.
 	Executed(ctx context.Context, key TipSetKey) ([]Executed, error)
 	// Search finds the execution of a message at or before the tipset; it is

@@ -19,6 +19,17 @@ type Status struct {
 	Nodes    []NodeStatus   `json:"nodes"`             // in the order of the configuration
 	Upgrade  *Upgrade       `json:"upgrade,omitempty"` // the next one, if it is known when
 	Miners   []MinerStatus  `json:"miners"`
+	Senders  []SenderStatus `json:"senders,omitempty"` // the accounts that pay for messages
+}
+
+// SenderStatus is an account that sends messages as people are shown it.
+type SenderStatus struct {
+	Address string          `json:"address"`
+	Balance abi.TokenAmount `json:"balance"`
+	Sent    int             `json:"sent"`              // messages in the last 24 hours
+	Needed  abi.TokenAmount `json:"needed"`            // what as many may cost at their budget
+	Problem string          `json:"problem,omitempty"` // what somebody should do something about
+	Urgent  bool            `json:"urgent,omitempty"`  // before the next message
 }
 
 // NodeState is what the daemon thinks of a node.

@@ -150,6 +150,7 @@ type DutyKind string
 const (
 	KindPost    DutyKind = "post"    // a Window PoSt of some partitions
 	KindRecover DutyKind = "recover" // a declaration that faulty sectors can be proved again
+	KindFill    DutyKind = "fill"    // no duty: a message of the messager's own, for a nonce that nobody uses
 )
 
 // DutyID names a duty: it is the map key, the log field and the key in the store.

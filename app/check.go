@@ -19,6 +19,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	stbig "github.com/filecoin-project/go-state-types/big"
 
+	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/schedule"
 )
 
@@ -37,22 +38,18 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 func (c *checker) config(f fileRest) Config {
 	miners := c.miners(f.Miners)
 	storages, absent := c.storages(f.Storages)
-	maxFee := c.amount("messager.max_fee", f.Messager.MaxFee)
+	messages := c.messager(f.Messager)
 	return Config{
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
-		Wallet:   c.wallet(f, miners, maxFee),
+		Wallet:   c.wallet(f, miners, messages.mostFee()),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
 			Memory:     c.memory(f.Proofs.Memory),
 		},
-		Messager: Messager{
-			MaxFee:     maxFee,
-			Confidence: c.epochs("messager.confidence", f.Messager.Confidence, 1, 30),
-			Sophon:     c.sophon(f.Messager.Sophon),
-		},
+		Messager:  messages,
 		Schedule:  c.schedule(f.Schedule),
 		Dashboard: c.dashboard(f.Dashboard),
 		Data:      c.data(f.Data.Dir),
@@ -103,6 +100,62 @@ func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {
 		return 0, false
 	}
 	return abi.ActorID(id), true
+}
+
+func (c *checker) messager(f fileMessager) Messager {
+	m := Messager{
+		MaxFee: c.amount("messager.max_fee", f.MaxFee),
+		Sophon: c.sophon(f.Sophon),
+		WindowPost: messager.Budget{
+			MaxFee: c.maybe("messager.max_window_post_gas_fee", f.MaxWindowPostGasFee),
+			PerDay: c.maybe("messager.window_post_budget_per_day", f.WindowPostPerDay),
+		},
+		Recovery: messager.Budget{
+			MaxFee: c.maybe("messager.max_recovery_gas_fee", f.MaxRecoveryGasFee),
+			PerDay: c.maybe("messager.recovery_budget_per_day", f.RecoveryPerDay),
+		},
+		LowFeeCap:         !f.MaximizeFeeCap,
+		GasOverEstimation: c.factor("messager.gas_over_estimation", f.GasOverEstimation),
+		GasOverPremium:    c.factor("messager.gas_over_premium", f.GasOverPremium),
+		ReplaceAfter:      c.epochs("messager.replace_after", f.ReplaceAfter, 1, 20),
+		Confidence:        c.epochs("messager.confidence", f.Confidence, 1, 30),
+	}
+	for i, text := range f.Senders {
+		a, err := address.NewFromString(text)
+		if err != nil {
+			c.wrong("messager.senders", "write the addresses of the worker or of control addresses", "sender %d, %q, is no Filecoin address: %v", i+1, text, err)
+			continue
+		}
+		m.Senders = append(m.Senders, a)
+	}
+	return m
+}
+
+// mostFee is the most that a message of any kind may cost.
+func (m Messager) mostFee() abi.TokenAmount {
+	most := m.MaxFee
+	for _, kind := range []messager.Budget{m.WindowPost, m.Recovery} {
+		if !kind.MaxFee.Nil() {
+			most = stbig.Max(most, kind.MaxFee)
+		}
+	}
+	return most
+}
+
+// maybe is an amount that need not be given.
+func (c *checker) maybe(key, text string) abi.TokenAmount {
+	if text == "" {
+		return abi.TokenAmount{}
+	}
+	return c.amount(key, text)
+}
+
+func (c *checker) factor(key string, f float64) float64 {
+	if !(f >= 1 && f <= 10) {
+		c.wrong(key, "choose one from 1 to 10: it multiplies what the node proposes", "%v is out of range", f)
+		return 1
+	}
+	return f
 }
 
 func (c *checker) schedule(f fileSchedule) schedule.Policy {

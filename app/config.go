@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
+	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/schedule"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -70,9 +72,16 @@ type Proofs struct {
 
 // Messager says what messages may cost and when they are done.
 type Messager struct {
-	MaxFee     abi.TokenAmount // of one message
-	Confidence abi.ChainEpoch
-	Sophon     Sophon
+	MaxFee            abi.TokenAmount // of one message of a kind without its own
+	WindowPost        messager.Budget
+	Recovery          messager.Budget
+	LowFeeCap         bool // maximize_fee_cap = false
+	GasOverEstimation float64
+	GasOverPremium    float64
+	ReplaceAfter      abi.ChainEpoch
+	Confidence        abi.ChainEpoch
+	Senders           []address.Address // to use first
+	Sophon            Sophon
 }
 
 // Sophon is a sophon-messager to use in place of our own; none if URL is empty.

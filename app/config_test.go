@@ -165,8 +165,47 @@ keystore = "keystore"
 	if got := inMainnet(c.Wallet.Policy); got != "{[f01000] [5 10 11] 0 5000000000000000000}" || len(c.Wallet.Remotes) != 0 {
 		t.Errorf("policy %s, remote wallets %v", got, c.Wallet.Remotes)
 	}
+	if m := c.Messager; m.LowFeeCap || m.GasOverEstimation != 1 || m.GasOverPremium != 1 || m.ReplaceAfter != 5 || !m.WindowPost.MaxFee.Nil() || !m.Recovery.PerDay.Nil() {
+		t.Errorf("messager: %+v", m)
+	}
 	if c.Messager.MaxFee.String() != "5000000000000000000" || c.Messager.Confidence == abi.ChainEpoch(0) || c.Dashboard.Listen == "" {
 		t.Errorf("%+v %+v", c.Messager, c.Dashboard)
+	}
+}
+
+func TestTheMessagersKnobsAreUnderstood(t *testing.T) {
+	dir := place(t)
+	c, err := parse("vigil.toml", dir, []byte(strings.Replace(good, "[messager]", `[messager]
+max_window_post_gas_fee = "3 FIL"
+max_recovery_gas_fee = "0.5 FIL"
+window_post_budget_per_day = "100 FIL"
+recovery_budget_per_day = "7 FIL"
+maximize_fee_cap = false
+gas_over_estimation = 1.25
+gas_over_premium = 2
+replace_after = 3
+senders = ["f0123"]`, 1)), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := c.Messager
+	got := fmt.Sprint(m.WindowPost, m.Recovery, m.LowFeeCap, m.GasOverEstimation, m.GasOverPremium, m.ReplaceAfter, m.Senders[0].Payload()[0])
+	want := "{3000000000000000000 100000000000000000000} {500000000000000000 7000000000000000000} true 1.25 2 3 123"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for knob, advice := range map[string]string{
+		"gas_over_estimation = 0.5":         "from 1 to 10",
+		"gas_over_premium = 11":             "from 1 to 10",
+		"replace_after = 0":                 "from 1 to 20",
+		`senders = ["worker"]`:              "no Filecoin address",
+		`max_recovery_gas_fee = "x"`:        "5 FIL",
+		`window_post_budget_per_day = "-1"`: "no message could be paid",
+	} {
+		_, err := parse("vigil.toml", dir, []byte(strings.Replace(good, "[messager]", "[messager]\n"+knob, 1)), noEnv)
+		if err == nil || !strings.Contains(err.Error(), advice) {
+			t.Errorf("%s: %v", knob, err)
+		}
 	}
 }
 
@@ -440,7 +479,7 @@ func TestTheDaemonOfAFileIsFoundWithoutItsSecrets(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := Locate(path)
-		if err != nil || p.URL != want || p.Data != filepath.Join(dir, "data") || len(p.Miners) != 1 {
+		if err != nil || p.URL != want || p.Data != filepath.Join(dir, "data") {
 			t.Errorf("%q: %+v, %v", listen, p, err)
 		}
 	}

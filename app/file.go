@@ -76,9 +76,18 @@ type fileProofs struct {
 }
 
 type fileMessager struct {
-	MaxFee     string     `toml:"max_fee"`
-	Confidence int64      `toml:"confidence"`
-	Sophon     fileServer `toml:"sophon"`
+	MaxFee              string     `toml:"max_fee"`
+	MaxWindowPostGasFee string     `toml:"max_window_post_gas_fee"`
+	MaxRecoveryGasFee   string     `toml:"max_recovery_gas_fee"`
+	WindowPostPerDay    string     `toml:"window_post_budget_per_day"`
+	RecoveryPerDay      string     `toml:"recovery_budget_per_day"`
+	MaximizeFeeCap      bool       `toml:"maximize_fee_cap"`
+	GasOverEstimation   float64    `toml:"gas_over_estimation"`
+	GasOverPremium      float64    `toml:"gas_over_premium"`
+	ReplaceAfter        int64      `toml:"replace_after"`
+	Confidence          int64      `toml:"confidence"`
+	Senders             []string   `toml:"senders"`
+	Sophon              fileServer `toml:"sophon"`
 }
 
 type fileSchedule struct {
@@ -117,9 +126,12 @@ const (
 func defaults(getenv func(string) string) fileRest {
 	policy := schedule.DefaultPolicy
 	f := fileRest{
-		Proofs:   fileProofs{Parameters: getenv(parametersVariable), AtOnce: 1},
-		Wallet:   fileWallet{Policy: filePolicy{Methods: postMethods()}},
-		Messager: fileMessager{MaxFee: "5 FIL", Confidence: int64(policy.Confidence)},
+		Proofs: fileProofs{Parameters: getenv(parametersVariable), AtOnce: 1},
+		Wallet: fileWallet{Policy: filePolicy{Methods: postMethods()}},
+		Messager: fileMessager{
+			MaxFee: "5 FIL", MaximizeFeeCap: true, GasOverEstimation: 1, GasOverPremium: 1,
+			ReplaceAfter: 5, Confidence: int64(policy.Confidence),
+		},
 		Schedule: fileSchedule{
 			StartConfidence:  int64(policy.StartConfidence),
 			SubmitConfidence: int64(policy.SubmitConfidence),

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
@@ -25,6 +25,8 @@ import (
 type courier interface {
 	vigil.Messager
 	vigil.MessageDesk
+	senders
+	Senders() []vigil.SenderStatus
 	Run(ctx context.Context) error
 }
 
@@ -34,15 +36,28 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 	changed := func() { d.runner.Nudge() } // called only while Run runs: the runner is there
 	if c.Messager.Sophon.URL != "" {
 		b, err := d.newBackend(network, changed)
-		return b, b, err
+		return elsewhere{b}, b, err
 	}
 	m, err := messager.New(messager.Config{
 		Heads: d.nodes, Node: d.nodes, Signer: keys, Store: d.store, Log: d.log,
-		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, MaxFee: c.Messager.MaxFee,
+		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, ReplaceAfter: c.Messager.ReplaceAfter,
+		MaxFee: c.Messager.MaxFee, LowFeeCap: c.Messager.LowFeeCap,
+		Budgets:           map[vigil.DutyKind]messager.Budget{vigil.KindPost: c.Messager.WindowPost, vigil.KindRecover: c.Messager.Recovery},
+		GasOverEstimation: c.Messager.GasOverEstimation, GasOverPremium: c.Messager.GasOverPremium, Preferred: c.Messager.Senders,
 		Changed: changed,
 	})
-	return &ours{m, desk{d.store, c.Miners}}, keys, err
+	return m, keys, err
 }
+
+// elsewhere is another program's messager. What its senders have is looked at there.
+type elsewhere struct{ *sophon.Backend }
+
+func (elsewhere) Senders() []vigil.SenderStatus { return nil }
+
+func (elsewhere) Watch(...address.Address) {}
+
+// TestSign does not sign: that the key is there is all that can be asked.
+func (elsewhere) TestSign(context.Context, address.Address) error { return nil }
 
 func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Backend, error) {
 	at := d.config.Messager.Sophon
@@ -51,63 +66,14 @@ func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Back
 		return nil, fmt.Errorf("the messager of [messager.sophon]: %w", err)
 	}
 	return sophon.NewBackend(sophon.BackendConfig{
-		Client: client, Heads: d.nodes, Rows: d.store, Save: d.store.SaveMessages, Find: desk{d.store, d.config.Miners}.Find,
+		Client: client, Heads: d.nodes, Rows: d.store, Find: d.store.FindMessages,
+		Save: func(ctx context.Context, messages ...vigil.Message) error {
+			return d.store.SaveMessages(ctx, "", messages...) // nobody's nonces: they have no attempts
+		},
 		KeyAddress: d.nodes.KeyAddress, Log: d.log,
 		Epoch: network.BlockDelay, Confidence: d.config.Messager.Confidence, MaxFee: d.config.Messager.MaxFee, Changed: changed,
 	})
 }
-
-// ours is the embedded messager with its desk.
-type ours struct {
-	*messager.Messager
-	desk
-}
-
-// desk finds the miners' messages in the store.
-type desk struct {
-	store  *store.Store
-	miners []abi.ActorID
-}
-
-// Find implements vigil.MessageDesk.
-func (d desk) Find(ctx context.Context, q vigil.MessageQuery) ([]vigil.Message, error) {
-	var found []vigil.Message
-	for _, miner := range d.miners {
-		messages, err := d.store.Messages(ctx, miner, 0)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range messages {
-			if fitsQuery(m, q) {
-				found = append(found, m)
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b vigil.Message) int { return a.Created.Compare(b.Created) })
-	most := q.Limit
-	if most == 0 {
-		most = 1000
-	}
-	return found[max(0, len(found)-most):], nil
-}
-
-func fitsQuery(m vigil.Message, q vigil.MessageQuery) bool {
-	return (q.ID == "" || m.ID == q.ID) && (q.Nonce == nil || m.Call.From == q.From && m.Nonce == *q.Nonce) &&
-		(len(q.States) == 0 || slices.Contains(q.States, m.State)) &&
-		(!q.CID.Defined() || slices.ContainsFunc(m.Attempts, func(a vigil.Attempt) bool { return a.CID == q.CID }))
-}
-
-// errNoWish says that the embedded messager does not take wishes.
-var errNoWish = errors.New("this messager goes on by itself and takes no wishes")
-
-// Replace implements vigil.MessageDesk.
-func (desk) Replace(context.Context, string, *vigil.Gas) error { return errNoWish }
-
-// Cancel implements vigil.MessageDesk.
-func (desk) Cancel(context.Context, string) error { return errNoWish }
-
-// Republish implements vigil.MessageDesk.
-func (desk) Republish(context.Context, string) error { return errNoWish }
 
 // basePatience is how long a page waits for the base fee, which only makes it better.
 const basePatience = time.Second
@@ -138,8 +104,8 @@ func tellAll(found []vigil.Message, at explain.At) []explain.Message {
 
 // StoredMessages tells of the messages in the data folder of a daemon that does
 // not run; it is store.ErrInUse while it does.
-func StoredMessages(ctx context.Context, at Place, q vigil.MessageQuery) (told []explain.Message, err error) {
-	path := filepath.Join(at.Data, "vigil.db")
+func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (told []explain.Message, err error) {
+	path := filepath.Join(data, "vigil.db")
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("no daemon has run with this configuration: %w", err)
 	}
@@ -148,7 +114,7 @@ func StoredMessages(ctx context.Context, at Place, q vigil.MessageQuery) (told [
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	found, err := desk{s, at.Miners}.Find(ctx, q)
+	found, err := s.FindMessages(ctx, q)
 	return tellAll(found, explain.At{}), err
 }
 

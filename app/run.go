@@ -149,9 +149,10 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, with.maths, log}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, with.maths, log}); err != nil {
 		return err
 	}
+
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
@@ -224,7 +225,7 @@ func (d *Daemon) Close() error {
 // Status implements vigil.StatusSource.
 func (d *Daemon) Status() vigil.Status {
 	s := d.runner.Status()
-	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	s.Nodes, s.Upgrade, s.Senders = d.nodes.Status(), d.nodes.NextUpgrade(), d.courier.Senders()
 	return s
 }
 

@@ -30,7 +30,8 @@ func hopeless(err error) bool {
 	var no unfit
 	var refused *chain.RefusedError
 	var stranger *chain.StrangerError
-	return errors.As(err, &no) || errors.As(err, &refused) || errors.As(err, &stranger)
+	var held *vigil.SigningRefusal
+	return errors.As(err, &no) || errors.As(err, &held) || errors.As(err, &refused) || errors.As(err, &stranger)
 }
 
 // patiently tries until it works, ctx ends, or the error is one that waiting cannot mend.
@@ -83,6 +84,12 @@ type nodeState interface {
 	KeyAddress(ctx context.Context, account address.Address, key vigil.TipSetKey) (address.Address, error)
 }
 
+// senders are the messager's: it is told of the accounts, and tries their keys.
+type senders interface {
+	Watch(accounts ...address.Address)
+	TestSign(ctx context.Context, key address.Address) error
+}
+
 // parameters are the keys that proofs are made with.
 type parameters interface {
 	Check(t abi.RegisteredPoStProof) error
@@ -121,6 +128,7 @@ type stand struct {
 	network string
 	node    nodeState
 	keys    keyring
+	senders senders
 	maths   parameters
 	log     *slog.Logger
 }
@@ -153,8 +161,12 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 			return err
 		}
 		held, err := s.keys.Has(ctx, sender)
-		if held || err != nil {
+		if err != nil {
 			return err
+		}
+		if held {
+			s.senders.Watch(account)
+			return s.senders.TestSign(ctx, sender)
 		}
 		tried = append(tried, sender.String())
 	}

@@ -142,6 +142,24 @@ func TestADataFolderKeepsItsNetwork(t *testing.T) {
 	}
 }
 
+// keyTest is a messager whose test of a key has the given end.
+type keyTest struct{ err error }
+
+func (keyTest) Watch(...address.Address)                                {}
+func (k keyTest) TestSign(ctx context.Context, _ address.Address) error { return k.err }
+
+func TestAKeyThatCannotSignHoldsTheStartUp(t *testing.T) {
+	worker, err := address.NewIDAddress(101)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := fakeNode{miner: func() (vigil.MinerInfo, error) { return vigil.MinerInfo{Worker: worker}, nil }}
+	s := stand{"devnet", node, heldKeys{worker}, keyTest{errors.New("the wallet is locked")}, haveParameters{}, silent}
+	if err := s.fit(t.Context(), 1000, ""); err == nil || !strings.Contains(err.Error(), "the wallet is locked") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 	account := func(id uint64) address.Address {
 		a, err := address.NewIDAddress(id)
@@ -169,7 +187,7 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 	} {
 		node := fakeNode{miner: func() (vigil.MinerInfo, error) { return info, c.miner }}
 		address.CurrentNetwork = address.Testnet
-		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, haveParameters{c.params}, silent})
+		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, keyTest{}, haveParameters{c.params}, silent})
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.sentence, err)
 		}

@@ -50,10 +50,9 @@ type Client struct {
 }
 
 var (
-	_ vigil.Heads       = (*Client)(nil)
-	_ vigil.MinerState  = (*Client)(nil)
-	_ vigil.Randomness  = (*Client)(nil)
-	_ vigil.MessageNode = (*Client)(nil)
+	_ vigil.Heads      = (*Client)(nil)
+	_ vigil.MinerState = (*Client)(nil)
+	_ vigil.Randomness = (*Client)(nil)
 )
 
 // Dial checks the config and begins to connect; it does not wait for the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/filecoin-project/go-address"
@@ -163,40 +164,68 @@ func (c *Client) PushMessage(ctx context.Context, m vigil.SignedMessage) (cid.Ci
 
 var errAlreadyThere = errors.New("the pool has the message")
 
-// poolWords are what nodes say, in lower case: Lotus and Venus first, then Forest.
+// poolWords are what nodes say, in lower case, and the first line that fits
+// counts. Lotus' and Venus' words are those of their message pools, and the same
+// but where it is said; Forest has its own.
 var poolWords = []struct {
 	text  string
 	means error
 }{
 	{"message with nonce already exists", errAlreadyThere},
-	{"message with sequence already in mempool", errAlreadyThere},
+	{"message with sequence already in mempool", errAlreadyThere}, // Forest
 	{"message nonce too low", vigil.ErrNonceTooLow},
 	{"minimum expected nonce is", vigil.ErrNonceTooLow},
-	{"message sequence too low", vigil.ErrNonceTooLow},
+	{"message sequence too low", vigil.ErrNonceTooLow}, // Forest
 	{"replace by fee has too low gaspremium", vigil.ErrPremiumTooLow},
-	{"gas price is lower than min gas price", vigil.ErrPremiumTooLow},
+	{"gas price is lower than min gas price", vigil.ErrPremiumTooLow}, // Forest
 	{"unfulfilled nonce gap", vigil.ErrNonceGap},
 	{"too many pending messages", vigil.ErrPoolFull},
-	{"not enough funds", vigil.ErrNotEnoughFunds},
+	{"not enough funds", vigil.ErrNotEnoughFunds}, // alone, or including pending messages
 	{"gas fee cap too low", vigil.ErrFeeTooLow},
-	{"gas fee cap is too low", vigil.ErrFeeTooLow},
+	{"gas fee cap is too low", vigil.ErrFeeTooLow}, // Forest
 	{"doesn't meet base fee lower bound", vigil.ErrFeeTooLow},
 	{"signature verification failed", vigil.ErrMessageInvalid},
 	{"message too big", vigil.ErrMessageInvalid},
-	{"message is too big", vigil.ErrMessageInvalid},
+	{"message is too big", vigil.ErrMessageInvalid}, // Forest
+	{"field cannot be less than the cost of storing", vigil.ErrMessageInvalid},
+	{"field cannot be greater than a block's gas limit", vigil.ErrMessageInvalid},
 	{"message not valid for block inclusion", vigil.ErrMessageInvalid},
 	{"message will not be included in a block", vigil.ErrMessageInvalid},
 }
+
+// neededPremium is where Lotus and Venus say what a replacement must pay.
+var neededPremium = regexp.MustCompile(`increase gaspremium to (\d+) from`)
 
 // poolRefusal is what a pool's words mean, or nil.
 func poolRefusal(text string) error {
 	text = strings.ToLower(text)
 	for _, w := range poolWords {
 		if strings.Contains(text, w.text) {
-			return w.means
+			return withPremium(w.means, text)
 		}
 	}
 	return nil
+}
+
+func withPremium(means error, text string) error {
+	said := neededPremium.FindStringSubmatch(text)
+	if means != vigil.ErrPremiumTooLow || said == nil {
+		return means
+	}
+	needed, err := big.FromString(said[1])
+	if err != nil {
+		return means
+	}
+	return &vigil.PremiumError{Needed: needed}
+}
+
+// PoolNonce is the next nonce of an account as the node's pool has it.
+func (c *Client) PoolNonce(ctx context.Context, acct address.Address) (uint64, error) {
+	n, err := ask[uint64](ctx, c, "MpoolGetNonce", acct)
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Executed gives the messages that the parent of the tipset executed: those

@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/ipfs/go-cid"
+	"time"
 
 	"github.com/vigil-post/vigil"
 )
@@ -13,42 +12,72 @@ import (
 // pushed is what became of a message at one node.
 type pushed struct {
 	m   *member
-	cid cid.Cid
 	err error
 }
 
 // PushMessage hands a signed message to every node that can take it: the same
 // bytes do no harm twice, and whichever node is heard by the network will do.
 // It has succeeded as soon as one node took the message; the others are given
-// it all the same. The error is the word of the node that is read.
-func (n *Nodes) PushMessage(ctx context.Context, message vigil.SignedMessage) (cid.Cid, error) {
+// it all the same, and their words waited for a moment. The error is the word
+// of the node that is read.
+func (n *Nodes) PushMessage(ctx context.Context, message vigil.SignedMessage) ([]vigil.PushResult, error) {
 	l, err := n.reader(ctx)
 	if err != nil {
-		return cid.Undef, fmt.Errorf("push: %w", err)
+		return nil, fmt.Errorf("push: %w", err)
 	}
 	takers := n.takers(l.member)
 	results := make(chan pushed, len(takers))
 	for _, m := range takers {
 		n.done.Go(func() {
 			// The caller may have its answer before this node has: it is not hurried.
-			id, err := m.client.PushMessage(context.WithoutCancel(ctx), message)
+			_, err := m.client.PushMessage(context.WithoutCancel(ctx), message)
 			n.took(m, message, err)
-			results <- pushed{m, id, err}
+			results <- pushed{m, err}
 		})
 	}
+	return collect(ctx, takers, results)
+}
+
+// collect waits for all nodes; once one took the message, not for long.
+func collect(ctx context.Context, takers []*member, results <-chan pushed) (said []vigil.PushResult, err error) {
 	refusals := map[*member]error{}
+	taken := false
+	var enough <-chan time.Time
 	for range takers {
 		select {
 		case <-ctx.Done():
-			return cid.Undef, fmt.Errorf("push: no node has answered: %w", ctx.Err())
-		case r := <-results:
-			if r.err == nil {
-				return r.cid, nil
+			if !taken {
+				return said, fmt.Errorf("push: no node has answered: %w", ctx.Err())
 			}
-			refusals[r.m] = r.err
+			return said, nil
+		case <-enough:
+			return said, nil
+		case r := <-results:
+			said = append(said, resultOf(r))
+			if r.err != nil {
+				refusals[r.m] = r.err
+				continue
+			}
+			if !taken {
+				taken, enough = true, time.After(moment)
+			}
 		}
 	}
-	return cid.Undef, refusal(takers, refusals)
+	if taken {
+		return said, nil
+	}
+	return said, refusal(takers, refusals)
+}
+
+// moment is how long the other nodes are waited for when one took a message.
+const moment = 300 * time.Millisecond
+
+func resultOf(r pushed) vigil.PushResult {
+	result := vigil.PushResult{Node: r.m.name}
+	if r.err != nil {
+		result.Problem = r.err.Error()
+	}
+	return result
 }
 
 // takers are the nodes that a message goes to, the one that is read first: all

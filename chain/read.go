@@ -212,3 +212,8 @@ func (n *Nodes) Executed(ctx context.Context, key vigil.TipSetKey) ([]vigil.Exec
 func (n *Nodes) Search(ctx context.Context, message cid.Cid, key vigil.TipSetKey) (vigil.Executed, error) {
 	return read(ctx, n, "messages", key, func(ctx context.Context, c *Client) (vigil.Executed, error) { return c.Search(ctx, message, key) })
 }
+
+// PoolNonce is the next nonce of an account as the pool of the node that is read has it.
+func (n *Nodes) PoolNonce(ctx context.Context, account address.Address) (uint64, error) {
+	return read(ctx, n, "the pool's nonces", "", func(ctx context.Context, c *Client) (uint64, error) { return c.PoolNonce(ctx, account) })
+}

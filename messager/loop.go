@@ -2,7 +2,6 @@ package messager
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/big"
+	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
 )
@@ -20,6 +19,9 @@ import (
 type loop struct {
 	c    Config
 	head vigil.Head
+	// looked is the head at which the messages were last compared with the
+	// chain, completely: a message that arrives does not wait for that again.
+	looked vigil.TipSetKey
 	// round counts heads and ticks; in a round each message is tried once, so
 	// that other messages' arrival does not make a failing one a hot loop.
 	round int
@@ -27,10 +29,26 @@ type loop struct {
 	// faults counts the rounds in a row in which no node could estimate a message.
 	faults map[string]int
 	keys   map[address.Address]address.Address // the key addresses of accounts; these never change
+	leases map[address.Address]time.Time       // until when a sender is ours
 
-	// Of this turn; errors too, so that a node that hangs is asked once.
+	senders   map[address.Address]address.Address // every address of the senders in use, with the key's
+	foreign   map[address.Address]stranger        // the latest message of a sender that is not ours
+	waiting   map[address.Address]abi.ChainEpoch  // since when others' messages wait in a pool
+	inspected map[address.Address]abi.ChainEpoch  // when a sender was last looked at for people
+	asked     map[cid.Cid]abi.TokenAmount         // the premium that a pool asked for in place of an attempt
+
+	// Of this turn, or of the head; errors too, so that a node that hangs is asked once.
 	accounts map[accountAt]account
 	keyless  map[address.Address]error
+	leased   map[address.Address]error
+	pools    map[address.Address]uint64
+}
+
+// stranger is a message of one of our senders that is not ours.
+type stranger struct {
+	nonce uint64
+	epoch abi.ChainEpoch
+	cid   cid.Cid
 }
 
 type accountAt struct {
@@ -47,12 +65,16 @@ type account struct {
 func newLoop(c Config) *loop {
 	return &loop{
 		c: c, tried: map[string]int{}, faults: map[string]int{}, keys: map[address.Address]address.Address{},
+		leases: map[address.Address]time.Time{}, senders: map[address.Address]address.Address{},
+		foreign: map[address.Address]stranger{}, waiting: map[address.Address]abi.ChainEpoch{},
+		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]abi.TokenAmount{}, accounts: map[accountAt]account{},
 	}
 }
 
 func (l *loop) newRound(head vigil.Head) {
 	l.head = head
 	l.round++
+	l.accounts, l.pools = map[accountAt]account{}, map[address.Address]uint64{}
 }
 
 // askHead asks for the head; without an answer the last one is used once more.
@@ -73,85 +95,72 @@ func (l *loop) turn(ctx context.Context) {
 		return
 	}
 	ctx = vigil.OneDecision(ctx)
-	l.accounts, l.keyless = map[accountAt]account{}, map[address.Address]error{}
+	l.forgetErrors()
 	open, err := l.c.Store.OpenMessages(ctx)
 	if err != nil {
 		l.fail(ctx, "messages cannot be read", err)
 		return
 	}
+	l.know(open)
 	open, err = l.look(ctx, open)
 	if err != nil {
 		l.fail(ctx, "messages cannot be saved", err)
 		return
 	}
 	l.forget(open)
-	l.push(ctx, open)
-	signed := l.sign(ctx, open)
-	if len(signed) > 0 {
-		l.push(ctx, signed)
+	l.push(ctx, open, open)
+	if signed := l.sign(ctx, open); len(signed) > 0 {
+		l.push(ctx, signed, slices.Concat(open, signed))
 	}
 }
 
-// look brings the messages up to what the chain shows, and gives those that
-// are still open.
-func (l *loop) look(ctx context.Context, open []vigil.Message) ([]vigil.Message, error) {
-	known, err := l.c.Store.Scanned(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at := slices.IndexFunc(known, func(h vigil.Head) bool { return h.Key == l.head.Key })
-	if at >= 0 && at < len(known)-1 {
-		return open, nil // a node that is behind: it knows less than is stored
-	}
-	limited, cancel := context.WithTimeout(ctx, 2*l.c.patience())
-	defer cancel()
-	scanned, executed, errScan := l.scan(limited, known, slices.ContainsFunc(open, pending))
-	f, errFacts := l.gather(limited, open, scanned, executed)
-	if err := errors.Join(errScan, errFacts); err != nil {
-		l.warn(ctx, "the chain was not read completely", err)
-	}
-	var changed []vigil.Message
-	settled := make([]vigil.Message, len(open))
-	for i, m := range open {
-		settled[i] = settle(m, f, l.c.Confidence)
-		if !sameStanding(settled[i], m) {
-			settled[i].Updated = time.Now()
-			changed = append(changed, settled[i])
+// forgetErrors lets a new turn ask again what an earlier one was not told.
+func (l *loop) forgetErrors() {
+	l.keyless, l.leased = map[address.Address]error{}, map[address.Address]error{}
+	for at, a := range l.accounts {
+		if a.err != nil {
+			delete(l.accounts, at)
 		}
 	}
-	if err := l.saveLook(ctx, known, scanned, changed); err != nil {
-		return nil, err
-	}
-	l.report(ctx, open, settled)
-	return slices.DeleteFunc(settled, func(m vigil.Message) bool { return m.State.Done() }), nil
 }
 
-func sameStanding(a, b vigil.Message) bool {
-	if a.State != b.State || a.Problem != b.Problem || (a.Receipt == nil) != (b.Receipt == nil) {
-		return false
+// know notes the senders of messages.
+func (l *loop) know(open []vigil.Message) {
+	for _, m := range open {
+		if len(m.Attempts) > 0 {
+			from := lastAttempt(m).Signed.From
+			l.senders[from] = from
+		}
 	}
-	return a.Receipt == nil || *a.Receipt == *b.Receipt
 }
 
-// pending says that an execution of the message would be news.
-func pending(m vigil.Message) bool { return inFlight(m) || m.State == vigil.MessageIncluded }
-
-func (l *loop) saveLook(ctx context.Context, known, scanned []vigil.Head, changed []vigil.Message) error {
-	switch {
-	case len(scanned) > 0 && (len(known) == 0 || len(changed) > 0 || scanned[len(scanned)-1].Key != known[len(known)-1].Key):
-		return l.c.Store.SaveScan(ctx, scanned, changed)
-	case len(changed) > 0:
-		return l.c.Store.SaveMessages(ctx, changed...)
+// lease takes the sender for this messager, or renews that, once a turn.
+func (l *loop) lease(ctx context.Context, sender address.Address) error {
+	if err, asked := l.leased[sender]; asked {
+		return err
 	}
-	return nil
+	now := time.Now()
+	var err error
+	if l.leases[sender].Before(now.Add(leaseEpochs / 2 * l.c.Epoch)) {
+		until := now.Add(leaseEpochs * l.c.Epoch)
+		if _, err = l.c.Store.TakeLease(ctx, sender, l.c.Holder, until); err == nil {
+			l.leases[sender] = until
+		}
+	}
+	l.leased[sender] = err
+	return err
 }
+
+// leaseEpochs is how long a sender stays with a messager that is gone, where
+// several share a database.
+const leaseEpochs = 4
 
 // save writes messages whose state may have changed from what before says.
 func (l *loop) save(ctx context.Context, before, after []vigil.Message) error {
 	for i := range after {
 		after[i].Updated = time.Now()
 	}
-	if err := l.c.Store.SaveMessages(ctx, after...); err != nil {
+	if err := l.c.Store.SaveMessages(ctx, l.c.Holder, after...); err != nil {
 		return err
 	}
 	l.report(ctx, before, after)
@@ -213,13 +222,21 @@ func (l *loop) problem(ctx context.Context, m vigil.Message, err error) vigil.Me
 
 // forget drops what is remembered of messages that are done.
 func (l *loop) forget(open []vigil.Message) {
-	isOpen := map[string]bool{}
+	isOpen, current := map[string]bool{}, map[cid.Cid]bool{}
 	for _, m := range open {
 		isOpen[m.ID] = true
+		for _, a := range m.Attempts {
+			current[a.CID] = true
+		}
 	}
 	for id := range l.faults {
 		if !isOpen[id] {
 			delete(l.faults, id)
+		}
+	}
+	for c := range l.asked {
+		if !current[c] {
+			delete(l.asked, c)
 		}
 	}
 	for id, round := range l.tried {
@@ -238,7 +255,7 @@ func (l *loop) try(id string) bool {
 	return true
 }
 
-// account reads an account at a tipset, once a turn.
+// account reads an account at a tipset, once.
 func (l *loop) account(ctx context.Context, sender address.Address, key vigil.TipSetKey) (account, error) {
 	if a, ok := l.accounts[accountAt{sender, key}]; ok {
 		return a, a.err
@@ -273,19 +290,8 @@ func (l *loop) keyOf(ctx context.Context, sender address.Address) (address.Addre
 		l.keyless[sender] = fmt.Errorf("read the key address of %s: %w", sender, err)
 		return address.Undef, l.keyless[sender]
 	}
-	l.keys[sender] = key
+	l.keys[sender], l.senders[sender] = key, key
 	return key, nil
-}
-
-// reserved is what a sender's messages in flight may still take from its balance.
-func reserved(open []vigil.Message, sender address.Address) abi.TokenAmount {
-	sum := big.Zero()
-	for _, m := range open {
-		if inFlight(m) && m.Call.From == sender {
-			sum = big.Add(sum, cost(lastAttempt(m).Signed))
-		}
-	}
-	return sum
 }
 
 func (l *loop) warn(ctx context.Context, message string, err error) {

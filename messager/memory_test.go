@@ -1,27 +1,50 @@
 package messager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
 )
 
-// memory is a Storage without a disk; the adversary's test runs on it and on
-// the real one.
+// memory is a Storage without a disk; the adversaries' tests run on it and on
+// the real one. It keeps no more of the past than a test asks for.
 type memory struct {
 	mu       sync.Mutex
-	order    []string
-	messages map[string]vigil.Message
-	nonces   map[senderNonce]string
+	seq      int
+	messages map[string]*row
+	open     map[string]*row // not settled
+	included map[string]*row // settled, with a receipt
+	byCID    map[cid.Cid]*row
+	nonces   map[address.Address]map[uint64]*row
+	next     map[address.Address]uint64
+	leases   map[address.Address]lease
 	scanned  []vigil.Head
 	broken   error
+	// write, where set, is called before and after each write; an error of
+	// before keeps the write from happening, one of after is a lost answer.
+	write func(after bool) error
+}
+
+type row struct {
+	seq int
+	m   vigil.Message
+}
+
+type lease struct {
+	holder string
+	token  int64
+	until  time.Time
 }
 
 type senderNonce struct {
@@ -30,65 +53,144 @@ type senderNonce struct {
 }
 
 func newMemory() *memory {
-	return &memory{messages: map[string]vigil.Message{}, nonces: map[senderNonce]string{}}
+	return &memory{
+		messages: map[string]*row{}, open: map[string]*row{}, included: map[string]*row{}, byCID: map[cid.Cid]*row{},
+		nonces: map[address.Address]map[uint64]*row{}, next: map[address.Address]uint64{}, leases: map[address.Address]lease{},
+	}
 }
 
-func (s *memory) AddMessage(_ context.Context, m vigil.Message) (vigil.Message, error) {
+// change runs one transaction.
+func (s *memory) change(f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.broken != nil {
-		return vigil.Message{}, s.broken
-	}
-	if stored, ok := s.messages[m.ID]; ok {
-		return stored, nil
-	}
-	s.order = append(s.order, m.ID)
-	s.messages[m.ID] = m
-	return m, nil
-}
-
-func (s *memory) SaveMessages(_ context.Context, messages ...vigil.Message) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.save(messages)
-}
-
-func (s *memory) save(messages []vigil.Message) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	for _, m := range messages {
-		if _, ok := s.messages[m.ID]; !ok {
-			return vigil.ErrNotFound
-		}
-		for _, a := range m.Attempts {
-			if holder, ok := s.nonces[senderNonce{a.Signed.From, a.Signed.Nonce}]; ok && holder != m.ID {
-				return fmt.Errorf("nonce %d of %s was given to message %s", a.Signed.Nonce, a.Signed.From, holder)
-			}
+	if s.write != nil {
+		if err := s.write(false); err != nil {
+			return err
 		}
 	}
-	for _, m := range messages {
-		m.Attempts = slices.Clone(m.Attempts)
-		for i, a := range m.Attempts {
-			s.nonces[senderNonce{a.Signed.From, a.Signed.Nonce}] = m.ID
-			if i < len(s.messages[m.ID].Attempts) {
-				m.Attempts[i] = s.messages[m.ID].Attempts[i]
-				m.Attempts[i].Published, m.Attempts[i].Problem = a.Published, a.Problem
-			}
-		}
-		s.messages[m.ID] = m
+	if err := f(); err != nil {
+		return err
+	}
+	if s.write != nil {
+		return s.write(true)
 	}
 	return nil
 }
 
-func (s *memory) SaveScan(_ context.Context, scanned []vigil.Head, messages []vigil.Message) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.save(messages); err != nil {
-		return err
+func (s *memory) AddMessage(_ context.Context, m vigil.Message) (stored vigil.Message, err error) {
+	err = s.change(func() error {
+		if r, ok := s.messages[m.ID]; ok {
+			stored = r.m
+			return nil
+		}
+		stored = m
+		s.seq++
+		r := &row{s.seq, m}
+		s.messages[m.ID], s.open[m.ID] = r, r
+		if old, ok := s.open[m.Supersedes]; ok {
+			old.m.Wish = vigil.Wish{Verb: vigil.WishCancel, At: m.Created}
+		}
+		return nil
+	})
+	return stored, err
+}
+
+func (s *memory) SaveMessages(_ context.Context, holder string, messages ...vigil.Message) error {
+	return s.change(func() error { return s.save(holder, messages) })
+}
+
+func (s *memory) save(holder string, messages []vigil.Message) error {
+	claims := map[senderNonce]string{}
+	for _, m := range messages {
+		r, ok := s.messages[m.ID]
+		if !ok {
+			return vigil.ErrNotFound
+		}
+		for _, a := range m.Attempts[min(len(r.m.Attempts), len(m.Attempts)):] {
+			at := senderNonce{a.Signed.From, a.Signed.Nonce}
+			if owner, ok := s.nonces[at.sender][at.nonce]; ok && owner.m.ID != m.ID || claims[at] != "" && claims[at] != m.ID {
+				return fmt.Errorf("nonce %d of %s was given to another message", at.nonce, at.sender)
+			}
+			if s.leases[at.sender].holder != holder {
+				return fmt.Errorf("the lease of %s is not %q's", at.sender, holder)
+			}
+			claims[at] = m.ID
+		}
 	}
-	s.scanned = slices.Clone(scanned)
+	for _, m := range messages {
+		s.put(s.messages[m.ID], m)
+	}
 	return nil
+}
+
+// put writes a message's row, but not its wish, and of attempts that are there
+// only what nodes said.
+func (s *memory) put(r *row, m vigil.Message) {
+	m.Wish = r.m.Wish
+	m.Attempts = slices.Clone(m.Attempts)
+	for i, a := range m.Attempts {
+		if i < len(r.m.Attempts) {
+			m.Attempts[i] = r.m.Attempts[i]
+			m.Attempts[i].Published, m.Attempts[i].Problem, m.Attempts[i].Pushes, m.Attempts[i].Pushed = a.Published, a.Problem, a.Pushes, a.Pushed
+			continue
+		}
+		held := s.nonces[a.Signed.From]
+		if held == nil {
+			held = map[uint64]*row{}
+			s.nonces[a.Signed.From] = held
+		}
+		held[a.Signed.Nonce] = r
+		s.byCID[a.CID] = r
+		s.next[a.Signed.From] = max(s.next[a.Signed.From], a.Signed.Nonce+1)
+	}
+	r.m = m
+	delete(s.open, m.ID)
+	delete(s.included, m.ID)
+	if !m.Settled {
+		s.open[m.ID] = r
+	} else if m.Receipt != nil {
+		s.included[m.ID] = r
+	}
+}
+
+func (s *memory) SaveScan(_ context.Context, scanned []vigil.Head, messages []vigil.Message) error {
+	return s.change(func() error {
+		if err := s.save("", messages); err != nil {
+			return err
+		}
+		s.scanned = slices.Clone(scanned)
+		return nil
+	})
+}
+
+func (s *memory) SaveWish(_ context.Context, id string, w vigil.Wish) error {
+	return s.change(func() error {
+		r, ok := s.open[id]
+		if !ok {
+			return vigil.ErrNotFound
+		}
+		r.m.Wish = w
+		return nil
+	})
+}
+
+func (s *memory) TakeLease(_ context.Context, sender address.Address, holder string, until time.Time) (token int64, err error) {
+	err = s.change(func() error {
+		l := s.leases[sender]
+		if l.holder != holder && time.Now().Before(l.until) {
+			return &vigil.LeaseError{Sender: sender, Holder: l.holder, Until: l.until}
+		}
+		if l.holder != holder {
+			l.token++
+		}
+		l.holder, l.until, token = holder, until, l.token
+		s.leases[sender] = l
+		return nil
+	})
+	return token, err
 }
 
 func (s *memory) Scanned(context.Context) ([]vigil.Head, error) {
@@ -97,51 +199,110 @@ func (s *memory) Scanned(context.Context) ([]vigil.Head, error) {
 	return slices.Clone(s.scanned), s.broken
 }
 
-func (s *memory) filter(keep func(vigil.Message) bool) ([]vigil.Message, error) {
+func (s *memory) filter(of map[string]*row, keep func(vigil.Message) bool) ([]vigil.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []vigil.Message
-	for _, id := range s.order {
-		if m := s.messages[id]; keep(m) {
-			found = append(found, m)
+	var found []*row
+	for _, r := range of {
+		if keep(r.m) {
+			found = append(found, r)
 		}
 	}
-	return found, s.broken
+	return inOrder(found), s.broken
+}
+
+func inOrder(found []*row) []vigil.Message {
+	slices.SortFunc(found, func(a, b *row) int { return cmp.Compare(a.seq, b.seq) })
+	messages := make([]vigil.Message, len(found))
+	for i, r := range found {
+		messages[i] = r.m
+	}
+	return messages
 }
 
 func (s *memory) Messages(_ context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error) {
-	return s.filter(func(m vigil.Message) bool { return m.Duty.Miner == miner && m.Expires >= since })
+	return s.filter(s.messages, func(m vigil.Message) bool {
+		return m.Duty.Miner == miner && m.Expires >= since && m.Duty.Kind != vigil.KindFill
+	})
 }
 
 func (s *memory) OpenMessages(context.Context) ([]vigil.Message, error) {
-	return s.filter(func(m vigil.Message) bool { return !m.State.Done() })
+	return s.filter(s.open, func(vigil.Message) bool { return true })
 }
 
-func (s *memory) NonceHolders(_ context.Context, sender address.Address, from uint64) ([]vigil.Message, error) {
-	found, err := s.filter(func(m vigil.Message) bool {
-		return len(m.Attempts) > 0 && m.Call.From == sender && m.Nonce >= from
-	})
-	slices.SortFunc(found, func(a, b vigil.Message) int { return int(a.Nonce) - int(b.Nonce) })
-	return found, err
+func (s *memory) IncludedSince(_ context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error) {
+	return s.filter(s.included, func(m vigil.Message) bool { return m.Receipt.Epoch >= epoch })
 }
 
-func (s *memory) NextNonce(_ context.Context, sender address.Address) (next uint64, err error) {
+func (s *memory) MessagesByCID(_ context.Context, cids []cid.Cid) ([]vigil.Message, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n := range s.nonces {
-		if n.sender == sender {
-			next = max(next, n.nonce+1)
+	found := map[*row]bool{}
+	for _, c := range cids {
+		if r, ok := s.byCID[c]; ok {
+			found[r] = true
 		}
 	}
-	return next, s.broken
+	var list []*row
+	for r := range found {
+		list = append(list, r)
+	}
+	return inOrder(list), s.broken
+}
+
+func (s *memory) FindMessages(_ context.Context, q vigil.MessageQuery) ([]vigil.Message, error) {
+	return s.filter(s.messages, func(m vigil.Message) bool { return q.ID == "" || m.ID == q.ID })
+}
+
+func (s *memory) NonceHolders(_ context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var held []vigil.HeldNonce
+	for nonce := from; nonce < s.next[sender]; nonce++ {
+		if r, ok := s.nonces[sender][nonce]; ok {
+			held = append(held, vigil.HeldNonce{Nonce: nonce, Message: r.m})
+		}
+	}
+	return held, s.broken
+}
+
+func (s *memory) NextNonce(_ context.Context, sender address.Address) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next[sender], s.broken
 }
 
 func (s *memory) LastGas(_ context.Context, method abi.MethodNum, paramsSize int) (vigil.Gas, error) {
-	found, err := s.filter(func(m vigil.Message) bool {
+	found, err := s.filter(s.messages, func(m vigil.Message) bool {
 		return m.State == vigil.MessageConfirmed && m.Call.Method == method && len(m.Call.Params) >= paramsSize
 	})
 	if err != nil || len(found) == 0 {
 		return vigil.Gas{}, errors.Join(err, vigil.ErrNotFound)
 	}
 	return lastAttempt(found[len(found)-1]).Signed.Gas, nil
+}
+
+func (s *memory) Paid(_ context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := big.Zero()
+	for _, of := range []map[string]*row{s.open, s.included} {
+		for _, r := range of {
+			if r.m.Duty.Kind == kind && r.m.Receipt != nil && r.m.Receipt.Epoch >= since {
+				sum = big.Add(sum, amount(r.m.Paid))
+			}
+		}
+	}
+	return sum, s.broken
+}
+
+func (s *memory) Sent(_ context.Context, sender address.Address, since abi.ChainEpoch) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for nonce := s.next[sender]; nonce > 0; nonce-- {
+		if r, ok := s.nonces[sender][nonce-1]; ok && lastAttempt(r.m).Epoch >= since {
+			n++
+		}
+	}
+	return n, s.broken
 }

@@ -17,10 +17,14 @@ package messager
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -38,11 +42,22 @@ type Config struct {
 	Store  Storage
 	Log    *slog.Logger // default: slog.Default()
 
-	Epoch        time.Duration     // the network's block delay; default 30 s
-	Confidence   abi.ChainEpoch    // epochs after which an execution is believed; default 5
-	ReplaceAfter abi.ChainEpoch    // epochs without inclusion after which the fee is raised; default 5
-	MaxFee       abi.TokenAmount   // the most that a message may cost in gas; default 5 FIL
-	Preferred    []address.Address // senders to use first where a message's Senders have them
+	Epoch        time.Duration  // the network's block delay; default 30 s
+	Confidence   abi.ChainEpoch // epochs after which an execution is believed; default 5
+	ReplaceAfter abi.ChainEpoch // epochs without inclusion after which the fee is raised; default 5
+
+	MaxFee    abi.TokenAmount           // the most that a message may cost in gas; default 5 FIL
+	Budgets   map[vigil.DutyKind]Budget // of the kinds that have their own
+	LowFeeCap bool                      // the fee cap follows the base fee, instead of being all that the budget allows
+	// GasOverEstimation and GasOverPremium multiply what a node proposes, on
+	// top of its own over-estimation; default 1.
+	GasOverEstimation float64
+	GasOverPremium    float64
+
+	Preferred []address.Address // senders to use first where a message's Senders have them
+	// Holder is this messager's name in the leases of its senders; it must be
+	// no other's. Default: made of the host, the process and a random number.
+	Holder string
 
 	// Changed, where set, is called after the state of messages has changed.
 	// It is called in the messager's loop, so it must return at once.
@@ -52,10 +67,17 @@ type Config struct {
 // Messager is a vigil.Messager. Messages are seen through while Run runs.
 type Messager struct {
 	c    Config
-	wake chan struct{} // has an entry when a message was pushed since the last turn
+	wake chan struct{} // has an entry when something is new since the last turn
+
+	mu      sync.Mutex // guards what follows
+	watched []address.Address
+	senders []vigil.SenderStatus
 }
 
-var _ vigil.Messager = (*Messager)(nil)
+var (
+	_ vigil.Messager    = (*Messager)(nil)
+	_ vigil.MessageDesk = (*Messager)(nil)
+)
 
 // defaultMaxFee is Lotus' default for window posts: 5 FIL.
 var defaultMaxFee = big.MustFromString("5000000000000000000")
@@ -65,25 +87,47 @@ func New(c Config) (*Messager, error) {
 	if c.Heads == nil || c.Node == nil || c.Signer == nil || c.Store == nil {
 		return nil, errors.New("messager: heads, node, signer and store are required")
 	}
-	if c.Epoch < 0 || c.Confidence < 0 || c.ReplaceAfter < 0 || !c.MaxFee.Nil() && c.MaxFee.LessThan(big.Zero()) {
-		return nil, errors.New("messager: epoch, confidence, replacement time and greatest fee cannot be negative")
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if c.Epoch == 0 {
-		c.Epoch = 30 * time.Second
-	}
-	if c.Confidence == 0 {
-		c.Confidence = 5
-	}
-	if c.ReplaceAfter == 0 {
-		c.ReplaceAfter = 5
-	}
+	c.Epoch = cmp.Or(c.Epoch, 30*time.Second)
+	c.Confidence = cmp.Or(c.Confidence, 5)
+	c.ReplaceAfter = cmp.Or(c.ReplaceAfter, 5)
+	c.GasOverEstimation, c.GasOverPremium = cmp.Or(c.GasOverEstimation, 1), cmp.Or(c.GasOverPremium, 1)
 	if c.MaxFee.NilOrZero() {
 		c.MaxFee = defaultMaxFee
 	}
+	if c.Holder == "" {
+		c.Holder = someName()
+	}
 	return &Messager{c: c, wake: make(chan struct{}, 1)}, nil
+}
+
+func (c Config) check() error {
+	if c.Epoch < 0 || c.Confidence < 0 || c.ReplaceAfter < 0 || amount(c.MaxFee).LessThan(big.Zero()) {
+		return errors.New("messager: epoch, confidence, replacement time and greatest fee cannot be negative")
+	}
+	if c.GasOverEstimation < 0 || c.GasOverEstimation > 100 || c.GasOverPremium < 0 || c.GasOverPremium > 100 {
+		return errors.New("messager: gas over-estimation and over-premium are factors from 0 to 100")
+	}
+	for kind, b := range c.Budgets {
+		if amount(b.MaxFee).LessThan(big.Zero()) || amount(b.PerDay).LessThan(big.Zero()) {
+			return fmt.Errorf("messager: a budget of %s messages is negative", kind)
+		}
+	}
+	return nil
+}
+
+// someName is a name that no other messager has.
+func someName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("%s process %d %s", host, os.Getpid(), rand.Text()[:8])
 }
 
 // Push stores the request and returns; Run sees it through. It is durable on
@@ -96,7 +140,7 @@ func (m *Messager) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Mess
 	r.Call.Value = amount(r.Call.Value)
 	now := time.Now()
 	stored, err := m.c.Store.AddMessage(ctx, vigil.Message{
-		MessageRequest: r, State: vigil.MessageQueued, Created: now, Updated: now,
+		MessageRequest: r, State: vigil.MessageQueued, Paid: big.Zero(), Created: now, Updated: now,
 	})
 	if err != nil {
 		return vigil.Message{}, fmt.Errorf("push message %q: %w", r.ID, err)
@@ -104,11 +148,16 @@ func (m *Messager) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Mess
 	if !sameCall(stored.Call, r.Call) {
 		return vigil.Message{}, &vigil.ConflictError{ID: r.ID}
 	}
+	m.nudge()
+	return stored, nil
+}
+
+// nudge wakes the loop, unless it has not taken the last nudge yet and will see both.
+func (m *Messager) nudge() {
 	select {
 	case m.wake <- struct{}{}:
-	default: // the loop has not taken the last one yet, and will see both
+	default:
 	}
-	return stored, nil
 }
 
 // Messages gives a miner's messages whose Expires is at or after the epoch, oldest first.
@@ -129,7 +178,11 @@ func check(r vigil.MessageRequest) error {
 	case amount(r.Call.Value).LessThan(big.Zero()):
 		return errors.New("its value is negative")
 	case len(r.Call.Params) > vigil.MaxMessageSize-frame:
-		return fmt.Errorf("%d bytes of parameters are too many for a message of at most %d", len(r.Call.Params), vigil.MaxMessageSize)
+		return &vigil.TooLargeError{Bytes: len(r.Call.Params) + frame, Most: vigil.MaxMessageSize}
+	case r.Duty.Kind == vigil.KindFill:
+		return errors.New("messages of this kind are the messager's own")
+	case r.Supersedes == r.ID:
+		return errors.New("it supersedes itself")
 	}
 	return nil
 }
@@ -152,6 +205,7 @@ func (m *Messager) Run(ctx context.Context) error {
 	l.askHead(ctx)
 	for ctx.Err() == nil {
 		l.turn(ctx)
+		m.inspect(ctx, l)
 		select {
 		case <-ctx.Done():
 		case head, ok := <-heads:

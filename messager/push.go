@@ -3,163 +3,129 @@ package messager
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
 )
 
-// push hands the messages in flight to the node, each once a round: whether it
+// push hands the messages in flight to the nodes, each once a round: whether it
 // was lost on the way, or the answer to the last push was, the same bytes do
-// no harm. Senders go side by side, a sender's messages in the order of their nonces.
-func (l *loop) push(ctx context.Context, open []vigil.Message) {
-	var lines [][]vigil.Message // of one sender each
-	for _, sender := range sendersOf(open) {
-		line, err := l.line(ctx, sender, open)
+// no harm. Senders go side by side, a sender's messages in the order of their
+// nonces and each by itself, so that one a node refuses keeps none behind it
+// back. Of all the open messages, those of some are a reason to push.
+func (l *loop) push(ctx context.Context, some, open []vigil.Message) {
+	var lines []line
+	b := booksOf(open)
+	for _, sender := range sendersOf(some) {
+		if err := l.lease(ctx, sender); err != nil {
+			l.warn(ctx, "the messages of a sender are another vigil's", err)
+			continue
+		}
+		found, err := l.readLine(ctx, sender, open, b)
 		if err != nil {
 			l.fail(ctx, "messages cannot be read", err)
 			continue
 		}
-		lines = append(lines, line)
+		found.slots = slices.DeleteFunc(found.slots, func(s slot) bool { return !l.toPush(s) })
+		lines = append(lines, found)
 	}
-	pushed := make([][]vigil.Message, len(lines))
+	pushed := make([][]handed, len(lines))
 	var wait sync.WaitGroup
-	for i, line := range lines {
+	for i, in := range lines {
 		wait.Go(func() {
-			for _, m := range line {
-				pushed[i] = append(pushed[i], l.pushOne(ctx, m))
+			for _, s := range in.slots {
+				pushed[i] = append(pushed[i], l.pushSlot(ctx, in.sender, s))
 			}
 		})
 	}
 	wait.Wait()
-	for i, line := range lines {
-		l.saveLine(ctx, line, pushed[i])
+	for i, in := range lines {
+		l.saveLine(ctx, in, pushed[i])
 	}
 }
 
-func sendersOf(open []vigil.Message) []address.Address {
-	var senders []address.Address
-	for _, m := range open {
-		if inFlight(m) && !slices.Contains(senders, m.Call.From) {
-			senders = append(senders, m.Call.From)
-		}
+// toPush says, once a round and once for each attempt and wish, that a slot is to be pushed.
+func (l *loop) toPush(s slot) bool {
+	if len(s.m.Attempts) == 0 {
+		return false
 	}
-	return senders
+	what := "push " + lastAttempt(s.m).CID.String()
+	if s.m.Wish.Verb == vigil.WishRepublish {
+		what += s.m.Wish.At.String()
+	}
+	return l.try(what)
 }
 
-// line is what is to be pushed of a sender, with a new attempt for what is stuck.
-func (l *loop) line(ctx context.Context, sender address.Address, open []vigil.Message) ([]vigil.Message, error) {
-	holders, err := l.c.Store.NonceHolders(ctx, sender, l.firstNonce(ctx, sender, open))
-	if err != nil {
-		return nil, err
-	}
-	var line []vigil.Message
-	for _, m := range toPush(holders, l.head.Epoch) {
-		if !l.try("push " + m.ID) {
-			continue
-		}
-		if stuck(m, l.head.Epoch, l.c.ReplaceAfter) {
-			m = l.replace(ctx, m, holders)
-		}
-		line = append(line, m)
-	}
-	return line, nil
+// handed is what came of pushing a slot's message.
+type handed struct {
+	m     vigil.Message
+	asked map[int]error // what a pool had against an attempt, by its place
 }
 
-// firstNonce is the chain's nonce of a sender, or where that cannot be read the
-// first that is known to be in flight.
-func (l *loop) firstNonce(ctx context.Context, sender address.Address, open []vigil.Message) uint64 {
-	if next, err := l.nonceAt(ctx, sender, l.head.Key); err == nil {
-		return next
-	}
-	var nonces []uint64
-	for _, m := range open {
-		if inFlight(m) && m.Call.From == sender {
-			nonces = append(nonces, m.Nonce)
-		}
-	}
-	return slices.Min(nonces)
-}
-
-// replace gives a stuck message an attempt with a higher fee, if the budget
-// has one, and stores it; otherwise the message stays as it is.
-func (l *loop) replace(ctx context.Context, m vigil.Message, holders []vigil.Message) vigil.Message {
-	last := lastAttempt(m).Signed.Gas
-	a, err := l.account(ctx, m.Call.From, l.head.Key)
-	if err != nil {
-		return m
-	}
-	free := big.Sub(a.balance, reserved(holders, m.Call.From))
-	gas, ok := reprice(last, big.Min(l.c.MaxFee, big.Add(gasCost(last), big.Max(free, big.Zero()))))
-	if !ok {
-		return l.problem(ctx, m, errors.New("no tipset includes it, and the greatest fee allows no higher one"))
-	}
-	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
-		return l.problem(ctx, m, errors.New("the base fee is above the fee cap that the greatest fee allows"))
-	}
-	replaced, err := l.attempt(ctx, m, gas)
-	if err == nil {
-		err = l.save(ctx, []vigil.Message{m}, []vigil.Message{replaced})
-	}
-	if err != nil {
-		return l.problem(ctx, m, fmt.Errorf("replace attempt %d: %w", lastAttempt(m).Number, err))
-	}
-	return replaced
-}
-
-// pushOne pushes a message's last attempt. Where the node does not take it, and
-// it was never taken, the one before it may be all that a pool has: that one is
-// pushed too. It only reads the loop, and may run beside others.
-func (l *loop) pushOne(ctx context.Context, m vigil.Message) vigil.Message {
+// pushSlot pushes the last attempt with the slot's nonce. Where no node takes
+// it, and none ever did, the one before it may be all that a pool has: that one
+// is pushed too. It only reads the loop, and may run beside others.
+func (l *loop) pushSlot(ctx context.Context, sender address.Address, s slot) handed {
+	m := s.m
 	m.Attempts = slices.Clone(m.Attempts)
 	if strings.HasPrefix(m.Problem, pushProblem) {
 		m.Problem = ""
 	}
-	for i := len(m.Attempts) - 1; i >= 0 && isCurrent(m, m.Attempts[i]); i-- {
-		a := &m.Attempts[i]
-		err := l.pushAttempt(ctx, *a)
+	h := handed{m, map[int]error{}}
+	first := true
+	for i := len(m.Attempts) - 1; i >= 0; i-- {
+		a := &h.m.Attempts[i]
+		if a.Signed.Nonce != s.nonce || a.Signed.From != sender || s.cancelled() && !a.Cancel {
+			continue
+		}
+		err := l.pushAttempt(ctx, a)
 		if err == nil {
 			a.Published, a.Problem = true, ""
-			if m.State == vigil.MessageSigned {
-				m.State = vigil.MessagePublished
+			if h.m.State == vigil.MessageSigned {
+				h.m.State = vigil.MessagePublished
 			}
-			return m
+			return h
 		}
-		a.Problem = err.Error()
-		if i == len(m.Attempts)-1 {
-			m.Problem = pushProblem + a.Problem
+		a.Problem, h.asked[i] = err.Error(), err
+		if first && !errors.Is(err, vigil.ErrNonceTooLow) {
+			h.m.Problem = pushProblem + a.Problem
 		}
-		if a.Published {
-			return m
+		if first = false; a.Published {
+			return h
 		}
 	}
-	return m
+	return h
 }
 
 const pushProblem = "push: "
 
-// isCurrent says that an attempt has the nonce that the message has now.
-func isCurrent(m vigil.Message, a vigil.Attempt) bool {
-	return a.Signed.Nonce == m.Nonce && a.Signed.From == m.Call.From
-}
-
-func (l *loop) pushAttempt(ctx context.Context, a vigil.Attempt) error {
+func (l *loop) pushAttempt(ctx context.Context, a *vigil.Attempt) error {
 	ctx, cancel := context.WithTimeout(ctx, l.c.patience())
 	defer cancel()
-	_, err := l.c.Node.PushMessage(ctx, a.Signed)
+	said, err := l.c.Node.PushMessage(ctx, a.Signed)
+	if len(said) > 0 {
+		slices.SortFunc(said, func(a, b vigil.PushResult) int { return strings.Compare(a.Node, b.Node) })
+		a.Pushes = said
+	}
+	a.Pushed = time.Now()
 	return err
 }
 
-func (l *loop) saveLine(ctx context.Context, before, after []vigil.Message) {
+// saveLine writes what the nodes said, where it is news.
+func (l *loop) saveLine(ctx context.Context, in line, after []handed) {
 	var changedFrom, changed []vigil.Message
-	for i, m := range after {
-		if !m.State.Done() && !samePushes(before[i], m) {
-			changedFrom, changed = append(changedFrom, before[i]), append(changed, m)
+	for i, h := range after {
+		before := in.slots[i].m
+		for place, err := range h.asked {
+			l.noteRefusal(h.m.Attempts[place], err)
+		}
+		if !samePushes(before, h.m) {
+			changedFrom, changed = append(changedFrom, before), append(changed, h.m)
 		}
 	}
 	if len(changed) == 0 {
@@ -170,8 +136,20 @@ func (l *loop) saveLine(ctx context.Context, before, after []vigil.Message) {
 	}
 }
 
+// noteRefusal remembers that a pool has another message of the nonce, and
+// what it asks for to replace it.
+func (l *loop) noteRefusal(a vigil.Attempt, err error) {
+	var premium *vigil.PremiumError
+	switch {
+	case errors.As(err, &premium):
+		l.asked[a.CID] = premium.Needed
+	case errors.Is(err, vigil.ErrPremiumTooLow):
+		l.asked[a.CID] = leastReplacement(amount(a.Signed.Gas.Premium))
+	}
+}
+
 func samePushes(a, b vigil.Message) bool {
 	return a.State == b.State && a.Problem == b.Problem && slices.EqualFunc(a.Attempts, b.Attempts, func(x, y vigil.Attempt) bool {
-		return x.Published == y.Published && x.Problem == y.Problem
+		return x.Published == y.Published && x.Problem == y.Problem && slices.Equal(x.Pushes, y.Pushes)
 	})
 }

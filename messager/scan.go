@@ -13,117 +13,130 @@ import (
 	"github.com/vigil-post/vigil"
 )
 
-// maxWalk is how many tipsets are kept of the scan, and how many are walked
-// back at most to find it again. What was included before, in a longer gap, is
-// noticed by its nonce and found by a search.
-const maxWalk = 64
+const (
+	// maxWalk is how many tipsets are walked back at most to find the last
+	// scan again. What was included before, in a longer gap, is noticed by its
+	// nonce and found by a search.
+	maxWalk = 64
+	// maxKept is how many tipsets of the scan are kept: more than can be reorganised.
+	maxKept = int(finality) + maxWalk
+)
 
-// scan reads the tipsets between the head and the last scan, whichever fork
-// that was on, and what they executed. On an error it gives what it has: the
-// tipsets that were read, each with all that are before it, or none.
-func (l *loop) scan(ctx context.Context, known []vigil.Head, wanted bool) ([]vigil.Head, map[cid.Cid]vigil.Executed, error) {
-	executed := map[cid.Cid]vigil.Executed{}
-	kept, fresh, err := l.walk(ctx, known)
-	if err != nil {
-		return nil, executed, fmt.Errorf("walk back from the head: %w", err)
-	}
-	scanned := slices.Clone(known[:kept])
+// sight is what one look finds on the chain that ends in the head.
+type sight struct {
+	known    []vigil.Head // of the last scan
+	kept     int          // so many of the known are ancestors of the head
+	scanned  []vigil.Head // what was read until now, oldest first, without a gap
+	executed map[cid.Cid]vigil.Executed
+}
+
+// forked says that what was scanned before is not all on the head's chain, or
+// cannot be said to be.
+func (s sight) forked() bool { return s.kept < len(s.known) }
+
+// read reads what the tipsets between the head and the last scan executed,
+// whichever fork that was on. On an error it has what was read: tipsets each
+// with all that are before it, or none.
+func (l *loop) read(ctx context.Context, s *sight, fresh []vigil.Head, wanted bool) error {
+	s.scanned = slices.Clone(s.known[:s.kept])
 	for _, ts := range fresh {
 		if wanted {
 			list, err := l.executed(ctx, ts.Key)
 			if err != nil {
-				return scanned, executed, fmt.Errorf("read the messages executed by epoch %d: %w", ts.Epoch, err)
+				return fmt.Errorf("read the messages executed by epoch %d: %w", ts.Epoch, err)
 			}
 			for _, e := range list {
-				executed[e.CID] = e
+				s.executed[e.CID] = e
 			}
 		}
-		scanned = append(scanned, ts)
+		s.scanned = append(s.scanned, ts)
 	}
-	return scanned[max(0, len(scanned)-maxWalk):], executed, nil
+	s.scanned = s.scanned[max(0, len(s.scanned)-maxKept):]
+	return nil
 }
 
 // walk finds the tipsets from the head back to one that is known: how many of
 // the known are its ancestors, and what follows them, oldest first.
 func (l *loop) walk(ctx context.Context, known []vigil.Head) (kept int, fresh []vigil.Head, err error) {
-	place := func(key vigil.TipSetKey) int {
-		return 1 + slices.IndexFunc(known, func(h vigil.Head) bool { return h.Key == key })
+	places := make(map[vigil.TipSetKey]int, len(known))
+	for i, h := range known {
+		places[h.Key] = i + 1
 	}
-	if kept = place(l.head.Key); kept > 0 {
+	if kept = places[l.head.Key]; kept > 0 {
 		return kept, nil, nil
 	}
 	for ts := l.head; ; {
 		fresh = append(fresh, ts)
-		kept = place(ts.Parent)
+		kept = places[ts.Parent]
 		if kept > 0 || len(known) == 0 || ts.Epoch <= known[0].Epoch || len(fresh) == maxWalk {
 			slices.Reverse(fresh)
 			return kept, fresh, nil
 		}
 		if ts, err = l.at(ctx, ts.Epoch-1, ts.Key); err != nil {
-			return 0, nil, err
+			return 0, nil, fmt.Errorf("walk back from the head: %w", err)
 		}
 	}
 }
 
 // gather asks the chain what is needed to settle the messages.
-func (l *loop) gather(ctx context.Context, open []vigil.Message, scanned []vigil.Head, executed map[cid.Cid]vigil.Executed) (facts, error) {
-	f := facts{head: l.head, executed: executed, onChain: map[vigil.TipSetKey]bool{}, nonces: map[string]nonceFact{}}
+func (l *loop) gather(ctx context.Context, watched []vigil.Message, s sight) (facts, error) {
+	f := facts{
+		head: l.head, executed: s.executed, onChain: map[vigil.TipSetKey]bool{},
+		baseFees: map[vigil.TipSetKey]abi.TokenAmount{}, nonces: map[string]nonceFact{},
+	}
+	for _, ts := range s.scanned {
+		f.onChain[ts.Key], f.baseFees[ts.Key] = true, ts.BaseFee
+	}
 	var errs []error
-	for _, m := range open {
-		away := inFlight(m)
-		if m.State == vigil.MessageIncluded {
-			on, err := l.isOnChain(ctx, *m.Receipt, scanned)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			f.onChain[m.Receipt.TipSet] = on
-			away = !on
-		}
-		if !away || include(m, executed).State == vigil.MessageIncluded && inFlight(m) {
-			continue
-		}
-		fact, err := l.nonceFact(ctx, m, executed)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		f.nonces[m.ID] = fact
+	for _, m := range watched {
+		errs = append(errs, l.askOf(ctx, m, f))
 	}
 	return f, errors.Join(errs...)
 }
 
-// isOnChain says whether the tipset that included a message is an ancestor of the head.
-func (l *loop) isOnChain(ctx context.Context, r vigil.Receipt, scanned []vigil.Head) (bool, error) {
-	for _, ts := range scanned {
-		if ts.Key == r.TipSet {
-			return true, nil // the scan is on the head's chain
+// askOf asks what is needed to settle one message.
+func (l *loop) askOf(ctx context.Context, m vigil.Message, f facts) error {
+	if m.Receipt != nil {
+		on, err := l.isOnChain(ctx, *m.Receipt, f)
+		if err != nil || on {
+			return err
 		}
+		m = takeBack(m)
+	}
+	if m.Settled || m.State == vigil.MessageQueued || include(m, f).Receipt != nil {
+		return nil
+	}
+	fact, err := l.nonceFact(ctx, m, f)
+	if err != nil {
+		return err
+	}
+	f.nonces[m.ID] = fact
+	return nil
+}
+
+// isOnChain says whether the tipset that included a message is an ancestor of the head.
+func (l *loop) isOnChain(ctx context.Context, r vigil.Receipt, f facts) (bool, error) {
+	if on, known := f.onChain[r.TipSet]; known {
+		return on, nil // the scan is on the head's chain
 	}
 	ts, err := l.at(ctx, r.Epoch, l.head.Key)
 	if err != nil {
 		return false, fmt.Errorf("read the tipset at epoch %d: %w", r.Epoch, err)
 	}
+	f.onChain[r.TipSet] = ts.Key == r.TipSet
 	return ts.Key == r.TipSet, nil
 }
 
 // nonceFact finds what became of the nonce of a message that the scan did not
 // see. It is the second way to an execution: where the chain has used the nonce,
 // each attempt is searched, and one that is found is added to the executed.
-func (l *loop) nonceFact(ctx context.Context, m vigil.Message, executed map[cid.Cid]vigil.Executed) (nonceFact, error) {
+func (l *loop) nonceFact(ctx context.Context, m vigil.Message, f facts) (nonceFact, error) {
 	next, err := l.nonceAt(ctx, m.Call.From, l.head.Key)
 	if err != nil || next <= m.Nonce {
 		return nonceFree, err
 	}
-	for _, a := range m.Attempts {
-		found, err := l.search(ctx, a.CID)
-		if err == nil {
-			executed[a.CID] = found
-			return nonceUsed, nil
-		}
-		if !errors.Is(err, vigil.ErrNotFound) {
-			return "", fmt.Errorf("search message %s: %w", a.CID, err)
-		}
+	if found, err := l.searchAttempts(ctx, m, f); found || err != nil {
+		return nonceUsed, err
 	}
 	sure := l.head.Epoch - l.c.Confidence
 	if sure < 0 {
@@ -140,6 +153,26 @@ func (l *loop) nonceFact(ctx context.Context, m vigil.Message, executed map[cid.
 		return nonceUsed, nil
 	}
 	return nonceLost, nil
+}
+
+func (l *loop) searchAttempts(ctx context.Context, m vigil.Message, f facts) (bool, error) {
+	for _, a := range m.Attempts {
+		found, err := l.search(ctx, a.CID)
+		if errors.Is(err, vigil.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("search message %s: %w", a.CID, err)
+		}
+		f.executed[a.CID] = found
+		ts, err := l.at(ctx, found.Receipt.Epoch, l.head.Key)
+		if err != nil {
+			return false, fmt.Errorf("read the tipset at epoch %d: %w", found.Receipt.Epoch, err)
+		}
+		f.onChain[ts.Key], f.baseFees[ts.Key] = true, ts.BaseFee
+		return true, nil
+	}
+	return false, nil
 }
 
 // The calls to the node, each with its time limit.

@@ -6,21 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/filecoin-project/go-address"
-	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
 )
-
-// candidate is a sender whose key is held.
-type candidate struct {
-	key       address.Address
-	nonce     uint64          // the chain's
-	available abi.TokenAmount // of its balance, beside what is in flight
-}
 
 // offer is how a message could be sent.
 type offer struct {
@@ -32,39 +23,49 @@ type offer struct {
 	err   error
 }
 
-// sign gives the queued messages a nonce and a signature, and gives those that
-// got one. The node is asked about all of them at once, so that a slow answer
-// to one does not hold up the others.
+// sign gives the queued messages a nonce and a signature, the most urgent
+// first, and gives those that got one. The node is asked about all of them at
+// once, so that a slow answer to one does not hold up the others.
 func (l *loop) sign(ctx context.Context, open []vigil.Message) []vigil.Message {
-	var queued []vigil.Message
-	for _, m := range open {
-		if m.State == vigil.MessageQueued && l.try(m.ID) {
-			queued = append(queued, m)
-		}
-	}
-	slices.SortStableFunc(queued, func(a, b vigil.Message) int { return int(a.Expires - b.Expires) })
-	offers := make([]offer, len(queued))
+	queued := l.queued(open)
+	b, offers := booksOf(open), make([]offer, len(queued))
 	var wait sync.WaitGroup
 	for i, m := range queued {
-		candidates, err := l.candidates(ctx, m, open)
+		candidates, err := l.candidates(ctx, m, b)
 		if err != nil {
 			offers[i].err = err
 			continue
 		}
-		wait.Go(func() { offers[i] = l.offer(ctx, m, candidates) })
+		nonce := max(candidates[0].nonce, l.givenNonce(ctx, candidates[0].key))
+		wait.Go(func() { offers[i] = l.offer(ctx, m, candidates, nonce) })
 	}
 	wait.Wait()
-	var signed []vigil.Message
+	var before, signed []vigil.Message
+	nonces := map[address.Address]uint64{}
 	for i, m := range queued {
 		l.countFault(m.ID, offers[i].fault)
-		m, err := l.signOne(ctx, m, offers[i], signed)
+		signedOne, err := l.signOne(ctx, m, offers[i], b, nonces)
 		if err != nil {
-			l.problem(ctx, queued[i], err)
+			l.problem(ctx, m, err)
 			continue
 		}
-		signed = append(signed, m)
+		b.add(m, signedOne)
+		before, signed = append(before, m), append(signed, signedOne)
 	}
-	return signed
+	return l.saveSigned(ctx, before, signed)
+}
+
+// queued are the messages that are to be signed in this round.
+func (l *loop) queued(open []vigil.Message) []vigil.Message {
+	var queued []vigil.Message
+	for _, m := range open {
+		if m.State == vigil.MessageQueued && m.Duty.Kind != vigil.KindFill && m.Wish.Verb != vigil.WishCancel &&
+			!tooLate(m, l.head.Epoch) && l.try(m.ID) {
+			queued = append(queued, m)
+		}
+	}
+	slices.SortStableFunc(queued, func(a, b vigil.Message) int { return int(a.Expires - b.Expires) })
+	return queued
 }
 
 func (l *loop) countFault(id string, fault bool) {
@@ -75,68 +76,25 @@ func (l *loop) countFault(id string, fault bool) {
 	}
 }
 
-// candidates are the message's senders that could sign, preferred ones first.
-// It is an error, with each one's reason, when there is none.
-func (l *loop) candidates(ctx context.Context, m vigil.Message, open []vigil.Message) ([]candidate, error) {
-	var found []candidate
-	var errs []error
-	for _, sender := range m.Senders {
-		c, err := l.candidate(ctx, sender, open)
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case !slices.ContainsFunc(found, func(f candidate) bool { return f.key == c.key }):
-			found = append(found, c)
-		}
-	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("no sender can be used: %w", errors.Join(errs...))
-	}
-	preferred := map[address.Address]bool{}
-	for _, sender := range l.c.Preferred {
-		if key, err := l.keyOf(ctx, sender); err == nil {
-			preferred[key] = true
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int {
-		switch {
-		case preferred[a.key] && !preferred[b.key]:
-			return -1
-		case preferred[b.key] && !preferred[a.key]:
-			return 1
-		}
-		return 0
-	})
-	return found, nil
-}
-
-func (l *loop) candidate(ctx context.Context, sender address.Address, open []vigil.Message) (candidate, error) {
-	key, err := l.keyOf(ctx, sender)
+func (l *loop) givenNonce(ctx context.Context, sender address.Address) uint64 {
+	next, err := l.c.Store.NextNonce(ctx, sender)
 	if err != nil {
-		return candidate{}, err
+		return 0 // only an estimate is asked with it
 	}
-	held, err := l.c.Signer.Has(ctx, key)
-	if err != nil {
-		return candidate{}, fmt.Errorf("look for the key of %s: %w", sender, err)
-	}
-	if !held {
-		return candidate{}, fmt.Errorf("the key of %s (%s) is not in the wallet", sender, key)
-	}
-	a, err := l.account(ctx, key, l.head.Key)
-	if err != nil {
-		return candidate{}, err
-	}
-	return candidate{key, a.nonce, big.Sub(a.balance, reserved(open, key))}, nil
+	return next
 }
 
 // offer finds the first candidate that can pay well, or else the one that can
 // best pay for the next block. It only reads the loop, and may run beside others.
-func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidate) offer {
+func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidate, nonce uint64) offer {
 	var best *offer
 	var errs []error
 	fault := false
-	for _, c := range candidates {
-		gas, err := l.estimate(ctx, m, c)
+	for i, c := range candidates {
+		if i > 0 {
+			nonce = c.nonce
+		}
+		gas, err := l.estimate(ctx, m, c, nonce)
 		if err != nil {
 			var refused *vigil.CallError
 			fault = fault || !errors.As(err, &refused)
@@ -145,7 +103,7 @@ func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidat
 		}
 		free := big.Sub(c.available, amount(m.Call.Value))
 		switch {
-		case free.GreaterThanEqual(big.Min(gasCost(gas), l.c.MaxFee)):
+		case free.GreaterThanEqual(big.Min(gasCost(gas), l.c.maxFee(m.Duty.Kind))):
 			return offer{from: c, gas: gas}
 		case free.LessThan(least(gas, l.head.BaseFee)):
 			errs = append(errs, fmt.Errorf("%s has %s attoFIL to spend, and the message needs %s at least", c.key, free, least(gas, l.head.BaseFee)))
@@ -161,18 +119,17 @@ func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidat
 
 // estimate asks the node for a call's gas. When for the second round in a row
 // no node could tell, it guesses: a message with too much gas is better than none.
-func (l *loop) estimate(ctx context.Context, m vigil.Message, c candidate) (vigil.Gas, error) {
-	next, err := l.c.Store.NextNonce(ctx, c.key)
-	if err != nil {
-		return vigil.Gas{}, err
-	}
+func (l *loop) estimate(ctx context.Context, m vigil.Message, c candidate, nonce uint64) (vigil.Gas, error) {
 	limited, cancel := context.WithTimeout(ctx, l.c.patience())
 	defer cancel()
 	call := m.Call
 	call.From = c.key
-	gas, err := l.c.Node.EstimateGas(limited, call, max(next, c.nonce))
+	gas, err := l.c.Node.EstimateGas(limited, call, nonce)
 	var refused *vigil.CallError
-	if err == nil || errors.As(err, &refused) || l.faults[m.ID] == 0 {
+	switch {
+	case err == nil:
+		return l.c.over(gas), nil
+	case errors.As(err, &refused) || l.faults[m.ID] == 0:
 		return gas, err
 	}
 	last, err := l.c.Store.LastGas(ctx, m.Call.Method, len(m.Call.Params))
@@ -185,53 +142,70 @@ func (l *loop) estimate(ctx context.Context, m vigil.Message, c candidate) (vigi
 	return vigil.Gas{}, err
 }
 
-// signOne gives a message its nonce and first attempt by the offer, and stores
-// both. beside are the messages that were signed since the offers were made.
-func (l *loop) signOne(ctx context.Context, m vigil.Message, o offer, beside []vigil.Message) (vigil.Message, error) {
+// over is a node's estimate with the operator's factors on top of the node's own.
+func (c Config) over(gas vigil.Gas) vigil.Gas {
+	gas.Limit = min(scaled(big.NewInt(gas.Limit), c.GasOverEstimation).Int64(), max(gas.Limit, blockGasLimit))
+	gas.Premium = scaled(amount(gas.Premium), c.GasOverPremium)
+	return gas
+}
+
+// signOne gives a message its nonce and next attempt by the offer; nothing is
+// stored yet. nonces is what was given in this turn.
+func (l *loop) signOne(ctx context.Context, m vigil.Message, o offer, b books, nonces map[address.Address]uint64) (vigil.Message, error) {
 	if o.err != nil {
 		return m, o.err
 	}
-	free := big.Sub(big.Sub(o.from.available, reserved(beside, o.from.key)), amount(m.Call.Value))
-	if free.LessThan(least(o.gas, l.head.BaseFee)) {
-		return m, fmt.Errorf("%s has %s attoFIL to spend beside its other messages", o.from.key, free)
-	}
-	gas, err := price(o.gas, big.Min(l.c.MaxFee, free))
+	next, err := l.nextNonce(ctx, m, o.from)
 	if err != nil {
 		return m, err
 	}
-	next, err := l.c.Store.NextNonce(ctx, o.from.key)
+	gas, err := l.firstGas(ctx, m, o, b)
 	if err != nil {
 		return m, err
 	}
-	before := m
-	m.Call.From, m.Nonce, m.State, m.Problem = o.from.key, max(next, o.from.nonce), vigil.MessageSigned, ""
-	if m, err = l.attempt(ctx, m, gas); err != nil {
-		return m, err
+	next = max(next, nonces[o.from.key])
+	m.Call.From, m.Nonce, m.State, m.Problem = o.from.key, next, vigil.MessageSigned, ""
+	m, err = l.attempt(ctx, m, vigil.SignedMessage{Call: m.Call, Nonce: next, Gas: gas}, false)
+	if err == nil {
+		nonces[o.from.key] = next + 1
 	}
-	if err := l.save(ctx, []vigil.Message{before}, []vigil.Message{m}); err != nil {
-		return m, fmt.Errorf("store the signed message: %w", err)
-	}
-	return m, nil
+	return m, err
 }
 
-// attempt adds a signed attempt to a message; nothing is stored yet.
-func (l *loop) attempt(ctx context.Context, m vigil.Message, gas vigil.Gas) (vigil.Message, error) {
-	signed := vigil.SignedMessage{Call: m.Call, Nonce: m.Nonce, Gas: gas}
-	var err error
-	if signed.Signature, err = l.c.Signer.Sign(ctx, signed); err != nil {
-		return m, fmt.Errorf("sign: %w", err)
-	}
-	encoded, err := signed.Encode()
+// firstGas prices a message's first attempt within its budget, the day's, and
+// what the sender can spend beside its other messages.
+func (l *loop) firstGas(ctx context.Context, m vigil.Message, o offer, b books) (vigil.Gas, error) {
+	a, err := l.account(ctx, o.from.key, l.head.Key)
 	if err != nil {
-		return m, err
+		return vigil.Gas{}, err
 	}
-	c, err := signed.CID()
+	free := big.Sub(big.Sub(a.balance, amount(b.reserved[o.from.key])), amount(m.Call.Value))
+	if free.LessThan(least(o.gas, l.head.BaseFee)) {
+		return vigil.Gas{}, fmt.Errorf("%s has %s attoFIL to spend beside its other messages", o.from.key, free)
+	}
+	budget, err := l.allowance(ctx, m, b)
 	if err != nil {
-		return m, err
+		return vigil.Gas{}, err
 	}
-	m.Attempts = append(slices.Clone(m.Attempts), vigil.Attempt{
-		Number: len(m.Attempts) + 1, CID: c, Signed: signed, Encoded: encoded,
-		Epoch: l.head.Epoch, Created: time.Now(),
+	return price(o.gas, terms{
+		budget: big.Min(budget, free), left: m.Expires - l.head.Epoch,
+		every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap,
 	})
-	return m, nil
+}
+
+// saveSigned stores what was signed and gives it: all at once, or where that
+// fails one by one, so that one that cannot be stored keeps no other back.
+func (l *loop) saveSigned(ctx context.Context, before, signed []vigil.Message) []vigil.Message {
+	if len(signed) == 0 || l.save(ctx, before, signed) == nil {
+		return signed
+	}
+	var saved []vigil.Message
+	for i := range signed {
+		if err := l.save(ctx, before[i:i+1], signed[i:i+1]); err != nil {
+			l.problem(ctx, before[i], fmt.Errorf("store the signed message: %w", err))
+			continue
+		}
+		saved = append(saved, signed[i])
+	}
+	return saved
 }

@@ -345,8 +345,8 @@ func TestAForeignMessageAtItsNonceSendsItBackForAnother(t *testing.T) {
 		w.chain.foreign(w.chain.keys[w.ids[0]], 0)
 		w.chain.pushFault = nil
 		w.mine(5)
-		if m := w.expect("a", vigil.MessageSigned); m.Nonce != 0 {
-			t.Errorf("a new nonce %d before it was sure", m.Nonce)
+		if m := w.expect("a", vigil.MessageConflicted); m.Nonce != 0 || !strings.Contains(m.Problem, "nonce 0") {
+			t.Errorf("a new nonce %d before it was sure: %s", m.Nonce, m.Problem)
 		}
 		w.mine(1)
 		m := w.expect("a", vigil.MessagePublished)
@@ -360,7 +360,7 @@ func TestAForeignMessageAtItsNonceSendsItBackForAnother(t *testing.T) {
 
 func TestAStuckMessageIsReplacedAtItsNonceWithinItsBudget(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
-		w.chain.minPremium = 150_000
+		w.chain.minPremium = 1_000_000
 		w.push("a", 160)
 		w.mine(4)
 		if m := w.message("a"); len(m.Attempts) != 1 {
@@ -368,17 +368,17 @@ func TestAStuckMessageIsReplacedAtItsNonceWithinItsBudget(t *testing.T) {
 		}
 		w.mine(1)
 		m := w.message("a")
-		if len(m.Attempts) != 2 || m.Attempts[1].Signed.Nonce != 0 || !m.Attempts[1].Signed.Gas.Premium.Equals(big.NewInt(125_001)) {
+		if len(m.Attempts) != 2 || m.Attempts[1].Signed.Nonce != 0 || !m.Attempts[1].Signed.Gas.Premium.Equals(big.NewInt(398_107)) {
 			t.Fatalf("attempts %+v", m.Attempts)
 		}
 		w.mine(5)
 		m = w.message("a")
-		if len(m.Attempts) != 3 || !m.Attempts[2].Signed.Gas.Premium.Equals(big.NewInt(156_252)) {
+		if len(m.Attempts) != 3 || !m.Attempts[2].Signed.Gas.Premium.Equals(big.NewInt(1_584_892)) {
 			t.Fatalf("attempts %+v", m.Attempts)
 		}
 		for _, a := range m.Attempts {
-			if cost(a.Signed).GreaterThan(defaultMaxFee) {
-				t.Errorf("attempt %d may cost %s", a.Number, cost(a.Signed))
+			if gasCost(a.Signed.Gas).GreaterThan(defaultMaxFee) {
+				t.Errorf("attempt %d may cost %s", a.Number, gasCost(a.Signed.Gas))
 			}
 		}
 		w.mine(6)
@@ -391,7 +391,7 @@ func TestAnEarlierAttemptThatLandsIsTheMessage(t *testing.T) {
 		w.chain.minPremium = 1 << 40
 		w.push("a", 160)
 		w.chain.pushFault = func(m vigil.SignedMessage) (bool, error) {
-			return m.Gas.Premium.LessThan(big.NewInt(125_000)), nil // the replacement is lost
+			return m.Gas.Premium.LessThan(big.NewInt(300_000)), nil // the replacement is lost
 		}
 		w.mine(5)
 		if m := w.message("a"); len(m.Attempts) != 2 {
@@ -475,13 +475,13 @@ func TestASmallBalanceIsSharedAndNeverOverdrawn(t *testing.T) {
 		w.push("c", 160)
 		sum := big.Zero()
 		for _, id := range []string{"a", "b"} {
-			sum = big.Add(sum, cost(lastAttempt(w.expect(id, vigil.MessagePublished)).Signed))
+			sum = big.Add(sum, gasCost(lastAttempt(w.expect(id, vigil.MessagePublished)).Signed.Gas))
 		}
 		w.expect("c", vigil.MessageQueued)
 		w.mine(12) // with replacements
 		for _, id := range []string{"a", "b"} {
 			sum = big.Zero()
-			sum = big.Add(sum, cost(lastAttempt(w.message(id)).Signed))
+			sum = big.Add(sum, gasCost(lastAttempt(w.message(id)).Signed.Gas))
 		}
 		if sum.GreaterThan(w.chain.balance[key]) {
 			t.Errorf("%s attoFIL may be spent", sum)

@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 		w.chain.balance[key] = big.Mul(big.NewInt(1000), oneFIL)
 	}
 	w.config = Config{
-		Heads: w.chain, Node: w.chain, Signer: fakeSigner{keys}, Store: w.store,
+		Heads: w.chain, Node: w.chain, Signer: fakeSigner{keys}, Store: w.store, Holder: "test", // the same after a restart: the real store frees leases then
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Changed: func() { w.changes++ },
 	}
 	return w

@@ -214,9 +214,9 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 	case schedule.Prove:
 		return a.prove(ctx)
 	case schedule.Submit:
-		return a.submit(ctx, task.Generation)
+		return a.submit(ctx, task)
 	case schedule.Recover:
-		return a.recover(ctx, task.Generation)
+		return a.recover(ctx, task)
 	default:
 		return a.settle(ctx, task)
 	}

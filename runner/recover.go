@@ -12,11 +12,12 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/partition"
+	"github.com/vigil-post/vigil/schedule"
 )
 
 // recover reads the deadline's faulty sectors for random challenges, as a
 // proof would, and declares those that can be proved again.
-func (a *action) recover(ctx context.Context, generation int) error {
+func (a *action) recover(ctx context.Context, task schedule.Task) error {
 	partitions, err := a.cfg.State.Partitions(ctx, a.id, a.duty.Deadline.Index, a.head.Key)
 	if err != nil {
 		return fmt.Errorf("read the partitions of deadline %d: %w", a.duty.Deadline.Index, err)
@@ -32,7 +33,7 @@ func (a *action) recover(ctx context.Context, generation int) error {
 	if len(declarations) == 0 {
 		return because(vigil.ReasonUnreadable, fmt.Errorf("%d faulty sectors cannot be read", len(a.duty.Skipped)))
 	}
-	return a.declare(ctx, declarations, generation)
+	return a.declare(ctx, declarations, task)
 }
 
 // readFaulty gives the faulty, undeclared sectors that can be proved, and
@@ -75,7 +76,7 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 }
 
 // declare hands DeclareFaultsRecovered to the messager.
-func (a *action) declare(ctx context.Context, declarations []partition.Declaration, generation int) error {
+func (a *action) declare(ctx context.Context, declarations []partition.Declaration, task schedule.Task) error {
 	var params actor.DeclareFaultsRecoveredParams
 	var sectors []abi.SectorNumber
 	for _, d := range declarations {
@@ -84,7 +85,7 @@ func (a *action) declare(ctx context.Context, declarations []partition.Declarati
 		})
 		sectors = append(sectors, d.Sectors...)
 	}
-	id := fmt.Sprintf("%s#%d sectors=%s", a.duty.ID, generation, digest(sectors))
+	id := fmt.Sprintf("%s#%d sectors=%s", a.duty.ID, task.Generation, digest(sectors))
 	request, err := a.request(ctx, id, builtin.MethodsMiner.DeclareFaultsRecovered, &params, a.duty.Deadline.FaultCutoff)
 	if err != nil {
 		return err
@@ -94,7 +95,7 @@ func (a *action) declare(ctx context.Context, declarations []partition.Declarati
 	}
 	d := a.duty
 	d.State, d.Sectors, d.MessageID, d.Tried = vigil.StateSubmitted, sectors, request.ID, a.head.Epoch
-	d.Skipped, d.Reason, d.Problem = nil, "", ""
+	d.Skipped, d.Reason, d.Problem = nil, earlier(task), task.Failed
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}

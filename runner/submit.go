@@ -19,12 +19,13 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/partition"
+	"github.com/vigil-post/vigil/schedule"
 )
 
 // submit hands the message of a stored proof to the messager. The proof is
 // compared with the chain and verified once more: an exit code of 0 is no
 // proof of acceptance, and a wrong proof is fined when somebody disputes it.
-func (a *action) submit(ctx context.Context, generation int) error {
+func (a *action) submit(ctx context.Context, task schedule.Task) error {
 	proof, err := a.cfg.Store.Proof(ctx, a.duty.ID)
 	if errors.Is(err, vigil.ErrNotFound) {
 		return a.drop(ctx, "its proof is not in the store")
@@ -42,7 +43,7 @@ func (a *action) submit(ctx context.Context, generation int) error {
 	if err := a.verify(ctx, proof.Statement, proof.Bytes); err != nil {
 		return a.drop(ctx, err.Error())
 	}
-	request, commit, err := a.postRequest(ctx, proof, generation)
+	request, commit, err := a.postRequest(ctx, proof, task.Generation)
 	if err != nil {
 		return because(vigil.ReasonNotSent, err)
 	}
@@ -51,12 +52,23 @@ func (a *action) submit(ctx context.Context, generation int) error {
 	}
 	d := a.duty
 	d.State, d.MessageID, d.Commit = vigil.StateSubmitted, request.ID, commit
-	d.Reason, d.Problem = "", ""
+	d.Reason, d.Problem = earlier(task), task.Failed
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}
+	if task.Failed != "" {
+		a.log.Warn("an earlier message came to nothing, another is sent", "problem", task.Failed, "epoch", a.head.Epoch)
+	}
 	a.log.Info("submitted", "deadline", a.duty.Deadline.Index, "partitions", a.duty.Partitions, "epoch", a.head.Epoch, "close", a.duty.Deadline.Close)
 	return nil
+}
+
+// earlier is the reason of a duty whose earlier message came to nothing.
+func earlier(task schedule.Task) vigil.Reason {
+	if task.Failed == "" {
+		return ""
+	}
+	return vigil.ReasonMessageFailed
 }
 
 // drop gives up a proof that no longer fits; the next plan makes another.
@@ -98,6 +110,9 @@ func (a *action) postRequest(ctx context.Context, p vigil.Proof, generation int)
 	tie := hex.EncodeToString(commit[:8])
 	id := fmt.Sprintf("%s#%d partitions=%v statement=%s commit=%s", a.duty.ID, generation, a.duty.Partitions, digest(p.Statement), tie)
 	r, err := a.request(ctx, id, builtin.MethodsMiner.SubmitWindowedPoSt, &params, deadline.Close)
+	if a.duty.Commit != "" && a.duty.Commit != tie && a.duty.MessageID != id {
+		r.Supersedes = a.duty.MessageID // tied to a fork that is gone, it can only fail
+	}
 	return r, tie, err
 }
 

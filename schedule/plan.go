@@ -7,6 +7,7 @@ package schedule
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -154,8 +155,8 @@ func (p planner) submission(task Task) (Task, bool) {
 		return task, false
 	}
 	task.Verb = Submit
-	alive, dead := p.messages(task.Duty.ID)
-	task.Generation = dead
+	alive, dead, failed := p.messages(task.Duty.ID)
+	task.Generation, task.Failed = dead, failed
 	doomed := task.Duty.Commit != "" && p.deadline.Commit != "" && task.Duty.Commit != p.deadline.Commit
 	return task, task.Duty.State == vigil.StateProved || !alive || doomed
 }
@@ -180,19 +181,23 @@ func (p planner) count(indices []uint64) (posted, settled, due int) {
 }
 
 // messages says whether a message of the duty may still change what the view
-// shows, and how many of them came to nothing. The messager may be ahead of the
-// view: what was executed at or after its head is in no state it has read.
-func (p planner) messages(id vigil.DutyID) (alive bool, dead int) {
+// shows, how many of them came to nothing, and what came of the last of these.
+// The messager may be ahead of the view: what was executed at or after its head
+// is in no state it has read.
+func (p planner) messages(id vigil.DutyID) (alive bool, dead int, failed string) {
 	for _, m := range p.view.Messages {
 		switch {
 		case m.Duty != id:
 		case m.State.Done() && (m.Receipt == nil || m.Receipt.Epoch < p.view.Epoch):
 			dead++
+			if failed = ""; m.State == vigil.MessageFailed {
+				failed = fmt.Sprintf("its message number %d: %s", dead, m.Problem)
+			}
 		default:
 			alive = true
 		}
 	}
-	return alive, dead
+	return alive, dead, failed
 }
 
 // judge settles the duties of a deadline that has closed by what the chain
@@ -244,13 +249,19 @@ func reason(view View, duty vigil.Duty) vigil.Reason {
 		switch {
 		case m.State == vigil.MessageFailed:
 			verdict = vigil.ReasonMessageFailed
-		case m.State == vigil.MessageConfirmed, m.State == vigil.MessageIncluded:
+		case m.State == vigil.MessageConfirmed, m.State == vigil.MessageIncluded && !cancelled(m):
 			return vigil.ReasonTakenBack
 		case !slices.ContainsFunc(m.Attempts, func(a vigil.Attempt) bool { return a.Published }):
 			verdict = vigil.ReasonNotSent
 		}
 	}
 	return verdict
+}
+
+// cancelled says that what the chain executed is not the message, but what took its nonce.
+func cancelled(m vigil.Message) bool {
+	a, executed := m.Executed()
+	return executed && a.Cancel
 }
 
 // recoveries plans the declarations for the deadline's faulty sectors.
@@ -293,8 +304,8 @@ func (p planner) recovery(duty vigil.Duty, open map[abi.SectorNumber]bool, over 
 			left++
 		}
 	}
-	alive, dead := p.messages(duty.ID)
-	task.Generation = dead
+	alive, dead, failed := p.messages(duty.ID)
+	task.Generation, task.Failed = dead, failed
 	switch {
 	case duty.State.Final():
 		return task, false

@@ -92,5 +92,6 @@ type Task struct {
 	// Generation counts the duty's messages that came to nothing: a new
 	// message must not be taken for one of them.
 	Generation int
+	Failed     string       // what came of the last of these, in words
 	Reason     vigil.Reason // of a Miss
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
+	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
 )
@@ -20,12 +21,19 @@ import (
 // this package cannot import).
 type messageStore interface {
 	AddMessage(ctx context.Context, m vigil.Message) (vigil.Message, error)
-	SaveMessages(ctx context.Context, messages ...vigil.Message) error
+	SaveMessages(ctx context.Context, holder string, messages ...vigil.Message) error
+	SaveWish(ctx context.Context, id string, w vigil.Wish) error
+	TakeLease(ctx context.Context, sender address.Address, holder string, until time.Time) (int64, error)
+	IncludedSince(ctx context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error)
+	MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Message, error)
+	FindMessages(ctx context.Context, q vigil.MessageQuery) ([]vigil.Message, error)
+	Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error)
+	Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error)
 	SaveScan(ctx context.Context, scanned []vigil.Head, messages []vigil.Message) error
 	Scanned(ctx context.Context) ([]vigil.Head, error)
 	Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error)
 	OpenMessages(ctx context.Context) ([]vigil.Message, error)
-	NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.Message, error)
+	NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error)
 	NextNonce(ctx context.Context, sender address.Address) (uint64, error)
 	LastGas(ctx context.Context, method abi.MethodNum, paramsSize int) (vigil.Gas, error)
 }
@@ -40,16 +48,40 @@ func testMessages(t *testing.T, open func(t *testing.T) (s messageStore, reopen 
 		"a nonce is never given to two messages":                         nonceOnce,
 		"what was signed is never changed":                               signedForGood,
 		"a message may hold a second nonce, and keeps the first":         nonceAgain,
-		"open messages are those that are not done":                      messagesOpen,
+		"open messages are those that are not settled":                   messagesOpen,
 		"the scan and the messages are written together":                 scanAtomic,
 		"gas is that of the latest confirmed message of the method":      lastGas,
+		"a sender is one holder's until it is let go":                    leaseOfOne,
+		"what lost its lease stores no attempt":                          leaseFences,
+		"a wish stands until another, and no save takes it away":         wishes,
+		"a message that supersedes another cancels it":                   supersedes,
+		"messages are found by what people know of them":                 finds,
+		"what was paid and sent is counted from an epoch on":             counts,
+		"a cancelling attempt is read back as it was signed":             cancelling,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			s, reopen := open(t)
-			test(t, s, reopen)
+			leased := func(s messageStore) messageStore {
+				for n := range byte(3) {
+					take(t, s, account(t, n+1), holder)
+				}
+				return s
+			}
+			test(t, leased(s), func() messageStore { return leased(reopen()) })
 		})
 	}
+}
+
+const holder = "one"
+
+func take(t *testing.T, s messageStore, sender address.Address, holder string) int64 {
+	t.Helper()
+	token, err := s.TakeLease(t.Context(), sender, holder, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 func account(t *testing.T, n byte) address.Address {
@@ -74,7 +106,7 @@ func message(t *testing.T, id string) vigil.Message {
 			Call:    vigil.Call{To: vigil.MinerAddress(miner), Method: 5, Value: big.NewInt(7), Params: []byte{1, 2, 0}},
 			Senders: []address.Address{id0}, Expires: 160,
 		},
-		State: vigil.MessageQueued, Created: now, Updated: now,
+		State: vigil.MessageQueued, Paid: big.Zero(), Created: now, Updated: now,
 	}
 }
 
@@ -103,11 +135,13 @@ func messageRoundTrip(t *testing.T, s messageStore, reopen func() messageStore) 
 	m.State, m.Problem = vigil.MessageIncluded, "slow"
 	m.Attempts[0].Published, m.Attempts[1].Problem = true, "lost"
 	m.Receipt = &vigil.Receipt{ExitCode: 16, GasUsed: 99, Epoch: 120, TipSet: "x,y"}
+	m.Landed, m.Paid, m.Settled = 2, big.NewInt(77), true
+	m.Attempts[0].Pushes, m.Attempts[0].Pushed = []vigil.PushResult{{Node: "a"}, {Node: "b", Problem: "no"}}, m.Created
 	saveMessages(t, s, m)
 	expectMessages(t, s, m)
 	s = reopen()
 	expectMessages(t, s, m)
-	m.State, m.Receipt = vigil.MessagePublished, nil
+	m.State, m.Receipt, m.Landed, m.Paid, m.Settled = vigil.MessagePublished, nil, 0, big.Zero(), false
 	saveMessages(t, s, m)
 	expectMessages(t, s, m)
 	if late, err := s.Messages(t.Context(), miner, 161); err != nil || len(late) != 0 {
@@ -129,7 +163,7 @@ func messageExists(t *testing.T, s messageStore, _ func() messageStore) {
 }
 
 func messageUnknown(t *testing.T, s messageStore, _ func() messageStore) {
-	if err := s.SaveMessages(t.Context(), message(t, "a")); !errors.Is(err, vigil.ErrNotFound) {
+	if err := s.SaveMessages(t.Context(), holder, message(t, "a")); !errors.Is(err, vigil.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -139,7 +173,7 @@ func nonceOnce(t *testing.T, s messageStore, reopen func() messageStore) {
 	add(t, s, a, b)
 	a = sign(t, a, account(t, 1), 5)
 	saveMessages(t, s, a)
-	if err := s.SaveMessages(t.Context(), sign(t, b, account(t, 1), 5)); err == nil {
+	if err := s.SaveMessages(t.Context(), holder, sign(t, b, account(t, 1), 5)); err == nil {
 		t.Error("the nonce was given again")
 	}
 	expectMessages(t, s, a, b)
@@ -152,7 +186,7 @@ func nonceOnce(t *testing.T, s messageStore, reopen func() messageStore) {
 	}
 	c := message(t, "c")
 	add(t, s, c)
-	if err := s.SaveMessages(t.Context(), sign(t, c, account(t, 1), 5)); err == nil {
+	if err := s.SaveMessages(t.Context(), holder, sign(t, c, account(t, 1), 5)); err == nil {
 		t.Error("the nonce was given again after a restart")
 	}
 }
@@ -166,7 +200,7 @@ func signedForGood(t *testing.T, s messageStore, _ func() messageStore) {
 	changed.Attempts = append([]vigil.Attempt(nil), m.Attempts...)
 	changed.Attempts[0].Encoded = []byte("another")
 	changed.Attempts[0].Published = true
-	if err := s.SaveMessages(t.Context(), changed); err == nil {
+	if err := s.SaveMessages(t.Context(), holder, changed); err == nil {
 		m.Attempts[0].Published = true
 	}
 	expectMessages(t, s, m)
@@ -184,27 +218,35 @@ func nonceAgain(t *testing.T, s messageStore, _ func() messageStore) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	same(t, holders, []vigil.Message{m})
+	same(t, messagesOf(holders), []vigil.Message{m})
+	all, err := s.NonceHolders(t.Context(), account(t, 1), 5)
+	if err != nil || len(all) != 2 || all[0].Nonce != 5 || all[1].Nonce != 9 || all[0].Message.ID != m.ID {
+		t.Errorf("holders from 5: %+v, %v", all, err)
+	}
 	if holders, err := s.NonceHolders(t.Context(), account(t, 1), 10); err != nil || len(holders) != 0 {
 		t.Errorf("holders from 10: %v, %v", holders, err)
 	}
 	b := message(t, "b")
 	add(t, s, b)
-	if err := s.SaveMessages(t.Context(), sign(t, b, account(t, 1), 5)); err == nil {
+	if err := s.SaveMessages(t.Context(), holder, sign(t, b, account(t, 1), 5)); err == nil {
 		t.Error("the nonce that was given up was given again")
 	}
 }
 
+func messagesOf(held []vigil.HeldNonce) (messages []vigil.Message) {
+	for _, h := range held {
+		messages = append(messages, h.Message)
+	}
+	return messages
+}
+
 func messagesOpen(t *testing.T, s messageStore, _ func() messageStore) {
 	var open []vigil.Message
-	for i, state := range []vigil.MessageState{
-		vigil.MessageConfirmed, vigil.MessageQueued, vigil.MessageFailed, vigil.MessageSigned,
-		vigil.MessagePublished, vigil.MessageExpired, vigil.MessageIncluded,
-	} {
+	for i, state := range vigil.MessageStates {
 		m := message(t, fmt.Sprint("m", 9-i))
-		m.State = state
+		m.State, m.Settled = state, i%2 == 0
 		add(t, s, m)
-		if !state.Done() {
+		if !m.Settled {
 			open = append(open, m)
 		}
 	}
@@ -219,7 +261,7 @@ func scanAtomic(t *testing.T, s messageStore, reopen func() messageStore) {
 	m := message(t, "a")
 	add(t, s, m)
 	first := []vigil.Head{{Key: "a", Parent: "0", Epoch: 1}, {Key: "b", Parent: "a", Epoch: 3}, {Key: "c", Parent: "b", Epoch: 4}}
-	m.State = vigil.MessageExpired
+	m.State, m.Settled = vigil.MessageExpired, true
 	if err := s.SaveScan(t.Context(), first, []vigil.Message{m}); err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +290,7 @@ func lastGas(t *testing.T, s messageStore, _ func() messageStore) {
 	if _, err := s.LastGas(t.Context(), 5, 3); !errors.Is(err, vigil.ErrNotFound) {
 		t.Errorf("of a message that is not confirmed: %v", err)
 	}
-	m.State = vigil.MessageConfirmed
+	m.State, m.Landed = vigil.MessageConfirmed, 2
 	saveMessages(t, s, m)
 	gas, err := s.LastGas(t.Context(), 5, 3)
 	if err != nil || gas.Limit != 2000 || !gas.FeeCap.Equals(big.NewInt(200)) {
@@ -260,6 +302,143 @@ func lastGas(t *testing.T, s messageStore, _ func() messageStore) {
 	if _, err := s.LastGas(t.Context(), 11, 3); !errors.Is(err, vigil.ErrNotFound) {
 		t.Errorf("of another method: %v", err)
 	}
+}
+
+func leaseOfOne(t *testing.T, s messageStore, reopen func() messageStore) {
+	sender := account(t, 9)
+	first := take(t, s, sender, "one")
+	if again := take(t, s, sender, "one"); again != first {
+		t.Errorf("the token of a renewal is %d, and was %d", again, first)
+	}
+	var other *vigil.LeaseError
+	if _, err := s.TakeLease(t.Context(), sender, "two", time.Now().Add(time.Hour)); !errors.As(err, &other) || other.Holder != "one" {
+		t.Errorf("a second holder: %v", err)
+	}
+	s = reopen() // the first one's process is gone
+	if token := take(t, s, sender, "two"); token <= first {
+		t.Errorf("the token is %d after %d", token, first)
+	}
+}
+
+func leaseFences(t *testing.T, s messageStore, reopen func() messageStore) {
+	m := message(t, "a")
+	add(t, s, m)
+	s = reopen()
+	if err := s.SaveMessages(t.Context(), "two", sign(t, m, account(t, 1), 5)); err == nil {
+		t.Error("another than the holder stored an attempt")
+	}
+	if err := s.SaveMessages(t.Context(), holder, sign(t, m, account(t, 9), 5)); err == nil {
+		t.Error("an attempt was stored without a lease")
+	}
+	expectMessages(t, s, m)
+	m.Problem = "only attempts need a lease"
+	if err := s.SaveMessages(t.Context(), "two", m); err != nil {
+		t.Error(err)
+	}
+}
+
+func wishes(t *testing.T, s messageStore, reopen func() messageStore) {
+	m := message(t, "a")
+	add(t, s, m)
+	wish := vigil.Wish{
+		Verb: vigil.WishReplace, At: m.Created, After: 3,
+		Gas: &vigil.Gas{Limit: 1, FeeCap: big.NewInt(2), Premium: big.NewInt(1)},
+	}
+	if err := s.SaveWish(t.Context(), "a", wish); err != nil {
+		t.Fatal(err)
+	}
+	saveMessages(t, s, m) // as it was read before the wish
+	m.Wish = wish
+	expectMessages(t, s, m)
+	s = reopen()
+	expectMessages(t, s, m)
+	m.Settled = true
+	saveMessages(t, s, m)
+	for _, id := range []string{"a", "b"} {
+		if err := s.SaveWish(t.Context(), id, wish); !errors.Is(err, vigil.ErrNotFound) {
+			t.Errorf("a wish for %s: %v", id, err)
+		}
+	}
+}
+
+func supersedes(t *testing.T, s messageStore, _ func() messageStore) {
+	old, better := message(t, "old"), message(t, "new")
+	better.Supersedes = "old"
+	add(t, s, old, better)
+	old.Wish = vigil.Wish{Verb: vigil.WishCancel, At: better.Created}
+	expectMessages(t, s, old, better)
+}
+
+func finds(t *testing.T, s messageStore, _ func() messageStore) {
+	a, b := message(t, "a"), message(t, "b")
+	add(t, s, a, b)
+	a = sign(t, sign(t, a, account(t, 1), 5), account(t, 1), 5)
+	saveMessages(t, s, a)
+	five, six := uint64(5), uint64(6)
+	for name, c := range map[string]struct {
+		q    vigil.MessageQuery
+		want []vigil.Message
+	}{
+		"by ID":                        {vigil.MessageQuery{ID: "b"}, []vigil.Message{b}},
+		"by the CID of an old attempt": {vigil.MessageQuery{CID: a.Attempts[0].CID}, []vigil.Message{a}},
+		"by nonce":                     {vigil.MessageQuery{From: account(t, 1), Nonce: &five}, []vigil.Message{a}},
+		"by another nonce":             {vigil.MessageQuery{From: account(t, 1), Nonce: &six}, nil},
+		"by state":                     {vigil.MessageQuery{States: []vigil.MessageState{vigil.MessageQueued}}, []vigil.Message{b}},
+		"by sender":                    {vigil.MessageQuery{From: account(t, 1)}, []vigil.Message{a}},
+		"all":                          {vigil.MessageQuery{}, []vigil.Message{a, b}},
+		"the newest":                   {vigil.MessageQuery{Limit: 1}, []vigil.Message{b}},
+		"by ID and another state":      {vigil.MessageQuery{ID: "b", States: []vigil.MessageState{vigil.MessageSigned}}, nil},
+	} {
+		got, err := s.FindMessages(t.Context(), c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { same(t, got, c.want) })
+	}
+	got, err := s.MessagesByCID(t.Context(), []cid.Cid{a.Attempts[1].CID, a.Attempts[0].CID, testCID(t, "unknown")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, []vigil.Message{a})
+}
+
+func counts(t *testing.T, s messageStore, _ func() messageStore) {
+	for i := range 3 {
+		m := message(t, fmt.Sprint("m", i))
+		add(t, s, m)
+		m = sign(t, m, account(t, 1), uint64(i))
+		m.Receipt, m.Paid, m.Settled = &vigil.Receipt{Epoch: abi.ChainEpoch(100 + i), TipSet: "x"}, big.MustFromString("5000000000000000000"), true
+		saveMessages(t, s, m)
+	}
+	for since, want := range map[abi.ChainEpoch]string{100: "15000000000000000000", 102: "5000000000000000000", 103: "0"} {
+		paid, err := s.Paid(t.Context(), vigil.KindPost, since)
+		if err != nil || paid.String() != want {
+			t.Errorf("paid since %d: %s, %v, want %s", since, paid, err, want)
+		}
+	}
+	if paid, err := s.Paid(t.Context(), vigil.KindRecover, 0); err != nil || !paid.Equals(big.Zero()) {
+		t.Errorf("paid for another kind: %s, %v", paid, err)
+	}
+	included, err := s.IncludedSince(t.Context(), 101)
+	if err != nil || len(included) != 2 {
+		t.Errorf("included since 101: %v, %v", included, err)
+	}
+	for since, want := range map[abi.ChainEpoch]int{101: 3, 102: 0} {
+		if n, err := s.Sent(t.Context(), account(t, 1), since); err != nil || n != want {
+			t.Errorf("sent since %d: %d, %v, want %d", since, n, err, want)
+		}
+	}
+}
+
+func cancelling(t *testing.T, s messageStore, reopen func() messageStore) {
+	m := message(t, "a")
+	add(t, s, m)
+	m = sign(t, sign(t, m, account(t, 1), 5), account(t, 1), 5)
+	m.Attempts[1].Cancel = true
+	m.Attempts[1].Signed.Call = vigil.Call{From: account(t, 1), To: account(t, 1), Value: big.Zero()}
+	saveMessages(t, s, m)
+	expectMessages(t, s, m)
+	expectMessages(t, reopen(), m)
 }
 
 func add(t *testing.T, s messageStore, messages ...vigil.Message) {
@@ -275,7 +454,7 @@ func add(t *testing.T, s messageStore, messages ...vigil.Message) {
 
 func saveMessages(t *testing.T, s messageStore, messages ...vigil.Message) {
 	t.Helper()
-	if err := s.SaveMessages(t.Context(), messages...); err != nil {
+	if err := s.SaveMessages(t.Context(), holder, messages...); err != nil {
 		t.Fatal(err)
 	}
 }

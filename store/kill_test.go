@@ -44,6 +44,9 @@ func writeForEver(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
+		if _, err := s.TakeLease(ctx, sender, "child", time.Now().Add(time.Hour)); err != nil {
+			return err
+		}
 		n, err := s.NextNonce(ctx, sender)
 		if err != nil {
 			return err
@@ -61,7 +64,7 @@ func writeForEver(ctx context.Context, path string) error {
 		if _, err := s.AddMessage(ctx, queued); err != nil {
 			return err
 		}
-		if err := s.SaveMessages(ctx, m); err != nil {
+		if err := s.SaveMessages(ctx, "child", m); err != nil {
 			return err
 		}
 		fmt.Println("wrote", n)

@@ -1,22 +1,26 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/store/internal/rows"
 )
 
 // AddMessage stores a message that is new, and gives what stands under its ID
-// then: an earlier one is left as it is.
+// then: an earlier one is left as it is. What a new one supersedes is wished
+// to be cancelled in the same transaction.
 func (s *Store) AddMessage(ctx context.Context, m vigil.Message) (stored vigil.Message, err error) {
 	err = s.transact(ctx, "add message "+m.ID, func(q *rows.Queries) error {
 		row, err := q.GetMessage(ctx, m.ID)
@@ -33,27 +37,44 @@ func (s *Store) AddMessage(ctx context.Context, m vigil.Message) (stored vigil.M
 	return stored, err
 }
 
-// SaveMessages writes how far messages have come, and their attempts. A nonce
-// that was ever given to another message is an error, and nothing is written;
-// so what may be pushed is what was saved.
-func (s *Store) SaveMessages(ctx context.Context, messages ...vigil.Message) error {
+// SaveMessages writes how far messages have come, and their attempts. A new
+// attempt takes its nonce in the same transaction, for a holder that has its
+// sender's lease: without it, or with a nonce that was ever given to another
+// message, nothing is written; so what may be pushed is what was saved.
+func (s *Store) SaveMessages(ctx context.Context, holder string, messages ...vigil.Message) error {
 	return s.transact(ctx, "save messages", func(q *rows.Queries) error {
-		return updateMessages(ctx, q, messages)
+		return updateMessages(ctx, q, holder, messages)
 	})
 }
 
 // SaveScan writes how far the chain was scanned, the tipsets oldest first,
-// and what was seen of messages there.
+// and what was seen of messages there. It takes no new attempts.
 func (s *Store) SaveScan(ctx context.Context, scanned []vigil.Head, messages []vigil.Message) error {
 	return s.transact(ctx, "save scan", func(q *rows.Queries) error {
 		if err := putCursor(ctx, q, scanned); err != nil {
 			return err
 		}
-		return updateMessages(ctx, q, messages)
+		return updateMessages(ctx, q, "", messages)
 	})
 }
 
-// Scanned gives the tipsets of the last SaveScan: key, parent and epoch of each, oldest first.
+// SaveWish writes what somebody wishes of a message, in place of an earlier
+// wish. It is vigil.ErrNotFound where nothing of the message can be executed any more.
+func (s *Store) SaveWish(ctx context.Context, id string, w vigil.Wish) error {
+	text, err := wishText(w)
+	if err != nil {
+		return err
+	}
+	return s.transact(ctx, "save a wish for message "+id, func(q *rows.Queries) error {
+		n, err := q.PutWish(ctx, rows.PutWishParams{Wish: text, ID: id})
+		if err == nil && n == 0 {
+			err = vigil.ErrNotFound
+		}
+		return err
+	})
+}
+
+// Scanned gives the tipsets of the last SaveScan: key, parent, epoch and base fee of each, oldest first.
 func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 	found, err := rows.New(s.db).ListCursor(ctx)
 	if err != nil {
@@ -63,6 +84,12 @@ func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 	for i, row := range found {
 		scanned[i] = vigil.Head{
 			Key: vigil.TipSetKey(row.Tipset), Parent: vigil.TipSetKey(row.Parent), Epoch: abi.ChainEpoch(row.Epoch),
+		}
+		if row.BaseFee == "" {
+			continue
+		}
+		if scanned[i].BaseFee, err = big.FromString(row.BaseFee); err != nil {
+			return nil, fmt.Errorf("read the scanned tipsets: base fee: %w", err)
 		}
 	}
 	return scanned, nil
@@ -75,19 +102,92 @@ func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.Chain
 	})
 }
 
-// OpenMessages gives the messages that are not done, oldest first.
+// OpenMessages gives the messages that are not settled, oldest first.
 func (s *Store) OpenMessages(ctx context.Context) ([]vigil.Message, error) {
 	return s.messages(ctx, "read open messages", func(q *rows.Queries) ([]rows.Message, error) {
-		return q.ListOpenMessages(ctx)
+		return q.ListUnsettled(ctx)
 	})
 }
 
-// NonceHolders gives the messages, done or not, that hold a sender's nonces
-// from the given one on, by nonce.
-func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.Message, error) {
-	return s.messages(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) ([]rows.Message, error) {
-		return q.ListNonceHolders(ctx, rows.ListNonceHoldersParams{Sender: addressText(sender), Nonce: int64(min(from, math.MaxInt64))})
+// IncludedSince gives the settled messages that tipsets of the epoch or later executed, oldest first.
+func (s *Store) IncludedSince(ctx context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error) {
+	return s.messages(ctx, "read included messages", func(q *rows.Queries) ([]rows.Message, error) {
+		return q.ListIncluded(ctx, int64(max(epoch, 0)))
 	})
+}
+
+// MessagesByCID gives the messages that have attempts with the CIDs, oldest first.
+func (s *Store) MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Message, error) {
+	texts := make([]string, len(cids))
+	for i, c := range cids {
+		texts[i] = c.String()
+	}
+	return s.messages(ctx, "read messages by CID", func(q *rows.Queries) ([]rows.Message, error) {
+		return q.ListByCID(ctx, texts)
+	})
+}
+
+// FindMessages gives the messages of a query, oldest first.
+func (s *Store) FindMessages(ctx context.Context, query vigil.MessageQuery) ([]vigil.Message, error) {
+	found, err := s.messages(ctx, "find messages", func(q *rows.Queries) ([]rows.Message, error) {
+		return findMessages(ctx, q, query)
+	})
+	kept := slices.DeleteFunc(found, func(m vigil.Message) bool { return !fits(m, query) })
+	return kept, err
+}
+
+// findMessages asks by what narrows most; fits sees to the rest.
+func findMessages(ctx context.Context, q *rows.Queries, query vigil.MessageQuery) ([]rows.Message, error) {
+	switch {
+	case query.ID != "":
+		row, err := q.GetMessage(ctx, query.ID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		return []rows.Message{row}, err
+	case query.CID.Defined():
+		return q.ListByCID(ctx, []string{query.CID.String()})
+	case query.Nonce != nil:
+		return q.ListByNonce(ctx, rows.ListByNonceParams{Sender: addressText(query.From), Nonce: int64(min(*query.Nonce, math.MaxInt64))})
+	}
+	states := query.States
+	if len(states) == 0 {
+		states = vigil.MessageStates
+	}
+	var words []string
+	for _, state := range states {
+		words = append(words, string(state))
+	}
+	newest, err := q.ListByState(ctx, rows.ListByStateParams{States: words, Limit: int64(cmp.Or(query.Limit, 1000))})
+	slices.Reverse(newest)
+	return newest, err
+}
+
+func fits(m vigil.Message, q vigil.MessageQuery) bool {
+	return (len(q.States) == 0 || slices.Contains(q.States, m.State)) &&
+		(q.Nonce != nil || q.From == address.Undef || addressText(m.Call.From) == addressText(q.From)) &&
+		(!q.CID.Defined() || slices.ContainsFunc(m.Attempts, func(a vigil.Attempt) bool { return a.CID == q.CID }))
+}
+
+// NonceHolders gives which message each of a sender's nonces from the given
+// one on was given to, by nonce. A message may hold several: see vigil.Attempt.
+func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error) {
+	var held []vigil.HeldNonce
+	err := s.transact(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) error {
+		found, err := q.ListNonceHolders(ctx, rows.ListNonceHoldersParams{Sender: addressText(sender), Nonce: int64(min(from, math.MaxInt64))})
+		if err != nil {
+			return err
+		}
+		for _, row := range found {
+			m, err := decodeMessage(ctx, q, row.Message)
+			if err != nil {
+				return err
+			}
+			held = append(held, vigil.HeldNonce{Nonce: uint64(row.Held), Message: m})
+		}
+		return nil
+	})
+	return held, err
 }
 
 // NextNonce is one more than the highest nonce that was given for a sender, or 0.
@@ -112,6 +212,33 @@ func (s *Store) LastGas(ctx context.Context, method abi.MethodNum, paramsSize in
 	return decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 }
 
+// Paid is what the messages of a kind that tipsets of the epoch or later
+// executed took from their senders for gas.
+func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
+	found, err := rows.New(s.db).ListPaid(ctx, rows.ListPaidParams{Kind: string(kind), Since: int64(max(since, 0))})
+	if err != nil {
+		return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+	}
+	sum := big.Zero()
+	for _, text := range found {
+		paid, err := big.FromString(text)
+		if err != nil {
+			return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+		}
+		sum = big.Add(sum, paid)
+	}
+	return sum, nil
+}
+
+// Sent counts the messages that a sender signed attempts of at or after the epoch.
+func (s *Store) Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error) {
+	n, err := rows.New(s.db).CountSent(ctx, rows.CountSentParams{Sender: addressText(sender), Since: int64(since)})
+	if err != nil {
+		return 0, fmt.Errorf("count the messages of %s: %w", sender, err)
+	}
+	return int(n), nil
+}
+
 func (s *Store) messages(ctx context.Context, what string, list func(*rows.Queries) ([]rows.Message, error)) ([]vigil.Message, error) {
 	var messages []vigil.Message
 	err := s.transact(ctx, what, func(q *rows.Queries) error {
@@ -128,165 +255,4 @@ func (s *Store) messages(ctx context.Context, what string, list func(*rows.Queri
 		return nil
 	})
 	return messages, err
-}
-
-func putCursor(ctx context.Context, q *rows.Queries, scanned []vigil.Head) error {
-	oldest, newest := int64(math.MaxInt64), int64(math.MinInt64)
-	for _, h := range scanned {
-		oldest, newest = min(oldest, int64(h.Epoch)), max(newest, int64(h.Epoch))
-	}
-	if err := q.ClearCursor(ctx, rows.ClearCursorParams{Oldest: oldest, Newest: newest}); err != nil {
-		return err
-	}
-	known, err := q.ListCursor(ctx)
-	if err != nil {
-		return err
-	}
-	stale := make(map[int64]rows.Cursor, len(known))
-	for _, row := range known {
-		stale[row.Epoch] = row
-	}
-	for _, h := range scanned {
-		row := rows.Cursor{Epoch: int64(h.Epoch), Tipset: string(h.Key), Parent: string(h.Parent)}
-		if before, ok := stale[row.Epoch]; !ok || before != row {
-			if err := q.PutCursor(ctx, rows.PutCursorParams(row)); err != nil {
-				return err
-			}
-		}
-		delete(stale, row.Epoch)
-	}
-	for epoch := range stale { // an epoch that is a null round on the new chain
-		if err := q.DropCursor(ctx, epoch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func addMessage(ctx context.Context, q *rows.Queries, m vigil.Message) error {
-	row, err := encodeMessage(m)
-	if err != nil {
-		return err
-	}
-	if err := q.AddMessage(ctx, row); err != nil {
-		return err
-	}
-	if err := putAttempts(ctx, q, m); err != nil {
-		return err
-	}
-	return addOutcome(ctx, q, messageOutcome(m, ""), "")
-}
-
-func updateMessages(ctx context.Context, q *rows.Queries, messages []vigil.Message) error {
-	for _, m := range messages {
-		if err := updateMessage(ctx, q, m); err != nil {
-			return fmt.Errorf("message %s: %w", m.ID, err)
-		}
-	}
-	return nil
-}
-
-func updateMessage(ctx context.Context, q *rows.Queries, m vigil.Message) error {
-	before, err := q.GetMessage(ctx, m.ID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return vigil.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	row, err := encodeMessage(m)
-	if err != nil {
-		return err
-	}
-	if _, err := q.UpdateMessage(ctx, rows.UpdateMessageParams{
-		Sender: row.Sender, State: row.State, Nonce: row.Nonce, Receipt: row.Receipt,
-		Problem: row.Problem, Updated: row.Updated, ID: row.ID,
-	}); err != nil {
-		return err
-	}
-	if err := putAttempts(ctx, q, m); err != nil {
-		return err
-	}
-	return addOutcome(ctx, q, messageOutcome(m, before.State), before.Problem)
-}
-
-func messageOutcome(m vigil.Message, before string) Outcome {
-	return Outcome{Duty: m.Duty, Message: m.ID, Before: before, After: string(m.State), Problem: m.Problem}
-}
-
-// putAttempts writes a message's attempts, each under the nonce it was signed
-// with, which must be the message's own.
-func putAttempts(ctx context.Context, q *rows.Queries, m vigil.Message) error {
-	for _, a := range m.Attempts {
-		row, err := encodeAttempt(m.ID, a)
-		if err != nil {
-			return err
-		}
-		if err := claimNonce(ctx, q, row); err != nil {
-			return err
-		}
-		if err := q.PutAttempt(ctx, row); err != nil {
-			return fmt.Errorf("attempt %d: %w", a.Number, err)
-		}
-	}
-	return nil
-}
-
-func claimNonce(ctx context.Context, q *rows.Queries, a rows.PutAttemptParams) error {
-	if err := q.ClaimNonce(ctx, rows.ClaimNonceParams{Sender: a.Sender, Nonce: a.Nonce, Message: a.Message}); err != nil {
-		return err
-	}
-	holder, err := q.NonceHolder(ctx, rows.NonceHolderParams{Sender: a.Sender, Nonce: a.Nonce})
-	if err != nil {
-		return err
-	}
-	if holder != a.Message {
-		return fmt.Errorf("nonce %d of %s was given to message %s", a.Nonce, a.Sender, holder)
-	}
-	return q.RaiseNextNonce(ctx, rows.RaiseNextNonceParams{Address: a.Sender, NextNonce: a.Nonce + 1})
-}
-
-func encodeMessage(m vigil.Message) (rows.AddMessageParams, error) {
-	senders, err := json.Marshal(m.Senders)
-	if err != nil {
-		return rows.AddMessageParams{}, fmt.Errorf("encode senders: %w", err)
-	}
-	receipt := ""
-	if m.Receipt != nil {
-		data, err := json.Marshal(m.Receipt)
-		if err != nil {
-			return rows.AddMessageParams{}, fmt.Errorf("encode receipt: %w", err)
-		}
-		receipt = string(data)
-	}
-	if m.Nonce > math.MaxInt64 || m.Call.Method > math.MaxInt64 {
-		return rows.AddMessageParams{}, fmt.Errorf("nonce %d or method %d is out of range", m.Nonce, m.Call.Method)
-	}
-	k := dutyKey(m.Duty)
-	return rows.AddMessageParams{
-		ID: m.ID, Kind: k.Kind, Miner: k.Miner, Open: k.Open, Batch: k.Batch,
-		Sender: addressText(m.Call.From), Receiver: addressText(m.Call.To), Method: int64(m.Call.Method),
-		Value: amountText(m.Call.Value), Params: notNil(m.Call.Params), Senders: string(senders),
-		Expires: int64(m.Expires), State: string(m.State), Nonce: int64(m.Nonce), Receipt: receipt,
-		Problem: m.Problem, Created: m.Created.UnixNano(), Updated: m.Updated.UnixNano(),
-	}, nil
-}
-
-func decodeMessage(ctx context.Context, q *rows.Queries, row rows.Message) (vigil.Message, error) {
-	m, err := decodeMessageRow(row)
-	if err != nil {
-		return vigil.Message{}, fmt.Errorf("message %s: %w", row.ID, err)
-	}
-	attempts, err := q.ListAttempts(ctx, row.ID)
-	if err != nil {
-		return vigil.Message{}, err
-	}
-	for _, a := range attempts {
-		attempt, err := decodeAttempt(m.Call, a)
-		if err != nil {
-			return vigil.Message{}, fmt.Errorf("message %s: attempt %d: %w", row.ID, a.Number, err)
-		}
-		m.Attempts = append(m.Attempts, attempt)
-	}
-	return m, nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/vigil-post/vigil/store/internal/rows"
 )
 
 //go:embed migrations/*.sql
@@ -161,7 +163,7 @@ func dsn(path string, query url.Values) string {
 
 // prepare judges an existing database before its first use, and migrates it.
 func prepare(ctx context.Context, db *sql.DB) error {
-	for _, step := range []func(context.Context, *sql.DB) error{checkOwner, checkPages, checkVersion, migrate, checkSettings} {
+	for _, step := range []func(context.Context, *sql.DB) error{checkOwner, checkPages, checkVersion, migrate, checkSettings, freeLeases} {
 		if err := step(ctx, db); err != nil {
 			return err
 		}
@@ -187,6 +189,15 @@ func checkPages(ctx context.Context, db *sql.DB) error {
 	}
 	if verdict != "ok" {
 		return fmt.Errorf("the file is damaged (%s): restore it from a backup", strings.TrimSpace(verdict))
+	}
+	return nil
+}
+
+// freeLeases ends the leases of processes that are gone: whoever has the
+// file's lock is alone.
+func freeLeases(ctx context.Context, db *sql.DB) error {
+	if err := rows.New(db).FreeLeases(ctx); err != nil {
+		return fmt.Errorf("end the leases of earlier processes: %w", err)
 	}
 	return nil
 }

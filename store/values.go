@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -68,9 +69,18 @@ func decodeMessageRow(row rows.Message) (vigil.Message, error) {
 	if err := errors.Join(errFrom, errTo, errValue, errSenders, errReceipt); err != nil {
 		return vigil.Message{}, err
 	}
+	paid, errPaid := big.FromString(row.Paid)
+	var wish vigil.Wish
+	var errWish error
+	if row.Wish != "" {
+		errWish = json.Unmarshal([]byte(row.Wish), &wish)
+	}
+	if err := errors.Join(errPaid, errWish); err != nil {
+		return vigil.Message{}, err
+	}
 	return vigil.Message{
 		MessageRequest: vigil.MessageRequest{
-			ID: row.ID,
+			ID: row.ID, Supersedes: row.Supersedes,
 			Duty: vigil.DutyID{
 				Kind: vigil.DutyKind(row.Kind), Miner: abi.ActorID(row.Miner),
 				Open: abi.ChainEpoch(row.Open), Batch: int(row.Batch),
@@ -79,8 +89,28 @@ func decodeMessageRow(row rows.Message) (vigil.Message, error) {
 			Senders: senders, Expires: abi.ChainEpoch(row.Expires),
 		},
 		State: vigil.MessageState(row.State), Nonce: uint64(row.Nonce), Receipt: receipt,
+		Landed: int(row.Landed), Paid: paid, Wish: wish, Settled: row.Settled != 0,
 		Problem: row.Problem, Created: timeOf(row.Created), Updated: timeOf(row.Updated),
 	}, nil
+}
+
+// wishText is a wish as it is stored, and empty for none.
+func wishText(w vigil.Wish) (string, error) {
+	if w.Verb == "" {
+		return "", nil
+	}
+	text, err := json.Marshal(w)
+	if err != nil {
+		return "", fmt.Errorf("encode the wish: %w", err)
+	}
+	return string(text), nil
+}
+
+func flag(set bool) int64 {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func encodeAttempt(message string, a vigil.Attempt) (rows.PutAttemptParams, error) {
@@ -88,16 +118,20 @@ func encodeAttempt(message string, a vigil.Attempt) (rows.PutAttemptParams, erro
 	if err != nil {
 		return rows.PutAttemptParams{}, fmt.Errorf("attempt %d: encode signature: %w", a.Number, err)
 	}
-	published := int64(0)
-	if a.Published {
-		published = 1
+	pushes := ""
+	if len(a.Pushes) > 0 {
+		text, err := json.Marshal(a.Pushes)
+		if err != nil {
+			return rows.PutAttemptParams{}, fmt.Errorf("attempt %d: encode the nodes' answers: %w", a.Number, err)
+		}
+		pushes = string(text)
 	}
 	return rows.PutAttemptParams{
 		Message: message, Number: int64(a.Number), Cid: a.CID.String(),
 		Sender: addressText(a.Signed.From), Nonce: int64(a.Signed.Nonce), GasLimit: a.Signed.Gas.Limit,
 		FeeCap: amountText(a.Signed.Gas.FeeCap), Premium: amountText(a.Signed.Gas.Premium),
-		Signature: signature, Encoded: notNil(a.Encoded), Epoch: int64(a.Epoch), Published: published,
-		Problem: a.Problem, Created: a.Created.UnixNano(),
+		Signature: signature, Encoded: notNil(a.Encoded), Epoch: int64(a.Epoch), Published: flag(a.Published),
+		Problem: a.Problem, Created: a.Created.UnixNano(), Cancel: flag(a.Cancel), Pushes: pushes, Pushed: nanoseconds(a.Pushed),
 	}, nil
 }
 
@@ -108,14 +142,38 @@ func decodeAttempt(call vigil.Call, row rows.Attempt) (vigil.Attempt, error) {
 	gas, errGas := decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 	var signature crypto.Signature
 	errSignature := signature.UnmarshalBinary(row.Signature)
-	if err := errors.Join(errFrom, errCID, errGas, errSignature); err != nil {
+	var pushes []vigil.PushResult
+	var errPushes error
+	if row.Pushes != "" {
+		errPushes = json.Unmarshal([]byte(row.Pushes), &pushes)
+	}
+	if err := errors.Join(errFrom, errCID, errGas, errSignature, errPushes); err != nil {
 		return vigil.Attempt{}, err
 	}
 	call.From = from
+	if row.Cancel != 0 {
+		call = vigil.Call{From: from, To: from, Value: big.Zero()}
+	}
 	return vigil.Attempt{
 		Number: int(row.Number), CID: c,
 		Signed:  vigil.SignedMessage{Call: call, Nonce: uint64(row.Nonce), Gas: gas, Signature: signature},
 		Encoded: row.Encoded, Epoch: abi.ChainEpoch(row.Epoch), Published: row.Published != 0,
 		Problem: row.Problem, Created: timeOf(row.Created),
+		Cancel: row.Cancel != 0, Pushes: pushes, Pushed: whenever(row.Pushed),
 	}, nil
+}
+
+// nanoseconds and whenever keep a time that may not have been.
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func whenever(nanoseconds int64) time.Time {
+	if nanoseconds == 0 {
+		return time.Time{}
+	}
+	return timeOf(nanoseconds)
 }

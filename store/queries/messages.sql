@@ -2,30 +2,53 @@
 SELECT * FROM messages WHERE id = ?;
 
 -- name: AddMessage :exec
-INSERT INTO messages (id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO messages (id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: UpdateMessage :execrows
-UPDATE messages SET sender = ?, state = ?, nonce = ?, receipt = ?, problem = ?, updated = ? WHERE id = ?;
+UPDATE messages SET sender = ?, state = ?, nonce = ?, receipt = ?, problem = ?, updated = ?, settled = ?, landed = ?, included = ?, paid = ? WHERE id = ?;
+
+-- name: PutWish :execrows
+UPDATE messages SET wish = ? WHERE id = ? AND settled = 0;
 
 -- name: ListMessages :many
-SELECT * FROM messages WHERE miner = ? AND expires >= sqlc.arg(since) ORDER BY seq;
+SELECT * FROM messages WHERE miner = ? AND expires >= sqlc.arg(since) AND kind <> 'fill' ORDER BY seq;
 
--- name: ListOpenMessages :many
-SELECT * FROM messages WHERE state NOT IN ('confirmed', 'failed', 'expired') ORDER BY seq;
+-- name: ListUnsettled :many
+SELECT * FROM messages WHERE settled = 0 ORDER BY seq;
+
+-- name: ListIncluded :many
+SELECT * FROM messages WHERE included >= sqlc.arg(since) AND settled = 1 ORDER BY seq;
 
 -- name: ListNonceHolders :many
-SELECT messages.* FROM messages JOIN nonces ON nonces.message = messages.id AND nonces.sender = messages.sender AND nonces.nonce = messages.nonce
+SELECT nonces.nonce AS held, sqlc.embed(messages) FROM nonces JOIN messages ON messages.id = nonces.message
 WHERE nonces.sender = sqlc.arg(sender) AND nonces.nonce >= sqlc.arg(nonce)
 ORDER BY nonces.nonce;
+
+-- name: ListByCID :many
+SELECT * FROM messages WHERE id IN (SELECT message FROM attempts WHERE attempts.cid IN (sqlc.slice(cids))) ORDER BY seq;
+
+-- name: ListByNonce :many
+SELECT * FROM messages WHERE id IN (SELECT message FROM nonces WHERE nonces.sender = sqlc.arg(sender) AND nonces.nonce = sqlc.arg(nonce)) ORDER BY seq;
+
+-- name: ListByState :many
+SELECT * FROM messages WHERE state IN (sqlc.slice(states)) ORDER BY seq DESC LIMIT ?;
+
+-- name: ListPaid :many
+SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since);
+
+-- name: CountSent :one
+SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND epoch >= sqlc.arg(since);
 
 -- name: ListAttempts :many
 SELECT * FROM attempts WHERE message = ? ORDER BY number;
 
 -- name: PutAttempt :exec
-INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (message, number) DO UPDATE SET published = excluded.published, problem = excluded.problem;
+INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: UpdateAttempt :exec
+UPDATE attempts SET published = ?, problem = ?, pushes = ?, pushed = ? WHERE message = ? AND number = ?;
 
 -- name: ClaimNonce :exec
 INSERT INTO nonces (sender, nonce, message) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
@@ -40,10 +63,20 @@ ON CONFLICT (address) DO UPDATE SET next_nonce = max(next_nonce, excluded.next_n
 -- name: NextNonce :one
 SELECT next_nonce FROM senders WHERE address = ?;
 
+-- name: GetLease :one
+SELECT * FROM leases WHERE sender = ?;
+
+-- name: PutLease :exec
+INSERT INTO leases (sender, holder, token, until) VALUES (?, ?, ?, ?)
+ON CONFLICT (sender) DO UPDATE SET holder = excluded.holder, token = excluded.token, until = excluded.until;
+
+-- name: FreeLeases :exec
+UPDATE leases SET until = 0;
+
 -- name: LastGas :one
-SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message
+SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message AND messages.landed = attempts.number
 WHERE messages.method = ? AND messages.state = 'confirmed' AND length(messages.params) >= CAST(sqlc.arg(params_size) AS INTEGER)
-ORDER BY messages.seq DESC, attempts.number DESC LIMIT 1;
+ORDER BY messages.seq DESC LIMIT 1;
 
 -- name: ListCursor :many
 SELECT * FROM cursor ORDER BY epoch;
@@ -52,8 +85,8 @@ SELECT * FROM cursor ORDER BY epoch;
 DELETE FROM cursor WHERE epoch < sqlc.arg(oldest) OR epoch > sqlc.arg(newest);
 
 -- name: PutCursor :exec
-INSERT INTO cursor (epoch, tipset, parent) VALUES (?, ?, ?)
-ON CONFLICT (epoch) DO UPDATE SET tipset = excluded.tipset, parent = excluded.parent;
+INSERT INTO cursor (epoch, tipset, parent, base_fee) VALUES (?, ?, ?, ?)
+ON CONFLICT (epoch) DO UPDATE SET tipset = excluded.tipset, parent = excluded.parent, base_fee = excluded.base_fee;
 
 -- name: LatestEpoch :one
 SELECT epoch FROM cursor ORDER BY epoch DESC LIMIT 1;

@@ -7,32 +7,38 @@ package rows
 
 import (
 	"context"
+	"strings"
 )
 
 const addMessage = `-- name: AddMessage :exec
-INSERT INTO messages (id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO messages (id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type AddMessageParams struct {
-	ID       string
-	Kind     string
-	Miner    int64
-	Open     int64
-	Batch    int64
-	Sender   string
-	Receiver string
-	Method   int64
-	Value    string
-	Params   []byte
-	Senders  string
-	Expires  int64
-	State    string
-	Nonce    int64
-	Receipt  string
-	Problem  string
-	Created  int64
-	Updated  int64
+	ID         string
+	Kind       string
+	Miner      int64
+	Open       int64
+	Batch      int64
+	Sender     string
+	Receiver   string
+	Method     int64
+	Value      string
+	Params     []byte
+	Senders    string
+	Expires    int64
+	State      string
+	Nonce      int64
+	Receipt    string
+	Problem    string
+	Created    int64
+	Updated    int64
+	Supersedes string
+	Settled    int64
+	Landed     int64
+	Included   int64
+	Paid       string
 }
 
 func (q *Queries) AddMessage(ctx context.Context, arg AddMessageParams) error {
@@ -55,6 +61,11 @@ func (q *Queries) AddMessage(ctx context.Context, arg AddMessageParams) error {
 		arg.Problem,
 		arg.Created,
 		arg.Updated,
+		arg.Supersedes,
+		arg.Settled,
+		arg.Landed,
+		arg.Included,
+		arg.Paid,
 	)
 	return err
 }
@@ -88,6 +99,22 @@ func (q *Queries) ClearCursor(ctx context.Context, arg ClearCursorParams) error 
 	return err
 }
 
+const countSent = `-- name: CountSent :one
+SELECT count(DISTINCT message) FROM attempts WHERE sender = ?1 AND epoch >= ?2
+`
+
+type CountSentParams struct {
+	Sender string
+	Since  int64
+}
+
+func (q *Queries) CountSent(ctx context.Context, arg CountSentParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countSent, arg.Sender, arg.Since)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const dropCursor = `-- name: DropCursor :exec
 DELETE FROM cursor WHERE epoch = ?
 `
@@ -97,8 +124,33 @@ func (q *Queries) DropCursor(ctx context.Context, epoch int64) error {
 	return err
 }
 
+const freeLeases = `-- name: FreeLeases :exec
+UPDATE leases SET until = 0
+`
+
+func (q *Queries) FreeLeases(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, freeLeases)
+	return err
+}
+
+const getLease = `-- name: GetLease :one
+SELECT sender, holder, token, until FROM leases WHERE sender = ?
+`
+
+func (q *Queries) GetLease(ctx context.Context, sender string) (Lease, error) {
+	row := q.db.QueryRowContext(ctx, getLease, sender)
+	var i Lease
+	err := row.Scan(
+		&i.Sender,
+		&i.Holder,
+		&i.Token,
+		&i.Until,
+	)
+	return i, err
+}
+
 const getMessage = `-- name: GetMessage :one
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated FROM messages WHERE id = ?
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE id = ?
 `
 
 func (q *Queries) GetMessage(ctx context.Context, id string) (Message, error) {
@@ -124,14 +176,20 @@ func (q *Queries) GetMessage(ctx context.Context, id string) (Message, error) {
 		&i.Problem,
 		&i.Created,
 		&i.Updated,
+		&i.Supersedes,
+		&i.Settled,
+		&i.Landed,
+		&i.Included,
+		&i.Paid,
+		&i.Wish,
 	)
 	return i, err
 }
 
 const lastGas = `-- name: LastGas :one
-SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message
+SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message AND messages.landed = attempts.number
 WHERE messages.method = ? AND messages.state = 'confirmed' AND length(messages.params) >= CAST(?2 AS INTEGER)
-ORDER BY messages.seq DESC, attempts.number DESC LIMIT 1
+ORDER BY messages.seq DESC LIMIT 1
 `
 
 type LastGasParams struct {
@@ -164,7 +222,7 @@ func (q *Queries) LatestEpoch(ctx context.Context) (int64, error) {
 }
 
 const listAttempts = `-- name: ListAttempts :many
-SELECT message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created FROM attempts WHERE message = ? ORDER BY number
+SELECT message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed FROM attempts WHERE message = ? ORDER BY number
 `
 
 func (q *Queries) ListAttempts(ctx context.Context, message string) ([]Attempt, error) {
@@ -191,6 +249,199 @@ func (q *Queries) ListAttempts(ctx context.Context, message string) ([]Attempt, 
 			&i.Published,
 			&i.Problem,
 			&i.Created,
+			&i.Cancel,
+			&i.Pushes,
+			&i.Pushed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listByCID = `-- name: ListByCID :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE id IN (SELECT message FROM attempts WHERE attempts.cid IN (/*SLICE:cids*/?)) ORDER BY seq
+`
+
+func (q *Queries) ListByCID(ctx context.Context, cids []string) ([]Message, error) {
+	query := listByCID
+	var queryParams []interface{}
+	if len(cids) > 0 {
+		for _, v := range cids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:cids*/?", strings.Repeat(",?", len(cids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:cids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listByNonce = `-- name: ListByNonce :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE id IN (SELECT message FROM nonces WHERE nonces.sender = ?1 AND nonces.nonce = ?2) ORDER BY seq
+`
+
+type ListByNonceParams struct {
+	Sender string
+	Nonce  int64
+}
+
+func (q *Queries) ListByNonce(ctx context.Context, arg ListByNonceParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listByNonce, arg.Sender, arg.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listByState = `-- name: ListByState :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE state IN (/*SLICE:states*/?) ORDER BY seq DESC LIMIT ?
+`
+
+type ListByStateParams struct {
+	States []string
+	Limit  int64
+}
+
+func (q *Queries) ListByState(ctx context.Context, arg ListByStateParams) ([]Message, error) {
+	query := listByState
+	var queryParams []interface{}
+	if len(arg.States) > 0 {
+		for _, v := range arg.States {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:states*/?", strings.Repeat(",?", len(arg.States))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:states*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
 		); err != nil {
 			return nil, err
 		}
@@ -206,7 +457,7 @@ func (q *Queries) ListAttempts(ctx context.Context, message string) ([]Attempt, 
 }
 
 const listCursor = `-- name: ListCursor :many
-SELECT epoch, tipset, parent FROM cursor ORDER BY epoch
+SELECT epoch, tipset, parent, base_fee FROM cursor ORDER BY epoch
 `
 
 func (q *Queries) ListCursor(ctx context.Context) ([]Cursor, error) {
@@ -218,7 +469,65 @@ func (q *Queries) ListCursor(ctx context.Context) ([]Cursor, error) {
 	var items []Cursor
 	for rows.Next() {
 		var i Cursor
-		if err := rows.Scan(&i.Epoch, &i.Tipset, &i.Parent); err != nil {
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Tipset,
+			&i.Parent,
+			&i.BaseFee,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listIncluded = `-- name: ListIncluded :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE included >= ?1 AND settled = 1 ORDER BY seq
+`
+
+func (q *Queries) ListIncluded(ctx context.Context, since int64) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listIncluded, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -233,7 +542,7 @@ func (q *Queries) ListCursor(ctx context.Context) ([]Cursor, error) {
 }
 
 const listMessages = `-- name: ListMessages :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated FROM messages WHERE miner = ? AND expires >= ?2 ORDER BY seq
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE miner = ? AND expires >= ?2 AND kind <> 'fill' ORDER BY seq
 `
 
 type ListMessagesParams struct {
@@ -270,6 +579,12 @@ func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]M
 			&i.Problem,
 			&i.Created,
 			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
 		); err != nil {
 			return nil, err
 		}
@@ -285,7 +600,7 @@ func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]M
 }
 
 const listNonceHolders = `-- name: ListNonceHolders :many
-SELECT messages.seq, messages.id, messages.kind, messages.miner, messages.open, messages.batch, messages.sender, messages.receiver, messages.method, messages.value, messages.params, messages.senders, messages.expires, messages.state, messages.nonce, messages.receipt, messages.problem, messages.created, messages.updated FROM messages JOIN nonces ON nonces.message = messages.id AND nonces.sender = messages.sender AND nonces.nonce = messages.nonce
+SELECT nonces.nonce AS held, messages.seq, messages.id, messages.kind, messages.miner, messages.open, messages.batch, messages.sender, messages.receiver, messages.method, messages.value, messages.params, messages.senders, messages.expires, messages.state, messages.nonce, messages.receipt, messages.problem, messages.created, messages.updated, messages.supersedes, messages.settled, messages.landed, messages.included, messages.paid, messages.wish FROM nonces JOIN messages ON messages.id = nonces.message
 WHERE nonces.sender = ?1 AND nonces.nonce >= ?2
 ORDER BY nonces.nonce
 `
@@ -295,35 +610,47 @@ type ListNonceHoldersParams struct {
 	Nonce  int64
 }
 
-func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersParams) ([]Message, error) {
+type ListNonceHoldersRow struct {
+	Held    int64
+	Message Message
+}
+
+func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersParams) ([]ListNonceHoldersRow, error) {
 	rows, err := q.db.QueryContext(ctx, listNonceHolders, arg.Sender, arg.Nonce)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Message
+	var items []ListNonceHoldersRow
 	for rows.Next() {
-		var i Message
+		var i ListNonceHoldersRow
 		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.Kind,
-			&i.Miner,
-			&i.Open,
-			&i.Batch,
-			&i.Sender,
-			&i.Receiver,
-			&i.Method,
-			&i.Value,
-			&i.Params,
-			&i.Senders,
-			&i.Expires,
-			&i.State,
-			&i.Nonce,
-			&i.Receipt,
-			&i.Problem,
-			&i.Created,
-			&i.Updated,
+			&i.Held,
+			&i.Message.Seq,
+			&i.Message.ID,
+			&i.Message.Kind,
+			&i.Message.Miner,
+			&i.Message.Open,
+			&i.Message.Batch,
+			&i.Message.Sender,
+			&i.Message.Receiver,
+			&i.Message.Method,
+			&i.Message.Value,
+			&i.Message.Params,
+			&i.Message.Senders,
+			&i.Message.Expires,
+			&i.Message.State,
+			&i.Message.Nonce,
+			&i.Message.Receipt,
+			&i.Message.Problem,
+			&i.Message.Created,
+			&i.Message.Updated,
+			&i.Message.Supersedes,
+			&i.Message.Settled,
+			&i.Message.Landed,
+			&i.Message.Included,
+			&i.Message.Paid,
+			&i.Message.Wish,
 		); err != nil {
 			return nil, err
 		}
@@ -338,12 +665,44 @@ func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersPara
 	return items, nil
 }
 
-const listOpenMessages = `-- name: ListOpenMessages :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated FROM messages WHERE state NOT IN ('confirmed', 'failed', 'expired') ORDER BY seq
+const listPaid = `-- name: ListPaid :many
+SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2
 `
 
-func (q *Queries) ListOpenMessages(ctx context.Context) ([]Message, error) {
-	rows, err := q.db.QueryContext(ctx, listOpenMessages)
+type ListPaidParams struct {
+	Kind  string
+	Since int64
+}
+
+func (q *Queries) ListPaid(ctx context.Context, arg ListPaidParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listPaid, arg.Kind, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var paid string
+		if err := rows.Scan(&paid); err != nil {
+			return nil, err
+		}
+		items = append(items, paid)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUnsettled = `-- name: ListUnsettled :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE settled = 0 ORDER BY seq
+`
+
+func (q *Queries) ListUnsettled(ctx context.Context) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listUnsettled)
 	if err != nil {
 		return nil, err
 	}
@@ -371,6 +730,12 @@ func (q *Queries) ListOpenMessages(ctx context.Context) ([]Message, error) {
 			&i.Problem,
 			&i.Created,
 			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
 		); err != nil {
 			return nil, err
 		}
@@ -413,9 +778,8 @@ func (q *Queries) NonceHolder(ctx context.Context, arg NonceHolderParams) (strin
 }
 
 const putAttempt = `-- name: PutAttempt :exec
-INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (message, number) DO UPDATE SET published = excluded.published, problem = excluded.problem
+INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type PutAttemptParams struct {
@@ -433,6 +797,9 @@ type PutAttemptParams struct {
 	Published int64
 	Problem   string
 	Created   int64
+	Cancel    int64
+	Pushes    string
+	Pushed    int64
 }
 
 func (q *Queries) PutAttempt(ctx context.Context, arg PutAttemptParams) error {
@@ -451,24 +818,72 @@ func (q *Queries) PutAttempt(ctx context.Context, arg PutAttemptParams) error {
 		arg.Published,
 		arg.Problem,
 		arg.Created,
+		arg.Cancel,
+		arg.Pushes,
+		arg.Pushed,
 	)
 	return err
 }
 
 const putCursor = `-- name: PutCursor :exec
-INSERT INTO cursor (epoch, tipset, parent) VALUES (?, ?, ?)
-ON CONFLICT (epoch) DO UPDATE SET tipset = excluded.tipset, parent = excluded.parent
+INSERT INTO cursor (epoch, tipset, parent, base_fee) VALUES (?, ?, ?, ?)
+ON CONFLICT (epoch) DO UPDATE SET tipset = excluded.tipset, parent = excluded.parent, base_fee = excluded.base_fee
 `
 
 type PutCursorParams struct {
-	Epoch  int64
-	Tipset string
-	Parent string
+	Epoch   int64
+	Tipset  string
+	Parent  string
+	BaseFee string
 }
 
 func (q *Queries) PutCursor(ctx context.Context, arg PutCursorParams) error {
-	_, err := q.db.ExecContext(ctx, putCursor, arg.Epoch, arg.Tipset, arg.Parent)
+	_, err := q.db.ExecContext(ctx, putCursor,
+		arg.Epoch,
+		arg.Tipset,
+		arg.Parent,
+		arg.BaseFee,
+	)
 	return err
+}
+
+const putLease = `-- name: PutLease :exec
+INSERT INTO leases (sender, holder, token, until) VALUES (?, ?, ?, ?)
+ON CONFLICT (sender) DO UPDATE SET holder = excluded.holder, token = excluded.token, until = excluded.until
+`
+
+type PutLeaseParams struct {
+	Sender string
+	Holder string
+	Token  int64
+	Until  int64
+}
+
+func (q *Queries) PutLease(ctx context.Context, arg PutLeaseParams) error {
+	_, err := q.db.ExecContext(ctx, putLease,
+		arg.Sender,
+		arg.Holder,
+		arg.Token,
+		arg.Until,
+	)
+	return err
+}
+
+const putWish = `-- name: PutWish :execrows
+UPDATE messages SET wish = ? WHERE id = ? AND settled = 0
+`
+
+type PutWishParams struct {
+	Wish string
+	ID   string
+}
+
+func (q *Queries) PutWish(ctx context.Context, arg PutWishParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putWish, arg.Wish, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const raiseNextNonce = `-- name: RaiseNextNonce :exec
@@ -486,18 +901,47 @@ func (q *Queries) RaiseNextNonce(ctx context.Context, arg RaiseNextNonceParams) 
 	return err
 }
 
+const updateAttempt = `-- name: UpdateAttempt :exec
+UPDATE attempts SET published = ?, problem = ?, pushes = ?, pushed = ? WHERE message = ? AND number = ?
+`
+
+type UpdateAttemptParams struct {
+	Published int64
+	Problem   string
+	Pushes    string
+	Pushed    int64
+	Message   string
+	Number    int64
+}
+
+func (q *Queries) UpdateAttempt(ctx context.Context, arg UpdateAttemptParams) error {
+	_, err := q.db.ExecContext(ctx, updateAttempt,
+		arg.Published,
+		arg.Problem,
+		arg.Pushes,
+		arg.Pushed,
+		arg.Message,
+		arg.Number,
+	)
+	return err
+}
+
 const updateMessage = `-- name: UpdateMessage :execrows
-UPDATE messages SET sender = ?, state = ?, nonce = ?, receipt = ?, problem = ?, updated = ? WHERE id = ?
+UPDATE messages SET sender = ?, state = ?, nonce = ?, receipt = ?, problem = ?, updated = ?, settled = ?, landed = ?, included = ?, paid = ? WHERE id = ?
 `
 
 type UpdateMessageParams struct {
-	Sender  string
-	State   string
-	Nonce   int64
-	Receipt string
-	Problem string
-	Updated int64
-	ID      string
+	Sender   string
+	State    string
+	Nonce    int64
+	Receipt  string
+	Problem  string
+	Updated  int64
+	Settled  int64
+	Landed   int64
+	Included int64
+	Paid     string
+	ID       string
 }
 
 func (q *Queries) UpdateMessage(ctx context.Context, arg UpdateMessageParams) (int64, error) {
@@ -508,6 +952,10 @@ func (q *Queries) UpdateMessage(ctx context.Context, arg UpdateMessageParams) (i
 		arg.Receipt,
 		arg.Problem,
 		arg.Updated,
+		arg.Settled,
+		arg.Landed,
+		arg.Included,
+		arg.Paid,
 		arg.ID,
 	)
 	if err != nil {

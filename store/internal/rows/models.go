@@ -19,12 +19,16 @@ type Attempt struct {
 	Published int64
 	Problem   string
 	Created   int64
+	Cancel    int64
+	Pushes    string
+	Pushed    int64
 }
 
 type Cursor struct {
-	Epoch  int64
-	Tipset string
-	Parent string
+	Epoch   int64
+	Tipset  string
+	Parent  string
+	BaseFee string
 }
 
 type Duty struct {
@@ -36,26 +40,39 @@ type Duty struct {
 	Body  string
 }
 
+type Lease struct {
+	Sender string
+	Holder string
+	Token  int64
+	Until  int64
+}
+
 type Message struct {
-	Seq      int64
-	ID       string
-	Kind     string
-	Miner    int64
-	Open     int64
-	Batch    int64
-	Sender   string
-	Receiver string
-	Method   int64
-	Value    string
-	Params   []byte
-	Senders  string
-	Expires  int64
-	State    string
-	Nonce    int64
-	Receipt  string
-	Problem  string
-	Created  int64
-	Updated  int64
+	Seq        int64
+	ID         string
+	Kind       string
+	Miner      int64
+	Open       int64
+	Batch      int64
+	Sender     string
+	Receiver   string
+	Method     int64
+	Value      string
+	Params     []byte
+	Senders    string
+	Expires    int64
+	State      string
+	Nonce      int64
+	Receipt    string
+	Problem    string
+	Created    int64
+	Updated    int64
+	Supersedes string
+	Settled    int64
+	Landed     int64
+	Included   int64
+	Paid       string
+	Wish       string
 }
 
 type Nonce struct {

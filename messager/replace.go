@@ -1,0 +1,195 @@
+package messager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+
+	"github.com/vigil-post/vigil"
+)
+
+// renew gives a slot's message a new attempt where one is due, and stores it;
+// otherwise the message stays as it is.
+func (l *loop) renew(ctx context.Context, in line, s slot, b books) vigil.Message {
+	cancel := !s.lives(l.head.Epoch)
+	attempts := s.attempts(in.sender, cancel)
+	if !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
+		return s.m
+	}
+	if err := l.lease(ctx, in.sender); err != nil {
+		return l.problem(ctx, s.m, err)
+	}
+	gas, err := l.renewedGas(ctx, in, s, attempts, cancel, b)
+	if err != nil {
+		return l.problem(ctx, s.m, err)
+	}
+	call := s.m.Call
+	call.From = in.sender
+	if cancel {
+		call = vigil.Call{From: in.sender, To: in.sender, Value: big.Zero()}
+	}
+	renewed, err := l.attempt(ctx, s.m, vigil.SignedMessage{Call: call, Nonce: s.nonce, Gas: gas}, cancel)
+	if err == nil {
+		err = l.save(ctx, []vigil.Message{s.m}, []vigil.Message{renewed})
+	}
+	if err != nil {
+		return l.problem(ctx, s.m, fmt.Errorf("replace attempt %d: %w", lastAttempt(s.m).Number, err))
+	}
+	b.add(s.m, renewed)
+	return renewed
+}
+
+// due says whether a slot needs a new attempt: none of the right sort is
+// there, the last has waited long enough or is too cheap for the base fee, or
+// somebody wishes for one.
+func (l *loop) due(s slot, attempts []vigil.Attempt, cancel bool, urgent abi.ChainEpoch) bool {
+	if len(attempts) == 0 {
+		return true
+	}
+	last := attempts[len(attempts)-1]
+	if !cancel && wishedFor(s.m) {
+		return true
+	}
+	_, refused := l.asked[last.CID]
+	waited := l.head.Epoch-last.Epoch >= pause(urgent, l.c.ReplaceAfter)
+	priced := last.Signed.Gas.FeeCap.LessThan(amount(l.head.BaseFee)) && l.head.Epoch > last.Epoch
+	return (last.Published || refused) && (waited || priced)
+}
+
+// wishedFor says that a replacement is wished for and not made yet.
+func wishedFor(m vigil.Message) bool {
+	return m.Wish.Verb == vigil.WishReplace && lastAttempt(m).Number <= m.Wish.After
+}
+
+// renewedGas is the gas of a slot's next attempt.
+func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil.Attempt, cancel bool, b books) (vigil.Gas, error) {
+	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
+		return *s.m.Wish.Gas, nil
+	}
+	t, err := l.termsOf(ctx, in, s, b)
+	if err != nil {
+		return vigil.Gas{}, err
+	}
+	highest, last := big.Zero(), vigil.Gas{Limit: sendLimit, FeeCap: big.NewInt(minFeeCap)}
+	for _, a := range s.m.Attempts {
+		if a.Signed.Nonce != s.nonce || a.Signed.From != in.sender {
+			continue
+		}
+		highest = big.Max(highest, amount(a.Signed.Gas.Premium))
+		if asked, ok := l.asked[a.CID]; ok {
+			t.asked = big.Max(amount(t.asked), asked)
+		}
+	}
+	switch {
+	case len(attempts) > 0:
+		last = attempts[len(attempts)-1].Signed.Gas
+	case cancel:
+		t.left = finality // the first is as cheap as the pools allow
+	}
+	gas, ok := reprice(last, highest, t)
+	if !ok {
+		return gas, errors.New("no tipset includes it, and the greatest fee allows no higher one")
+	}
+	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
+		return gas, errors.New("the base fee is above the fee cap that the greatest fee allows")
+	}
+	return gas, nil
+}
+
+func (l *loop) termsOf(ctx context.Context, in line, s slot, b books) (terms, error) {
+	a, err := l.account(ctx, in.sender, l.head.Key)
+	if err != nil {
+		return terms{}, err
+	}
+	budget, err := l.allowance(ctx, s.m, b)
+	if err != nil {
+		return terms{}, err
+	}
+	mine := big.Zero()
+	if inFlight(s.m) && s.m.Nonce == s.nonce {
+		mine = worst(s.m)
+	}
+	free := big.Sub(a.balance, amount(b.reserved[in.sender]))
+	return terms{
+		budget: big.Min(budget, big.Add(mine, big.Max(free, big.Zero()))),
+		left:   in.urgent, every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap,
+	}, nil
+}
+
+// mayFill says that a hole has been waited out: whoever took its nonce may
+// bring their message after all, but not while ours run out of time.
+func (l *loop) mayFill(in line) bool {
+	for _, s := range in.slots {
+		if s.lives(l.head.Epoch) {
+			return l.head.Epoch-lastAttempt(s.m).Epoch >= pause(in.urgent, l.c.ReplaceAfter) || len(s.m.Attempts) > 1
+		}
+	}
+	return false
+}
+
+// fill makes a message of our own for a nonce that nobody of ours holds: a
+// send of nothing to oneself, without which those behind it cannot be executed.
+func (l *loop) fill(ctx context.Context, in line, nonce uint64, b books) (vigil.Message, error) {
+	if err := l.lease(ctx, in.sender); err != nil {
+		return vigil.Message{}, err
+	}
+	now := time.Now()
+	m, err := l.c.Store.AddMessage(ctx, vigil.Message{
+		MessageRequest: vigil.MessageRequest{
+			ID: fmt.Sprintf("fill/%s/%d", in.sender, nonce), Duty: vigil.DutyID{Kind: vigil.KindFill},
+			Call:    vigil.Call{To: in.sender, Value: big.Zero()},
+			Senders: []address.Address{in.sender}, Expires: l.head.Epoch + finality,
+		},
+		State: vigil.MessageQueued, Paid: big.Zero(), Created: now, Updated: now,
+	})
+	if err != nil || len(m.Attempts) > 0 {
+		return m, err
+	}
+	before := m
+	m.Call.From, m.Nonce, m.State, m.Settled = in.sender, nonce, vigil.MessageSigned, false
+	m.Problem = fmt.Sprintf("nobody uses nonce %d, and messages wait behind it", nonce)
+	t, err := l.termsOf(ctx, in, slot{nonce, m}, b)
+	if err != nil {
+		return m, err
+	}
+	gas, ok := reprice(vigil.Gas{Limit: sendLimit, FeeCap: big.NewInt(minFeeCap)}, big.NewInt(guessedPremium), t)
+	if !ok {
+		return m, errors.New("the sender's balance or the greatest fee allow no premium for it")
+	}
+	filled, err := l.attempt(ctx, m, vigil.SignedMessage{Call: m.Call, Nonce: nonce, Gas: gas}, false)
+	if err != nil {
+		return m, err
+	}
+	b.add(before, filled)
+	return filled, l.save(ctx, []vigil.Message{before}, []vigil.Message{filled})
+}
+
+// attempt adds a signed attempt to a message; nothing is stored yet.
+func (l *loop) attempt(ctx context.Context, m vigil.Message, signed vigil.SignedMessage, cancel bool) (vigil.Message, error) {
+	var err error
+	if signed.Signature, err = l.c.Signer.Sign(ctx, signed); err != nil {
+		return m, fmt.Errorf("sign: %w", err)
+	}
+	encoded, err := signed.Encode()
+	if err != nil {
+		return m, err
+	}
+	if len(encoded) > vigil.MaxMessageSize {
+		return m, &vigil.TooLargeError{Bytes: len(encoded), Most: vigil.MaxMessageSize}
+	}
+	c, err := signed.CID()
+	if err != nil {
+		return m, err
+	}
+	m.Attempts = append(slices.Clone(m.Attempts), vigil.Attempt{
+		Number: len(m.Attempts) + 1, CID: c, Cancel: cancel, Signed: signed, Encoded: encoded,
+		Epoch: l.head.Epoch, Created: time.Now(),
+	})
+	return m, nil
+}

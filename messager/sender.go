@@ -1,0 +1,128 @@
+package messager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+
+	"github.com/vigil-post/vigil"
+)
+
+// candidate is a sender whose key is held.
+type candidate struct {
+	key       address.Address
+	nonce     uint64          // the chain's
+	available abi.TokenAmount // of its balance, beside what is in flight
+}
+
+// candidates are the message's senders that could sign, preferred ones first.
+// It is an error, with each one's reason, when there is none.
+func (l *loop) candidates(ctx context.Context, m vigil.Message, b books) ([]candidate, error) {
+	var found []candidate
+	var errs []error
+	for _, sender := range m.Senders {
+		c, err := l.candidate(ctx, sender, b)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case !slices.ContainsFunc(found, func(f candidate) bool { return f.key == c.key }):
+			found = append(found, c)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no sender can be used: %w", errors.Join(errs...))
+	}
+	l.prefer(ctx, found)
+	if m.Duty.Kind != vigil.KindPost && len(found) > 1 {
+		found = append(found[1:], found[0]) // posts have a sender alone where there is another
+	}
+	return found, nil
+}
+
+// prefer puts the preferred senders first, and leaves the rest in its order.
+func (l *loop) prefer(ctx context.Context, found []candidate) {
+	preferred := map[address.Address]bool{}
+	for _, sender := range l.c.Preferred {
+		if key, err := l.keyOf(ctx, sender); err == nil {
+			preferred[key] = true
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int {
+		switch {
+		case preferred[a.key] && !preferred[b.key]:
+			return -1
+		case preferred[b.key] && !preferred[a.key]:
+			return 1
+		}
+		return 0
+	})
+}
+
+func (l *loop) candidate(ctx context.Context, sender address.Address, b books) (candidate, error) {
+	key, err := l.keyOf(ctx, sender)
+	if err != nil {
+		return candidate{}, err
+	}
+	held, err := l.c.Signer.Has(ctx, key)
+	if err != nil {
+		return candidate{}, fmt.Errorf("look for the key of %s: %w", sender, err)
+	}
+	if !held {
+		return candidate{}, fmt.Errorf("the key of %s (%s) is not in the wallet", sender, key)
+	}
+	if err := l.lease(ctx, key); err != nil {
+		return candidate{}, err
+	}
+	a, err := l.account(ctx, key, l.head.Key)
+	if err != nil {
+		return candidate{}, err
+	}
+	return candidate{key, a.nonce, big.Sub(a.balance, amount(b.reserved[key]))}, nil
+}
+
+// nextNonce is the nonce that a sender's next message gets: after all that the
+// chain has used, that were ever given, and that wait in the node's pool. Where
+// messages that are not ours wait there, it is an error for a while: they may
+// be a second daemon's, and what it sends need not be sent again.
+func (l *loop) nextNonce(ctx context.Context, m vigil.Message, c candidate) (uint64, error) {
+	given, err := l.c.Store.NextNonce(ctx, c.key)
+	if err != nil {
+		return 0, err
+	}
+	ours := max(given, c.nonce)
+	pool := l.poolNonce(ctx, c.key)
+	if pool <= ours {
+		delete(l.waiting, c.key)
+		return ours, nil
+	}
+	since, known := l.waiting[c.key]
+	if !known {
+		since, l.waiting[c.key] = l.head.Epoch, l.head.Epoch
+	}
+	until := since + l.c.ReplaceAfter
+	if l.head.Epoch < until && m.Expires-l.head.Epoch > 4*l.c.ReplaceAfter {
+		return 0, fmt.Errorf("messages that are not ours wait in the node's pool, with nonces %d to %d of %s: does a second daemon or wallet use the key? This one waits for them until epoch %d", ours, pool-1, c.key, until)
+	}
+	return pool, nil
+}
+
+// poolNonce is a sender's next nonce in the pool, asked once a round; nothing
+// is concluded where it cannot be read.
+func (l *loop) poolNonce(ctx context.Context, sender address.Address) uint64 {
+	if n, asked := l.pools[sender]; asked {
+		return n
+	}
+	limited, cancel := context.WithTimeout(ctx, l.c.patience())
+	defer cancel()
+	n, err := l.c.Node.PoolNonce(limited, sender)
+	if err != nil {
+		l.warn(ctx, "the pool's nonce cannot be read", err)
+	}
+	l.pools[sender] = n
+	return n
+}
