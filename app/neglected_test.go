@@ -79,6 +79,8 @@ type kept struct {
 	stop  func()
 	// sends is how the daemon's configuration says who sends; the keystore if empty.
 	sends string
+	// listens is the dashboard's address; none if empty.
+	listens string
 }
 
 func newKept(t *testing.T) *kept {
@@ -153,7 +155,7 @@ func (s *kept) daemon(miners ...address.Address) {
 	}
 	fmt.Fprintf(&text, "[[storage]]\npath = %q\n", s.chain.Storage())
 	text.WriteString(cmp.Or(s.sends, "[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n"))
-	fmt.Fprintf(&text, "[dashboard]\nlisten = \"\"\n[data]\ndir = \"data\"\n")
+	fmt.Fprintf(&text, "[dashboard]\nlisten = %q\n[data]\ndir = \"data\"\n", s.listens)
 	path := filepath.Join(s.dir, "vigil.toml")
 	write(s.t, filepath.Join(s.dir, "pass"), "open\n")
 	write(s.t, path, text.String())

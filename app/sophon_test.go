@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
+	"github.com/vigil-post/vigil/jsonrpc"
 	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/store"
@@ -57,6 +61,56 @@ func TestADaemonSignsWithARemoteWallet(t *testing.T) {
 	s.daemon(tended)
 	s.through(firstDeadline)
 	s.counts("the miner is proven", tended, 0, 0)
+	s.stop()
+}
+
+// Another program's message gets on chain through the daemon's own API, and
+// what the policy holds back is refused at once.
+func TestAnotherProgramSendsThroughTheDaemon(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a chain")
+	}
+	s := newKept(t)
+	s.listens = "127.0.0.1:0"
+	s.daemon(s.chain.Miners()[0])
+	token, err := os.ReadFile(filepath.Join(s.dir, "data", "token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := jsonrpc.New(s.run.Page(), string(token), sophon.Path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, worker := t.Context(), s.keystore().List()[0].Address
+	push := func(id string, call sophon.Call) error {
+		var got string
+		return client.Call(ctx, &got, "Message.PushMessageWithId", id, call, sophon.SendSpec{MaxFee: big.Zero()})
+	}
+	nothing := sophon.Call{To: worker, From: worker, Value: big.Zero(), GasFeeCap: big.Zero(), GasPremium: big.Zero()}
+	if err := push("nothing", nothing); err != nil {
+		t.Fatal(err)
+	}
+	money := nothing
+	money.Value = big.NewInt(1)
+	if err := push("money", money); err == nil || !strings.Contains(err.Error(), "refused to sign") {
+		t.Errorf("a message with a value: %v", err)
+	}
+	var m sophon.Message
+	for m.State != sophon.OnChainMsg || m.Confidence <= 5 { // however many epochs pass before the messager is done
+		s.step(1)
+		if err := client.Call(ctx, &m, "Message.GetMessageByUid", "nothing"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m.Receipt.ExitCode != 0 || m.From != worker || m.SignedCid == nil {
+		t.Errorf("%+v", m)
+	}
+	if err := client.Call(ctx, &m, "Message.WaitMessage", "nothing", 5); err != nil {
+		t.Error(err)
+	}
+	if err := client.Call(ctx, nil, "Message.MarkBadMessage", "nothing"); err == nil {
+		t.Error("a confirmed message was cancelled")
+	}
 	s.stop()
 }
 
