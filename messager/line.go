@@ -43,8 +43,9 @@ type line struct {
 	sender address.Address
 	next   uint64 // the chain's nonce
 	slots  []slot
-	// urgent is how many epochs the most urgent message has.
-	urgent abi.ChainEpoch
+	// urgent is how many epochs the most urgent message has, and waiting its kind.
+	urgent  abi.ChainEpoch
+	waiting vigil.DutyKind
 }
 
 func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head abi.ChainEpoch) line {
@@ -53,8 +54,8 @@ func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head
 	for i, h := range holders {
 		s := slot{h.Nonce, h.Message}
 		l.slots = append(l.slots, s)
-		if s.lives(head) {
-			l.urgent = min(l.urgent, max(0, s.m.Expires-head))
+		if left := max(0, s.m.Expires-head); s.lives(head) && left < l.urgent {
+			l.urgent, l.waiting = left, s.m.Duty.Kind
 		}
 		if s.lives(head) || s.cancelled() {
 			last = i
@@ -96,9 +97,7 @@ func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigi
 		}
 		found.slots = slices.Insert(found.slots, int(nonce-next), slot{nonce, filled})
 	}
-	for i, s := range found.slots {
-		found.slots[i].m = l.renew(ctx, found, s, b)
-	}
+	l.renew(ctx, found, b)
 	return found, nil
 }
 
