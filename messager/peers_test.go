@@ -1,6 +1,7 @@
 package messager
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -27,9 +28,11 @@ func TestOneThatANodeRefusesKeepsNoneBehindItBack(t *testing.T) {
 		w.push("first", 160)
 		w.push("second", 160)
 		w.push("third", 160)
+		w.chain.dropPool()
 		w.mine(1)
-		w.expect("second", vigil.MessagePublished)
-		w.expect("third", vigil.MessagePublished)
+		if len(w.chain.pool) != 2 {
+			t.Errorf("%d messages are in the pool, want the second and the third", len(w.chain.pool))
+		}
 	})
 }
 
@@ -361,11 +364,39 @@ func TestWhatIsTooLateIsNotReplaced(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.chain.minPremium = 1 << 50
 		w.push("a", 104)
-		w.mine(2) // 102: a tipset at 103 could include it
+		w.mine(3) // 103: no tipset can include it in time
 		before := len(w.message("a").Attempts)
-		w.mine(20)
-		if m := w.message("a"); len(m.Attempts) > before+1 || m.State != vigil.MessageExpired {
-			t.Errorf("%d attempts after %d, it is %s", len(m.Attempts), before, m.State)
+		gas := vigil.Gas{Limit: 5e7, FeeCap: big.NewInt(1e12), Premium: big.NewInt(1e12)}
+		if err := w.m.Replace(t.Context(), "a", &gas); err != nil {
+			t.Fatal(err)
+		}
+		w.mine(7)
+		if m := w.expect("a", vigil.MessageExpired); len(m.Attempts) != before {
+			t.Errorf("%d attempts, and %d when it was too late", len(m.Attempts), before)
+		}
+	})
+}
+
+// unsaving is a store that keeps everything but attempts.
+type unsaving struct{ Storage }
+
+func (u unsaving) SaveMessages(ctx context.Context, holder string, messages ...vigil.Message) error {
+	for _, m := range messages {
+		if len(m.Attempts) > 0 {
+			return errors.New("the disk is full")
+		}
+	}
+	return u.Storage.SaveMessages(ctx, holder, messages...)
+}
+
+func TestAnAttemptThatIsNotStoredIsNotPushed(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Store = unsaving{w.store}
+		w.restart()
+		w.push("a", 160)
+		w.mine(3)
+		if m := w.expect("a", vigil.MessageQueued); len(w.chain.pushes) != 0 || !strings.Contains(m.Problem, "the disk is full") {
+			t.Errorf("pushes %v, problem %q", w.chain.pushes, m.Problem)
 		}
 	})
 }
