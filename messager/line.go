@@ -19,7 +19,17 @@ type slot struct {
 
 // lives says that the message may still get on chain with the nonce, in time.
 func (s slot) lives(head abi.ChainEpoch) bool {
-	return inFlight(s.m) && s.m.Nonce == s.nonce && !s.m.State.Done() && s.m.Wish.Verb != vigil.WishCancel && !tooLate(s.m, head)
+	return inFlight(s.m) && s.m.Nonce == s.nonce && !s.void(head)
+}
+
+// void says that the nonce must go to nothing if others wait behind it. A
+// message that was executed as far as is known is not: where the chain has its
+// nonce unused all the same, a reorg has taken it back that could not be read yet.
+func (s slot) void(head abi.ChainEpoch) bool {
+	if s.m.State == vigil.MessageQueued || s.m.Nonce != s.nonce {
+		return true
+	}
+	return s.m.Receipt == nil && (s.m.State.Done() || s.m.Wish.Verb == vigil.WishCancel || tooLate(s.m, head))
 }
 
 // cancelled says that somebody wishes that the nonce goes to nothing.

@@ -525,6 +525,36 @@ func TestTooLargeAMessageIsATypedError(t *testing.T) {
 	})
 }
 
+// The simulation found this one: while the chain could not be read, a message
+// that a reorg had taken back looked done, and its nonce was given to nothing.
+func TestAMessageThatAReorgMayHaveTakenBackKeepsItsNonce(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.push("a", 160)
+		w.mine(3)
+		w.expect("a", vigil.MessageIncluded)
+		w.chain.minPremium = 1 << 50
+		w.push("b", 160)
+		w.chain.readFault = func(method string) error {
+			if method == "At" || method == "Executed" {
+				return errors.New("node is busy")
+			}
+			return nil
+		}
+		w.chain.reorg(3)
+		synctest.Wait()
+		w.mine(1)
+		for _, a := range w.message("a").Attempts {
+			if a.Cancel {
+				t.Fatal("it is cancelled")
+			}
+		}
+		w.chain.readFault, w.chain.minPremium = nil, 0
+		w.mine(8)
+		w.expect("a", vigil.MessageConfirmed)
+		w.expect("b", vigil.MessageConfirmed)
+	})
+}
+
 // A crash before or after each single write of a message's life is followed
 // by the same life.
 func TestACrashAtEveryWriteChangesNothing(t *testing.T) {

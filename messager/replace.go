@@ -48,9 +48,9 @@ func (l *loop) renew(ctx context.Context, in line, b books) {
 
 // renewed is a slot's message with a new attempt if one is due; nothing is stored yet.
 func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Message, error) {
-	cancel := !s.lives(l.head.Epoch)
+	cancel := s.void(l.head.Epoch)
 	attempts := s.attempts(in.sender, cancel)
-	if !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
+	if !cancel && !s.lives(l.head.Epoch) || !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
 		return s.m, nil
 	}
 	if err := l.lease(ctx, in.sender); err != nil {

@@ -194,8 +194,12 @@ func (w *sim) survive(do func()) (alive bool) {
 
 func (w *sim) run(count int) {
 	began := time.Now()
-	for w.pushed < count || len(w.unheard) > 0 {
+	for said := 0; w.pushed < count || len(w.unheard) > 0; {
 		w.epoch(w.pushed < count)
+		if w.pushed >= said+100_000 {
+			said = w.pushed
+			w.t.Logf("%d messages in %s", said, time.Since(began).Round(time.Second))
+		}
 	}
 	for range 300 {
 		w.epoch(false)
