@@ -38,19 +38,19 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 func (c *checker) config(f fileRest) Config {
 	miners := c.miners(f.Miners)
 	storages, absent := c.storages(f.Storages)
-	maxFee := c.amount("messager.max_fee", f.Messager.MaxFee)
+	messages := c.messager(f.Messager)
 	return Config{
 		Miners:   miners,
 		Storages: storages,
 		Absent:   absent,
 		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128)), Rehearse: f.Reading.Rehearse},
-		Wallet:   c.wallet(f, miners, maxFee),
+		Wallet:   c.wallet(f, miners, messages.mostFee()),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
 			Memory:     c.memory(f.Proofs.Memory),
 		},
-		Messager:  c.messager(f.Messager, maxFee),
+		Messager:  messages,
 		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
 		Data:      c.data(f.Data.Dir),
@@ -103,9 +103,10 @@ func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {
 	return abi.ActorID(id), true
 }
 
-func (c *checker) messager(f fileMessager, maxFee abi.TokenAmount) Messager {
+func (c *checker) messager(f fileMessager) Messager {
 	m := Messager{
-		MaxFee: maxFee,
+		MaxFee: c.amount("messager.max_fee", f.MaxFee),
+		Sophon: c.sophon(f.Sophon),
 		WindowPost: messager.Budget{
 			MaxFee: c.maybe("messager.max_window_post_gas_fee", f.MaxWindowPostGasFee),
 			PerDay: c.maybe("messager.window_post_budget_per_day", f.WindowPostPerDay),
@@ -119,7 +120,6 @@ func (c *checker) messager(f fileMessager, maxFee abi.TokenAmount) Messager {
 		GasOverPremium:    c.factor("messager.gas_over_premium", f.GasOverPremium),
 		ReplaceAfter:      c.epochs("messager.replace_after", f.ReplaceAfter, 1, 20),
 		Confidence:        c.epochs("messager.confidence", f.Confidence, 1, 30),
-		Sophon:            c.sophon(f.Sophon),
 	}
 	for i, text := range f.Senders {
 		a, err := address.NewFromString(text)
@@ -130,6 +130,17 @@ func (c *checker) messager(f fileMessager, maxFee abi.TokenAmount) Messager {
 		m.Senders = append(m.Senders, a)
 	}
 	return m
+}
+
+// mostFee is the most that a message of any kind may cost.
+func (m Messager) mostFee() abi.TokenAmount {
+	most := m.MaxFee
+	for _, kind := range []messager.Budget{m.WindowPost, m.Recovery} {
+		if !kind.MaxFee.Nil() {
+			most = stbig.Max(most, kind.MaxFee)
+		}
+	}
+	return most
 }
 
 // maybe is an amount that need not be given.

@@ -60,10 +60,11 @@ type Reading struct {
 // Wallet is where the senders' keys are, asked in this order, and what they
 // are used for.
 type Wallet struct {
-	Keystore   string // none if empty
-	Passphrase Secret
-	Remotes    []RemoteWallet
-	Policy     wallet.Policy
+	Keystore       string // none if empty
+	Passphrase     Secret
+	PassphraseFile string // that it is from, if it is from one
+	Remotes        []RemoteWallet
+	Policy         wallet.Policy
 }
 
 // RemoteWallet is a wallet in another program.

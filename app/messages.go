@@ -26,17 +26,10 @@ type courier interface {
 	vigil.Messager
 	vigil.MessageDesk
 	senders
-	Run(ctx context.Context) error
 	// Senders is how the accounts that send stand.
 	Senders() []vigil.SenderStatus
+	Run(ctx context.Context) error
 }
-
-// theirs is another messager, which looks after its senders itself.
-type theirs struct{ *sophon.Backend }
-
-func (theirs) Senders() []vigil.SenderStatus                   { return nil }
-func (theirs) Watch(...address.Address)                        {}
-func (theirs) TestSign(context.Context, address.Address) error { return nil }
 
 // newCourier makes the one of the configuration, and says with whose keys it sends.
 func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, keyring, error) {
@@ -44,7 +37,7 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 	changed := func() { d.runner.Nudge() } // called only while Run runs: the runner is there
 	if c.Messager.Sophon.URL != "" {
 		b, err := d.newBackend(network, changed)
-		return theirs{b}, b, err
+		return elsewhere{b}, b, err
 	}
 	m, err := messager.New(messager.Config{
 		Heads: d.nodes, Node: d.nodes, Signer: keys, Store: d.store, Log: d.log,
@@ -57,6 +50,16 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 	return m, keys, err
 }
 
+// elsewhere is another program's messager. What its senders have is looked at there.
+type elsewhere struct{ *sophon.Backend }
+
+func (elsewhere) Senders() []vigil.SenderStatus { return nil }
+
+func (elsewhere) Watch(...address.Address) {}
+
+// TestSign does not sign: that the key is there is all that can be asked.
+func (elsewhere) TestSign(context.Context, address.Address) error { return nil }
+
 func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Backend, error) {
 	at := d.config.Messager.Sophon
 	client, err := jsonrpc.New(at.URL, string(at.Token), sophon.Path, at.Timeout)
@@ -64,10 +67,11 @@ func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Back
 		return nil, fmt.Errorf("the messager of [messager.sophon]: %w", err)
 	}
 	return sophon.NewBackend(sophon.BackendConfig{
-		Client: client, Heads: d.nodes, Rows: d.store, Find: d.store.FindMessages, Log: d.log,
+		Client: client, Heads: d.nodes, Rows: d.store, Find: d.store.FindMessages,
 		Save: func(ctx context.Context, messages ...vigil.Message) error {
-			return d.store.SaveMessages(ctx, at.URL, messages...)
-		}, KeyAddress: d.nodes.KeyAddress,
+			return d.store.SaveMessages(ctx, "", messages...) // nobody's nonces: they have no attempts
+		},
+		KeyAddress: d.nodes.KeyAddress, Log: d.log,
 		Epoch: network.BlockDelay, Confidence: d.config.Messager.Confidence, MaxFee: d.config.Messager.MaxFee, Changed: changed,
 	})
 }
@@ -101,8 +105,8 @@ func tellAll(found []vigil.Message, at explain.At) []explain.Message {
 
 // StoredMessages tells of the messages in the data folder of a daemon that does
 // not run; it is store.ErrInUse while it does.
-func StoredMessages(ctx context.Context, at Place, q vigil.MessageQuery) (told []explain.Message, err error) {
-	path := filepath.Join(at.Data, "vigil.db")
+func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (told []explain.Message, err error) {
+	path := filepath.Join(data, "vigil.db")
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("no daemon has run with this configuration: %w", err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -76,6 +77,10 @@ type kept struct {
 	log   lines // of the daemons, one after the other
 	run   *Daemon
 	stop  func()
+	// sends is how the daemon's configuration says who sends; the keystore if empty.
+	sends string
+	// listens is the dashboard's address; none if empty.
+	listens string
 }
 
 func newKept(t *testing.T) *kept {
@@ -148,8 +153,9 @@ func (s *kept) daemon(miners ...address.Address) {
 	for _, m := range miners {
 		fmt.Fprintf(&text, "[[miner]]\naddress = %q\n", m)
 	}
-	fmt.Fprintf(&text, "[[storage]]\npath = %q\n[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n", s.chain.Storage())
-	fmt.Fprintf(&text, "[dashboard]\nlisten = \"\"\n[data]\ndir = \"data\"\n")
+	fmt.Fprintf(&text, "[[storage]]\npath = %q\n", s.chain.Storage())
+	text.WriteString(cmp.Or(s.sends, "[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n"))
+	fmt.Fprintf(&text, "[dashboard]\nlisten = %q\n[data]\ndir = \"data\"\n", s.listens)
 	path := filepath.Join(s.dir, "vigil.toml")
 	write(s.t, filepath.Join(s.dir, "pass"), "open\n")
 	write(s.t, path, text.String())

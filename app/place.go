@@ -5,16 +5,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-
-	"github.com/filecoin-project/go-state-types/abi"
 )
 
 // Place is where the daemon of a configuration is found by the commands that
 // ask it something.
 type Place struct {
-	URL    string // of its HTTP server; empty if it has none
-	Data   string // its data folder
-	Miners []abi.ActorID
+	URL  string // of its HTTP server; empty if it has none
+	Data string // its data folder
 }
 
 // Locate reads from a configuration file where its daemon is. What it does not
@@ -34,7 +31,7 @@ func Locate(path string) (Place, error) {
 		return Place{}, findings.err()
 	}
 	c := checker{findings: findings, dir: filepath.Dir(absolute), getenv: os.Getenv}
-	p := Place{Data: c.data(rest.Data.Dir), Miners: c.miners(rest.Miners)}
+	p := Place{Data: c.data(rest.Data.Dir)}
 	page := c.dashboard(rest.Dashboard)
 	if len(findings.list) > 0 {
 		return Place{}, findings.err()

@@ -24,6 +24,9 @@ func (c *checker) wallet(all fileRest, miners []abi.ActorID, maxFee abi.TokenAmo
 	}
 	if f.Keystore != "" || len(w.Remotes) == 0 && all.Messager.Sophon.URL == "" {
 		w.Keystore, w.Passphrase = c.keystore(f)
+		if f.PassphraseFile != "" {
+			w.PassphraseFile = c.path(f.PassphraseFile)
+		}
 	}
 	return w
 }

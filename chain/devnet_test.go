@@ -260,7 +260,7 @@ func secpKey(t *testing.T, n *devnet.Network) (*secp256k1.PrivateKey, address.Ad
 func sign(t *testing.T, key *secp256k1.PrivateKey, m vigil.SignedMessage) vigil.SignedMessage {
 	t.Helper()
 	m.Signature = crypto.Signature{}
-	unsigned, err := chain.UnsignedCID(m)
+	unsigned, err := m.UnsignedCID()
 	if err != nil {
 		t.Fatal(err)
 	}

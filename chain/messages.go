@@ -137,7 +137,7 @@ func (c *Client) EstimateGas(ctx context.Context, call vigil.Call, nonce uint64)
 // PushMessage hands a signed message to the node's pool.
 func (c *Client) PushMessage(ctx context.Context, m vigil.SignedMessage) (cid.Cid, error) {
 	const method = "MpoolPush"
-	ours, err := messageCID(m)
+	ours, err := m.CID()
 	if err != nil {
 		return cid.Undef, err
 	}

@@ -58,6 +58,12 @@ func TestWhatIsToldOfAMessage(t *testing.T) {
 	queued.Problem = "the key of f1x is not in the wallet"
 	cancelled := message(t, vigil.MessagePublished, 100, 125)
 	cancelled.Attempts[1].Cancel, cancelled.Wish = true, vigil.Wish{Verb: vigil.WishCancel}
+	granted := message(t, vigil.MessagePublished, 100, 125)
+	granted.Wish = vigil.Wish{Verb: vigil.WishReplace, After: 1}
+	wished := message(t, vigil.MessagePublished, 100)
+	wished.Wish = vigil.Wish{Verb: vigil.WishReplace, After: 1}
+	fill := message(t, vigil.MessagePublished, 100)
+	fill.Duty, fill.Call.To, fill.Call.Method = vigil.DutyID{Kind: vigil.KindFill}, key(t), 0
 	moved := message(t, vigil.MessagePublished, 100, 100)
 	moved.Attempts[0].Signed.Nonce = 6
 	asked := message(t, vigil.MessagePublished, 100)
@@ -87,6 +93,9 @@ func TestWhatIsToldOfAMessage(t *testing.T) {
 		{"failed", landed(message(t, vigil.MessageFailed, 100), 6), []string{"too little money", "failed for good", "Put money on the sender"}, []string{"waits"}},
 		{"expired", expired, []string{"Its time was over before it was executed: no node took it", "Nothing can be done"}, nil},
 		{"somebody else's, for ever", foreign, []string{"method 25", "with another messager"}, []string{"before epoch", "duty", "left"}},
+		{"a wish that is not so yet", wished, []string{"wished to replace it"}, nil},
+		{"a wish that has come true", granted, []string{"in place of attempt 1"}, []string{"wished"}},
+		{"the messager's own", fill, []string{"the messager's own", "for a nonce that nobody uses"}, []string{"duty", "It asks"}},
 		{"its nonce is gone", message(t, vigil.MessageConflicted, 100), []string{"signed with another nonce"}, nil},
 	} {
 		told := Tell(test.m, now)

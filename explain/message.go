@@ -75,9 +75,9 @@ func Tell(m vigil.Message, at At) Message {
 	told := Message{
 		ID: m.ID, State: m.State, To: m.Call.To.String(), Method: m.Call.Method, Name: methodName(m.Call),
 		Value: amount(m.Call.Value), Params: m.Call.Params, Expires: m.Expires, Receipt: m.Receipt, Problem: m.Problem,
-		Wish: m.Wish.Verb, Created: m.Created, Updated: m.Updated, Done: m.State.Done(), Attempts: []Attempt{},
+		Wish: pending(m), Created: m.Created, Updated: m.Updated, Done: m.State.Done(), Attempts: []Attempt{},
 	}
-	if m.Duty.Kind != "" {
+	if hasDuty(m) {
 		told.Duty = m.Duty.String()
 	}
 	if m.Expires >= eternity {
@@ -100,6 +100,25 @@ func Tell(m vigil.Message, at At) Message {
 	told.Story = story(m, at)
 	told.Waits, told.Advice = waits(m, at), advice(m, at)
 	return told
+}
+
+// hasDuty says that a message is sent for a duty, and not for somebody else or
+// for the messager itself.
+func hasDuty(m vigil.Message) bool { return m.Duty.Kind != "" && m.Duty.Kind != vigil.KindFill }
+
+// pending is what somebody wishes of a message and is not so yet. A wish stays
+// in the row when it has come true.
+func pending(m vigil.Message) vigil.WishVerb {
+	done := m.State.Done()
+	if n := len(m.Attempts); n > 0 && !done {
+		last := m.Attempts[n-1]
+		done = m.Wish.Verb == vigil.WishReplace && last.Number > m.Wish.After ||
+			m.Wish.Verb == vigil.WishRepublish && last.Pushed.After(m.Wish.At)
+	}
+	if done {
+		return ""
+	}
+	return m.Wish.Verb
 }
 
 // eternity is beyond all epochs that anybody means.

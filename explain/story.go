@@ -27,12 +27,15 @@ func story(m vigil.Message, at At) []string {
 }
 
 func asks(m vigil.Message) string {
+	if m.Duty.Kind == vigil.KindFill {
+		return fmt.Sprintf("It is the messager's own, a send of nothing from %s to itself, for a nonce that nobody uses and that others wait behind.", m.Call.To)
+	}
 	what := fmt.Sprintf("method %d", m.Call.Method)
 	if name := methodName(m.Call); name != "" {
 		what = fmt.Sprintf("%s (method %d)", name, m.Call.Method)
 	}
 	text := fmt.Sprintf("It asks %s for %s", m.Call.To, what)
-	if m.Duty.Kind != "" {
+	if hasDuty(m) {
 		text += fmt.Sprintf(", for the duty %s", m.Duty)
 	}
 	if m.Expires < eternity {
@@ -199,7 +202,7 @@ func included(m vigil.Message, at At) string {
 // advice is what somebody could do, or nothing.
 func advice(m vigil.Message, at At) string {
 	switch {
-	case m.Wish.Verb != "" && !m.State.Done():
+	case pending(m) != "":
 		return fmt.Sprintf("Somebody wished to %s it; the daemon does so as soon as it can.", m.Wish.Verb)
 	case m.State == vigil.MessageFailed:
 		return failedAdvice(m)

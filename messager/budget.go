@@ -32,10 +32,11 @@ func (c Config) maxFee(kind vigil.DutyKind) abi.TokenAmount {
 type books struct {
 	reserved map[address.Address]abi.TokenAmount // from a sender's balance
 	promised map[vigil.DutyKind]abi.TokenAmount  // for gas, of a kind
+	paid     map[vigil.DutyKind]abi.TokenAmount  // in the last 24 hours, as far as it was read
 }
 
 func booksOf(open []vigil.Message) books {
-	b := books{map[address.Address]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}}
+	b := books{map[address.Address]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}}
 	for _, m := range open {
 		b.add(vigil.Message{}, m)
 	}
@@ -58,8 +59,15 @@ func (b books) add(before, m vigil.Message) {
 // committed is what the messages of a kind may have cost in the last 24 hours
 // and may still cost: what the chain took, and for those in flight the most it could take.
 func (l *loop) committed(ctx context.Context, kind vigil.DutyKind, b books) (abi.TokenAmount, error) {
-	sum, err := l.c.Store.Paid(ctx, kind, l.head.Epoch-l.c.day())
-	return big.Add(sum, amount(b.promised[kind])), err
+	paid, read := b.paid[kind]
+	if !read {
+		var err error
+		if paid, err = l.c.Store.Paid(ctx, kind, l.head.Epoch-l.c.day()); err != nil {
+			return paid, err
+		}
+		b.paid[kind] = paid
+	}
+	return big.Add(paid, amount(b.promised[kind])), nil
 }
 
 // allowance is what a message may cost beside the others of its kind.

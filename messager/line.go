@@ -19,7 +19,17 @@ type slot struct {
 
 // lives says that the message may still get on chain with the nonce, in time.
 func (s slot) lives(head abi.ChainEpoch) bool {
-	return inFlight(s.m) && s.m.Nonce == s.nonce && !s.m.State.Done() && s.m.Wish.Verb != vigil.WishCancel && !tooLate(s.m, head)
+	return inFlight(s.m) && s.m.Nonce == s.nonce && !s.void(head)
+}
+
+// void says that the nonce must go to nothing if others wait behind it. A
+// message that was executed as far as is known is not: where the chain has its
+// nonce unused all the same, a reorg has taken it back that could not be read yet.
+func (s slot) void(head abi.ChainEpoch) bool {
+	if s.m.State == vigil.MessageQueued || s.m.Nonce != s.nonce {
+		return true
+	}
+	return s.m.Receipt == nil && (s.m.State.Done() || s.m.Wish.Verb == vigil.WishCancel || tooLate(s.m, head))
 }
 
 // cancelled says that somebody wishes that the nonce goes to nothing.
@@ -43,8 +53,9 @@ type line struct {
 	sender address.Address
 	next   uint64 // the chain's nonce
 	slots  []slot
-	// urgent is how many epochs the most urgent message has.
-	urgent abi.ChainEpoch
+	// urgent is how many epochs the most urgent message has, and waiting its kind.
+	urgent  abi.ChainEpoch
+	waiting vigil.DutyKind
 }
 
 func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head abi.ChainEpoch) line {
@@ -53,8 +64,8 @@ func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head
 	for i, h := range holders {
 		s := slot{h.Nonce, h.Message}
 		l.slots = append(l.slots, s)
-		if s.lives(head) {
-			l.urgent = min(l.urgent, max(0, s.m.Expires-head))
+		if left := max(0, s.m.Expires-head); s.lives(head) && left < l.urgent {
+			l.urgent, l.waiting = left, s.m.Duty.Kind
 		}
 		if s.lives(head) || s.cancelled() {
 			last = i
@@ -96,9 +107,7 @@ func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigi
 		}
 		found.slots = slices.Insert(found.slots, int(nonce-next), slot{nonce, filled})
 	}
-	for i, s := range found.slots {
-		found.slots[i].m = l.renew(ctx, found, s, b)
-	}
+	l.renew(ctx, found, b)
 	return found, nil
 }
 

@@ -30,10 +30,9 @@ type memory struct {
 	next     map[address.Address]uint64
 	leases   map[address.Address]lease
 	scanned  []vigil.Head
+	paid     map[vigil.DutyKind]map[abi.ChainEpoch]abi.TokenAmount
+	last     map[abi.MethodNum]vigil.Gas // of the last confirmed
 	broken   error
-	// write, where set, is called before and after each write; an error of
-	// before keeps the write from happening, one of after is a lost answer.
-	write func(after bool) error
 }
 
 type row struct {
@@ -56,6 +55,7 @@ func newMemory() *memory {
 	return &memory{
 		messages: map[string]*row{}, open: map[string]*row{}, included: map[string]*row{}, byCID: map[cid.Cid]*row{},
 		nonces: map[address.Address]map[uint64]*row{}, next: map[address.Address]uint64{}, leases: map[address.Address]lease{},
+		paid: map[vigil.DutyKind]map[abi.ChainEpoch]abi.TokenAmount{}, last: map[abi.MethodNum]vigil.Gas{},
 	}
 }
 
@@ -66,18 +66,7 @@ func (s *memory) change(f func() error) error {
 	if s.broken != nil {
 		return s.broken
 	}
-	if s.write != nil {
-		if err := s.write(false); err != nil {
-			return err
-		}
-	}
-	if err := f(); err != nil {
-		return err
-	}
-	if s.write != nil {
-		return s.write(true)
-	}
-	return nil
+	return f()
 }
 
 func (s *memory) AddMessage(_ context.Context, m vigil.Message) (stored vigil.Message, err error) {
@@ -146,6 +135,11 @@ func (s *memory) put(r *row, m vigil.Message) {
 		s.byCID[a.CID] = r
 		s.next[a.Signed.From] = max(s.next[a.Signed.From], a.Signed.Nonce+1)
 	}
+	s.pay(r.m, -1)
+	s.pay(m, 1)
+	if m.State == vigil.MessageConfirmed {
+		s.last[m.Call.Method] = lastAttempt(m).Signed.Gas
+	}
 	r.m = m
 	delete(s.open, m.ID)
 	delete(s.included, m.ID)
@@ -154,6 +148,30 @@ func (s *memory) put(r *row, m vigil.Message) {
 	} else if m.Receipt != nil {
 		s.included[m.ID] = r
 	}
+}
+
+// pay counts, or takes back, what a message's execution took for gas.
+func (s *memory) pay(m vigil.Message, sign int64) {
+	if m.Receipt == nil {
+		return
+	}
+	by := s.paid[m.Duty.Kind]
+	if by == nil {
+		by = map[abi.ChainEpoch]abi.TokenAmount{}
+		s.paid[m.Duty.Kind] = by
+	}
+	by[m.Receipt.Epoch] = big.Add(amount(by[m.Receipt.Epoch]), big.Mul(big.NewInt(sign), amount(m.Paid)))
+}
+
+// forget drops a settled message of the past, but not that its nonces were given.
+func (s *memory) forget(id string) {
+	r := s.messages[id]
+	for _, a := range r.m.Attempts {
+		delete(s.byCID, a.CID)
+		delete(s.nonces[a.Signed.From], a.Signed.Nonce)
+	}
+	delete(s.messages, id)
+	delete(s.included, id)
 }
 
 func (s *memory) SaveScan(_ context.Context, scanned []vigil.Head, messages []vigil.Message) error {
@@ -251,7 +269,13 @@ func (s *memory) MessagesByCID(_ context.Context, cids []cid.Cid) ([]vigil.Messa
 }
 
 func (s *memory) FindMessages(_ context.Context, q vigil.MessageQuery) ([]vigil.Message, error) {
-	return s.filter(s.messages, func(m vigil.Message) bool { return q.ID == "" || m.ID == q.ID })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.messages[q.ID]
+	if !ok {
+		return nil, s.broken
+	}
+	return []vigil.Message{r.m}, s.broken
 }
 
 func (s *memory) NonceHolders(_ context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error) {
@@ -272,25 +296,23 @@ func (s *memory) NextNonce(_ context.Context, sender address.Address) (uint64, e
 	return s.next[sender], s.broken
 }
 
-func (s *memory) LastGas(_ context.Context, method abi.MethodNum, paramsSize int) (vigil.Gas, error) {
-	found, err := s.filter(s.messages, func(m vigil.Message) bool {
-		return m.State == vigil.MessageConfirmed && m.Call.Method == method && len(m.Call.Params) >= paramsSize
-	})
-	if err != nil || len(found) == 0 {
-		return vigil.Gas{}, errors.Join(err, vigil.ErrNotFound)
+func (s *memory) LastGas(_ context.Context, method abi.MethodNum, _ int) (vigil.Gas, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	gas, ok := s.last[method]
+	if !ok {
+		return gas, errors.Join(s.broken, vigil.ErrNotFound)
 	}
-	return lastAttempt(found[len(found)-1]).Signed.Gas, nil
+	return gas, s.broken
 }
 
 func (s *memory) Paid(_ context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sum := big.Zero()
-	for _, of := range []map[string]*row{s.open, s.included} {
-		for _, r := range of {
-			if r.m.Duty.Kind == kind && r.m.Receipt != nil && r.m.Receipt.Epoch >= since {
-				sum = big.Add(sum, amount(r.m.Paid))
-			}
+	for epoch, paid := range s.paid[kind] {
+		if epoch >= since {
+			sum = big.Add(sum, paid)
 		}
 	}
 	return sum, s.broken

@@ -14,20 +14,51 @@ import (
 	"github.com/vigil-post/vigil"
 )
 
-// renew gives a slot's message a new attempt where one is due, and stores it;
-// otherwise the message stays as it is.
-func (l *loop) renew(ctx context.Context, in line, s slot, b books) vigil.Message {
-	cancel := !s.lives(l.head.Epoch)
+// renew gives the slots of a line new attempts where they are due, and stores
+// all of them at once, or where that fails one by one. A message whose attempt
+// cannot be made or stored stays as it is, and says why.
+func (l *loop) renew(ctx context.Context, in line, b books) {
+	var places []int
+	var before, after []vigil.Message
+	for i, s := range in.slots {
+		renewed, err := l.renewed(ctx, in, s, b)
+		if err != nil {
+			in.slots[i].m = l.problem(ctx, s.m, err)
+		} else if len(renewed.Attempts) > len(s.m.Attempts) {
+			b.add(s.m, renewed)
+			places, before, after = append(places, i), append(before, s.m), append(after, renewed)
+		}
+	}
+	if len(after) == 0 {
+		return
+	}
+	together := l.save(ctx, before, after)
+	for n, i := range places {
+		err := together
+		if err != nil {
+			err = l.save(ctx, before[n:n+1], after[n:n+1])
+		}
+		if err != nil {
+			in.slots[i].m = l.problem(ctx, before[n], fmt.Errorf("store attempt %d: %w", len(after[n].Attempts), err))
+			continue
+		}
+		in.slots[i].m = after[n]
+	}
+}
+
+// renewed is a slot's message with a new attempt if one is due; nothing is stored yet.
+func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Message, error) {
+	cancel := s.void(l.head.Epoch)
 	attempts := s.attempts(in.sender, cancel)
-	if !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
-		return s.m
+	if !cancel && !s.lives(l.head.Epoch) || !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
+		return s.m, nil
 	}
 	if err := l.lease(ctx, in.sender); err != nil {
-		return l.problem(ctx, s.m, err)
+		return s.m, err
 	}
 	gas, err := l.renewedGas(ctx, in, s, attempts, cancel, b)
 	if err != nil {
-		return l.problem(ctx, s.m, err)
+		return s.m, err
 	}
 	call := s.m.Call
 	call.From = in.sender
@@ -35,14 +66,10 @@ func (l *loop) renew(ctx context.Context, in line, s slot, b books) vigil.Messag
 		call = vigil.Call{From: in.sender, To: in.sender, Value: big.Zero()}
 	}
 	renewed, err := l.attempt(ctx, s.m, vigil.SignedMessage{Call: call, Nonce: s.nonce, Gas: gas}, cancel)
-	if err == nil {
-		err = l.save(ctx, []vigil.Message{s.m}, []vigil.Message{renewed})
-	}
 	if err != nil {
-		return l.problem(ctx, s.m, fmt.Errorf("replace attempt %d: %w", lastAttempt(s.m).Number, err))
+		return s.m, fmt.Errorf("replace attempt %d: %w", lastAttempt(s.m).Number, err)
 	}
-	b.add(s.m, renewed)
-	return renewed
+	return renewed, nil
 }
 
 // due says whether a slot needs a new attempt: none of the right sort is
@@ -72,7 +99,7 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
 		return *s.m.Wish.Gas, nil
 	}
-	t, err := l.termsOf(ctx, in, s, b)
+	t, err := l.termsOf(ctx, in, s, cancel || s.m.Duty.Kind == vigil.KindFill, b)
 	if err != nil {
 		return vigil.Gas{}, err
 	}
@@ -86,11 +113,8 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 			t.asked = big.Max(amount(t.asked), asked)
 		}
 	}
-	switch {
-	case len(attempts) > 0:
+	if len(attempts) > 0 {
 		last = attempts[len(attempts)-1].Signed.Gas
-	case cancel:
-		t.left = finality // the first is as cheap as the pools allow
 	}
 	gas, ok := reprice(last, highest, t)
 	if !ok {
@@ -102,14 +126,19 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 	return gas, nil
 }
 
-func (l *loop) termsOf(ctx context.Context, in line, s slot, b books) (terms, error) {
+// termsOf is what the price of a slot's next attempt depends on. A send of
+// nothing is paid by those who wait behind it: it costs little, no day's budget
+// holds it back, and its fee cap follows the base fee.
+func (l *loop) termsOf(ctx context.Context, in line, s slot, nothing bool, b books) (terms, error) {
 	a, err := l.account(ctx, in.sender, l.head.Key)
 	if err != nil {
 		return terms{}, err
 	}
-	budget, err := l.allowance(ctx, s.m, b)
-	if err != nil {
-		return terms{}, err
+	budget := big.Max(l.c.maxFee(s.m.Duty.Kind), l.c.maxFee(in.waiting))
+	if !nothing {
+		if budget, err = l.allowance(ctx, s.m, b); err != nil {
+			return terms{}, err
+		}
 	}
 	mine := big.Zero()
 	if inFlight(s.m) && s.m.Nonce == s.nonce {
@@ -118,7 +147,7 @@ func (l *loop) termsOf(ctx context.Context, in line, s slot, b books) (terms, er
 	free := big.Sub(a.balance, amount(b.reserved[in.sender]))
 	return terms{
 		budget: big.Min(budget, big.Add(mine, big.Max(free, big.Zero()))),
-		left:   in.urgent, every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap,
+		left:   in.urgent, every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap || nothing,
 	}, nil
 }
 
@@ -154,7 +183,7 @@ func (l *loop) fill(ctx context.Context, in line, nonce uint64, b books) (vigil.
 	before := m
 	m.Call.From, m.Nonce, m.State, m.Settled = in.sender, nonce, vigil.MessageSigned, false
 	m.Problem = fmt.Sprintf("nobody uses nonce %d, and messages wait behind it", nonce)
-	t, err := l.termsOf(ctx, in, slot{nonce, m}, b)
+	t, err := l.termsOf(ctx, in, slot{nonce, m}, true, b)
 	if err != nil {
 		return m, err
 	}

@@ -103,7 +103,10 @@ func (l *loop) askOf(ctx context.Context, m vigil.Message, f facts) error {
 		}
 		m = takeBack(m)
 	}
-	if m.Settled || m.State == vigil.MessageQueued || include(m, f).Receipt != nil {
+	if found := include(m, f); found.Receipt != nil {
+		return l.priceOf(ctx, found, f)
+	}
+	if m.Settled || m.State == vigil.MessageQueued {
 		return nil
 	}
 	fact, err := l.nonceFact(ctx, m, f)
@@ -111,6 +114,22 @@ func (l *loop) askOf(ctx context.Context, m vigil.Message, f facts) error {
 		return err
 	}
 	f.nonces[m.ID] = fact
+	return nil
+}
+
+// priceOf reads the base fee that an execution was paid at, where the scan does
+// not have it. Without it the execution is left to be found by a search.
+func (l *loop) priceOf(ctx context.Context, m vigil.Message, f facts) error {
+	if fee, known := f.baseFees[m.Receipt.TipSet]; known && !fee.Nil() {
+		return nil
+	}
+	ts, err := l.at(ctx, m.Receipt.Epoch, l.head.Key)
+	if err != nil {
+		a, _ := m.Executed()
+		delete(f.executed, a.CID)
+		return fmt.Errorf("read the tipset at epoch %d: %w", m.Receipt.Epoch, err)
+	}
+	f.onChain[ts.Key], f.baseFees[ts.Key] = true, ts.BaseFee
 	return nil
 }
 
@@ -164,12 +183,11 @@ func (l *loop) searchAttempts(ctx context.Context, m vigil.Message, f facts) (bo
 		if err != nil {
 			return false, fmt.Errorf("search message %s: %w", a.CID, err)
 		}
-		f.executed[a.CID] = found
 		ts, err := l.at(ctx, found.Receipt.Epoch, l.head.Key)
 		if err != nil {
 			return false, fmt.Errorf("read the tipset at epoch %d: %w", found.Receipt.Epoch, err)
 		}
-		f.onChain[ts.Key], f.baseFees[ts.Key] = true, ts.BaseFee
+		f.executed[a.CID], f.onChain[ts.Key], f.baseFees[ts.Key] = found, true, ts.BaseFee
 		return true, nil
 	}
 	return false, nil

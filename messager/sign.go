@@ -187,6 +187,10 @@ func (l *loop) firstGas(ctx context.Context, m vigil.Message, o offer, b books) 
 	if err != nil {
 		return vigil.Gas{}, err
 	}
+	if budget.LessThan(least(o.gas, l.head.BaseFee)) {
+		// With a nonce it would keep those behind it waiting.
+		return vigil.Gas{}, fmt.Errorf("the next tipset takes it for %s attoFIL, and its budget allows %s", least(o.gas, l.head.BaseFee), budget)
+	}
 	return price(o.gas, terms{
 		budget: big.Min(budget, free), left: m.Expires - l.head.Epoch,
 		every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap,

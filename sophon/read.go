@@ -57,7 +57,7 @@ func (a *api) GetMessageByFromAndNonce(ctx context.Context, from address.Address
 	return a.get(ctx, vigil.MessageQuery{From: from, Nonce: &nonce}, fmt.Sprintf("a message of %s with nonce %d", from, nonce))
 }
 
-// ListMessage gives the messages that fit, the newest first unless it says Asc.
+// ListMessage gives the messages that fit, what changed last first unless it says Asc.
 func (a *api) ListMessage(ctx context.Context, q *Query) ([]*Message, error) {
 	if q == nil {
 		q = &Query{}
@@ -65,7 +65,7 @@ func (a *api) ListMessage(ctx context.Context, q *Query) ([]*Message, error) {
 	list, err := a.list(ctx, vigil.MessageQuery{States: statesOf(q.State), Limit: mostListed}, func(m vigil.Message) bool {
 		return (len(q.State) == 0 || slices.Contains(q.State, stateOf(m.State))) &&
 			(len(q.From) == 0 || slices.ContainsFunc(q.From, func(from address.Address) bool { return isFrom(m, from) })) &&
-			(q.ByUpdateAt == nil || m.Updated.Before(*q.ByUpdateAt))
+			(q.ByUpdateAt == nil || !m.Updated.Before(*q.ByUpdateAt))
 	})
 	return cut(order(list, q.Asc), q.Offset, q.Limit), err
 }
@@ -106,9 +106,11 @@ func isFrom(m vigil.Message, from address.Address) bool {
 	return m.Call.From == from || m.Call.From == address.Undef && slices.Contains(m.Senders, from)
 }
 
+// order puts what changed last first, unless the oldest are asked for first.
 func order(oldestFirst []*Message, asc bool) []*Message {
 	if !asc {
 		slices.Reverse(oldestFirst)
+		slices.SortStableFunc(oldestFirst, func(a, b *Message) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
 	}
 	return oldestFirst
 }

@@ -269,13 +269,14 @@ func TestTheListsOfAMessager(t *testing.T) {
 		}
 		return strings.Join(words, " ")
 	}
-	now, other := time.Now(), vigil.MinerAddress(5000)
+	now, made, other := time.Now(), time.Unix(1700000000, 0), vigil.MinerAddress(5000)
 	for _, test := range []struct{ got, want string }{
 		{ids(c.ListMessage(ctx, nil)), "cancelled executed published queued"},
 		{ids(c.ListMessage(ctx, &venusQuery{Asc: true})), "queued published executed cancelled"},
 		{ids(c.ListMessage(ctx, &venusQuery{State: []int{1, 3}, Asc: true})), "queued executed"},
 		{ids(c.ListMessage(ctx, &venusQuery{State: []int{0}})), ""},
-		{ids(c.ListMessage(ctx, &venusQuery{From: []address.Address{sender}, ByUpdateAt: &now, Asc: true, Offset: 1, Limit: 2})), "published executed"},
+		{ids(c.ListMessage(ctx, &venusQuery{From: []address.Address{sender}, ByUpdateAt: &made, Asc: true, Offset: 1, Limit: 2})), "published executed"},
+		{ids(c.ListMessage(ctx, &venusQuery{ByUpdateAt: &now})), ""},
 		{ids(c.ListMessage(ctx, &venusQuery{From: []address.Address{other}})), ""},
 		{ids(c.ListMessage(ctx, &venusQuery{Offset: 9})), ""},
 		{ids(c.ListMessageByAddress(ctx, sender)), "cancelled executed published queued"},

@@ -95,8 +95,8 @@ type ReplaceParams struct {
 type Query struct {
 	State      []State
 	From       []address.Address
-	ByUpdateAt *time.Time // updated before it
-	Asc        bool       // oldest first; the default is newest first
+	ByUpdateAt *time.Time // updated then or later, as sophon-messager has it; Venus' comment says before
+	Asc        bool       // oldest first; the default is what changed last first
 	Limit      uint
 	Offset     uint
 }

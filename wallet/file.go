@@ -184,3 +184,14 @@ func replaceFile(path string, data []byte) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// Exposed says, in a sentence, that others than its owner may read or change a
+// file that holds secrets; or nothing. The keystore is encrypted, so it is no
+// reason to stop, but a passphrase beside it is as good as none.
+func Exposed(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s can be read or changed by others (mode %04o): chmod 600 makes it its owner's alone", path, info.Mode().Perm())
+}

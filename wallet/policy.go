@@ -56,8 +56,7 @@ func (p Policy) Check(m vigil.SignedMessage) error {
 // Allows gives a *vigil.SigningRefusal for a call that would be refused whatever
 // its nonce and gas, so that its caller learns of it at once.
 func (p Policy) Allows(c vigil.Call) error {
-	m := vigil.SignedMessage{Call: c, Gas: vigil.Gas{Limit: 1}}
-	return p.Check(m)
+	return p.Check(vigil.SignedMessage{Call: c})
 }
 
 func (p Policy) sender(m vigil.SignedMessage) string {
@@ -86,8 +85,8 @@ func (p Policy) money(m vigil.SignedMessage) string {
 	switch {
 	case value.LessThan(big.Zero()) || value.GreaterThan(amount(p.MaxValue)):
 		return fmt.Sprintf("it sends %s attoFIL along, and %s is the most allowed: see max_value in [wallet.policy]", value, amount(p.MaxValue))
-	case m.Gas.Limit <= 0 || m.Gas.Limit > maxGasLimit:
-		return fmt.Sprintf("its gas limit %d is not from 1 to %d", m.Gas.Limit, maxGasLimit)
+	case m.Gas.Limit < 0 || m.Gas.Limit > maxGasLimit: // with 0 no chain takes it: a key is tried with that
+		return fmt.Sprintf("its gas limit %d is not from 0 to %d", m.Gas.Limit, maxGasLimit)
 	case feeCap.LessThan(big.Zero()) || premium.LessThan(big.Zero()) || premium.GreaterThan(feeCap):
 		return fmt.Sprintf("its premium %s and fee cap %s are not in order", premium, feeCap)
 	case fee.GreaterThan(amount(p.MaxFee)):

@@ -34,6 +34,7 @@ func TestThePolicyLetsPassWhatKeepsAMinerProven(t *testing.T) {
 		"a declared recovery":       func(m *vigil.SignedMessage) { m.Method = 11 },
 		"no value at all":           func(m *vigil.SignedMessage) { m.Value = abi.TokenAmount{} },
 		"exactly the most fee":      func(m *vigil.SignedMessage) { m.Gas.FeeCap = big.NewInt(1000) },
+		"a test of the key":         func(m *vigil.SignedMessage) { m.To, m.Method, m.Params, m.Gas = from, 0, nil, vigil.Gas{} },
 		"a message that is nothing": func(m *vigil.SignedMessage) { m.To, m.Method, m.Params = from, 0, nil },
 	} {
 		m := message(from, 7)
@@ -62,7 +63,6 @@ func TestThePolicyRefusesEverythingElseInASentence(t *testing.T) {
 		{"a value", "sends 1 attoFIL", func(m *vigil.SignedMessage) { m.Value = big.NewInt(1) }},
 		{"a negative value", "sends -1 attoFIL", func(m *vigil.SignedMessage) { m.Value = big.NewInt(-1) }},
 		{"an attoFIL too much fee", "it may cost 1000001000 attoFIL", func(m *vigil.SignedMessage) { m.Gas.Limit, m.Gas.FeeCap = 1000, big.NewInt(1_000_001) }},
-		{"no gas", "gas limit 0", func(m *vigil.SignedMessage) { m.Gas.Limit = 0 }},
 		{"a negative gas limit, whose fee is below all limits", "gas limit -5", func(m *vigil.SignedMessage) { m.Gas.Limit = -5 }},
 		{"more gas than a block", "gas limit 10000000001", func(m *vigil.SignedMessage) {
 			m.Gas.Limit, m.Gas.FeeCap, m.Gas.Premium = 10_000_000_001, big.Zero(), big.Zero()

@@ -128,6 +128,23 @@ func TestTheFileIsTheOwnersAlone(t *testing.T) {
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
+	if said := Exposed(w.path); said != "" {
+		t.Error(said)
+	}
+	for _, mode := range []fs.FileMode{0o640, 0o604, 0o620, 0o777} {
+		if err := os.Chmod(w.path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if said := Exposed(w.path); !strings.Contains(said, "chmod 600") {
+			t.Errorf("with mode %v: %q", mode, said)
+		}
+	}
+	if _, err := w.New(BLS); err != nil {
+		t.Fatal(err)
+	}
+	if said := Exposed(w.path); said != "" {
+		t.Errorf("a change did not mend it: %s", said)
+	}
 	folder, err := os.ReadDir(filepath.Dir(w.path))
 	if err != nil || len(folder) != 2 || folder[1].Name() != filepath.Base(w.path)+".lock" {
 		t.Errorf("left behind: %v %v", folder, err)

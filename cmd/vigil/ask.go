@@ -90,7 +90,7 @@ func (a *asker) find(ctx context.Context, q vigil.MessageQuery, asked url.Values
 }
 
 func (a *asker) stored(ctx context.Context, q vigil.MessageQuery) ([]explain.Message, error) {
-	found, err := app.StoredMessages(ctx, a.place, q)
+	found, err := app.StoredMessages(ctx, a.place.Data, q)
 	if err != nil {
 		return nil, fmt.Errorf("the daemon does not answer at %s, and its database cannot be read: %w", orNone(a.place.URL), err)
 	}

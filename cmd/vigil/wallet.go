@@ -152,6 +152,11 @@ func walletExport(c *cli.Command) error {
 
 func open(c *cli.Command) (*wallet.Wallet, error) {
 	path := c.String("keystore")
+	for _, file := range []string{path, c.String("passphrase-file")} {
+		if said := wallet.Exposed(file); said != "" {
+			fmt.Fprintf(c.Root().ErrWriter, "warning: %s\n", said)
+		}
+	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("there is no keystore %s: vigil wallet new makes one: %w", path, err)
 	}
