@@ -23,7 +23,7 @@ type Prover struct {
 	Multiexp Multiexp       // nil: the fastest for this CPU (see Kernels), one for each run
 	FFT      FFT            // nil: the fastest for this CPU
 	Workers  int            // goroutines that compute; 0 means GOMAXPROCS
-	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20
+	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20, or 2^21 with the vector unit
 	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
 	Progress func(Progress) // nil, or told of each step, from one goroutine
 	Rand     io.Reader      // blinds proofs; nil: crypto/rand. A fixed one makes equal proofs, for tests only
@@ -151,7 +151,7 @@ func (p *Prover) need(l Layout, n int) int64 {
 
 // kernelNeeds is what sums of so many terms take beside them, for n proofs.
 func (p *Prover) kernelNeeds(terms int64, n int) int64 {
-	if p.Multiexp == nil && Kernels().Name == IFMA {
+	if p.vectorised() {
 		return int64((&ifma.Sums{Workers: p.Workers}).Memory(int(terms), n))
 	}
 	const each = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
@@ -162,8 +162,14 @@ func (p *Prover) chunk() int {
 	if p.Chunk > 0 {
 		return p.Chunk
 	}
+	if p.vectorised() {
+		return 2 * defaultChunk // additions are so cheap that the sums of buckets tell
+	}
 	return defaultChunk
 }
+
+// vectorised says that the sums are package ifma's.
+func (p *Prover) vectorised() bool { return p.Multiexp == nil && Kernels().Name == IFMA }
 
 // partsIn is how many parts have about so many wires.
 func (l Layout) partsIn(wires int) int { return min(max(1, wires/max(1, l.Aux)), l.Parts) }
