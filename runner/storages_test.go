@@ -198,12 +198,12 @@ func flipFile(path string, at int64) error {
 	return err
 }
 
-// partitionSectors is a whole partition where there is time, and a twentieth of one else.
+// partitionSectors is a whole partition where there is time, and sixty sectors else.
 func partitionSectors() int {
 	if os.Getenv("VIGIL_LONG") != "" {
 		return 2349
 	}
-	return 120
+	return 60
 }
 
 func TestAPartitionOnDisksThatHangCrawlAndRotIsProvedWithoutTheRottenSectors(t *testing.T) {
@@ -220,7 +220,7 @@ func TestAPartitionOnDisksThatHangCrawlAndRotIsProvedWithoutTheRottenSectors(t *
 
 func TestADiskThatHangsToTheEndCostsItsOwnSectorsAndNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPartitionOf32GiB(t, 60)
+		p := newPartitionOf32GiB(t, 40)
 		w := p.world
 		w.prove = func(ctx context.Context) error { return wait(ctx, 10*epoch) }
 		p.hanging.hangs = make(chan struct{})
