@@ -16,6 +16,7 @@ import (
 func TestALoneNodeThatFailsSomeCallsCostsNothing(t *testing.T) {
 	for _, share := range []float64{0.1, 0.3} {
 		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			notUnderRace(t)
 			deadlines := uint64(2)
 			f, _ := newScene(t, flockOf{sectors: 92})
 			if share > 0.1 {

@@ -36,6 +36,7 @@ func TestWindowedPost(t *testing.T) {
 			if height != 162 && os.Getenv("VIGIL_LONG") == "" {
 				t.Skip("one height is enough for now; VIGIL_LONG=1 has all")
 			}
+			notUnderRace(t)
 			of := flockOf{sectors: 10}
 			if height >= 0 {
 				of.version, of.upgrades = network.Version27, []devnet.Upgrade{{Epoch: height, Version: network.Version28}}
@@ -333,6 +334,7 @@ func TestWindowPostWorkerDisconnected(t *testing.T) {
 // ones its deadlines turn; they go on turning while nobody posts, and the daemon
 // that is back recovers what was missed.
 func TestDeadlineToggling(t *testing.T) {
+	notUnderRace(t)
 	f, _ := newScene(t, flockOf{sectors: -1})
 	f.turns("without sectors", false)
 	f.through(provingPeriod + 17)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,6 +115,16 @@ func (w *workshop) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Sign
 		return crypto.Signature{}, err
 	}
 	return w.keys.Sign(ctx, m)
+}
+
+// notUnderRace leaves a long scene out under the race detector, where the short
+// ones do the same with the same parts.
+func notUnderRace(t *testing.T) {
+	t.Helper()
+	info, _ := debug.ReadBuildInfo()
+	if info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("it is too long for the race detector")
+	}
 }
 
 // newScene is a flock with one node and a workshop.

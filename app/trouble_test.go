@@ -93,6 +93,7 @@ func TestRestartAtEveryStep(t *testing.T) {
 // does not help: when it starts, reads and proves, when it submits and when it
 // waits. Four of them share a deadline.
 func TestEveryCallSiteFails(t *testing.T) {
+	notUnderRace(t)
 	f, _ := newScene(t, flockOf{sectors: 92})
 	f.to(opens(0) + 30)
 	methods := slices.Sorted(maps.Keys(f.lines[0].Calls()))

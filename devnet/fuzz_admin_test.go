@@ -77,8 +77,10 @@ func TestNoParametersHalfApplyAnOrder(t *testing.T) {
 			for _, p := range parameters(m) {
 				params = append(params, n.order(p))
 			}
-			if m.Name == "AddSectors" && len(params) > 1 {
-				params[1] = n.pick(0, 1, 3, -1, 1<<62) // few: each has files
+			if few := n.pick(0, 1, 3, -1, 1<<62); m.Name == "Advance" {
+				params[0] = few
+			} else if m.Name == "AddSectors" {
+				params[1] = few // each has files
 			}
 			body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "Devnet." + m.Name, "params": params})
 			if err != nil {
