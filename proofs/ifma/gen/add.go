@@ -39,8 +39,8 @@ const (
 
 func saved(of, chain, i int) vector { return vector{pSaved, chain*of/2 + i*sizeVector} }
 
-// point is a curve's point in memory: its rows.
-type points struct{ log int } // of its bytes
+// points are a curve's points in memory, of 2^log bytes each.
+type points struct{ log int }
 
 func (p points) offset(ref Mem) {
 	MOVL(ref, reg.EAX)

@@ -12,8 +12,8 @@ import (
 //
 // A limb begins at bit 52j, that is 0 or 4 bits into byte 6.5j from the end; VPERMB
 // puts the eight bytes from there into a lane. Nothing is read past a coordinate.
-// The limbs are below 2^52 and the number below 2^384 < 2^2.3 p 2^0.7: times
-// 2^832 mod p it is far below p 2^416, so that a row is below 1.001p.
+// The limbs are below 2^52 and the number below 2^384, which is 10 p: times 2^832 mod p
+// it is below 2^-31 p 2^416, so that a row is below (1 + 2^-31) p.
 func decoding(name string, order ...int) {
 	source, to, bad, at := reg.RSI, reg.RDX, reg.RBX, reg.RAX
 	size, pointSize := 48*len(order), 64*len(order)
@@ -75,7 +75,7 @@ func decoding(name string, order ...int) {
 	RET()
 }
 
-// product16 is the multiplication by itself, for tests and the self-test.
+// multiplication is one by itself: for what is done lane by lane, and for tests.
 func multiplication() {
 	TEXT("mulFp", NOSPLIT, "func(w, to, a, b *byte)")
 	Pragma("noescape")
