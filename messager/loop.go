@@ -24,8 +24,9 @@ type loop struct {
 	looked vigil.TipSetKey
 	// round counts heads and ticks; in a round each message is tried once, so
 	// that other messages' arrival does not make a failing one a hot loop.
-	round int
-	tried map[string]int // the round of a message's last try, by ID
+	round  int
+	pushed int            // the round in which all was handed to the nodes
+	tried  map[string]int // the round of a message's last try, by ID
 	// faults counts the rounds in a row in which no node could estimate a message.
 	faults map[string]int
 	keys   map[address.Address]address.Address // the key addresses of accounts; these never change
@@ -108,11 +109,17 @@ func (l *loop) turn(ctx context.Context) {
 		return
 	}
 	l.forget(open)
-	l.push(ctx, open, open)
+	if l.pushed != l.round || slices.ContainsFunc(open, wishful) {
+		l.push(ctx, open)
+		l.pushed = l.round
+	}
 	if signed := l.sign(ctx, open); len(signed) > 0 {
-		l.push(ctx, signed, slices.Concat(open, signed))
+		l.pushLines(ctx, linesOf(signed)) // those before them are pushed
 	}
 }
+
+// wishful says that somebody wishes something of the message, done or not.
+func wishful(m vigil.Message) bool { return m.Wish.Verb != "" }
 
 // forgetErrors lets a new turn ask again what an earlier one was not told.
 func (l *loop) forgetErrors() {

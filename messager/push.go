@@ -1,6 +1,7 @@
 package messager
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -15,13 +16,11 @@ import (
 
 // push hands the messages in flight to the nodes, each once a round: whether it
 // was lost on the way, or the answer to the last push was, the same bytes do
-// no harm. Senders go side by side, a sender's messages in the order of their
-// nonces and each by itself, so that one a node refuses keeps none behind it
-// back. Of all the open messages, those of some are a reason to push.
-func (l *loop) push(ctx context.Context, some, open []vigil.Message) {
+// no harm.
+func (l *loop) push(ctx context.Context, open []vigil.Message) {
 	var lines []line
 	b := booksOf(open)
-	for _, sender := range sendersOf(some) {
+	for _, sender := range sendersOf(open) {
 		if err := l.lease(ctx, sender); err != nil {
 			l.warn(ctx, "the messages of a sender are another vigil's", err)
 			continue
@@ -31,15 +30,38 @@ func (l *loop) push(ctx context.Context, some, open []vigil.Message) {
 			l.fail(ctx, "messages cannot be read", err)
 			continue
 		}
-		found.slots = slices.DeleteFunc(found.slots, func(s slot) bool { return !l.toPush(s) })
 		lines = append(lines, found)
 	}
+	l.pushLines(ctx, lines)
+}
+
+// linesOf are the lines of messages that were just signed.
+func linesOf(signed []vigil.Message) []line {
+	lines := make([]line, 0, 1)
+	for _, sender := range sendersOf(signed) {
+		in := line{sender: sender}
+		for _, m := range signed {
+			if m.Call.From == sender {
+				in.slots = append(in.slots, slot{m.Nonce, m})
+			}
+		}
+		slices.SortFunc(in.slots, func(a, b slot) int { return cmp.Compare(a.nonce, b.nonce) })
+		lines = append(lines, in)
+	}
+	return lines
+}
+
+// pushLines pushes senders side by side, a sender's messages in the order of
+// their nonces and each by itself, so that one a node refuses keeps none
+// behind it back.
+func (l *loop) pushLines(ctx context.Context, lines []line) {
 	pushed := make([][]handed, len(lines))
 	var wait sync.WaitGroup
-	for i, in := range lines {
+	for i := range lines {
+		lines[i].slots = slices.DeleteFunc(lines[i].slots, func(s slot) bool { return !l.toPush(s) })
 		wait.Go(func() {
-			for _, s := range in.slots {
-				pushed[i] = append(pushed[i], l.pushSlot(ctx, in.sender, s))
+			for _, s := range lines[i].slots {
+				pushed[i] = append(pushed[i], l.pushSlot(ctx, lines[i].sender, s))
 			}
 		})
 	}

@@ -191,13 +191,18 @@ func encodeMessage(m vigil.Message) (rows.AddMessageParams, error) {
 }
 
 func decodeMessage(ctx context.Context, q *rows.Queries, row rows.Message) (vigil.Message, error) {
-	m, err := decodeMessageRow(row)
-	if err != nil {
-		return vigil.Message{}, fmt.Errorf("message %s: %w", row.ID, err)
-	}
 	attempts, err := q.ListAttempts(ctx, row.ID)
 	if err != nil {
 		return vigil.Message{}, err
+	}
+	return decodeWhole(row, attempts)
+}
+
+// decodeWhole puts a message together from its row and its attempts'.
+func decodeWhole(row rows.Message, attempts []rows.Attempt) (vigil.Message, error) {
+	m, err := decodeMessageRow(row)
+	if err != nil {
+		return vigil.Message{}, fmt.Errorf("message %s: %w", row.ID, err)
 	}
 	for _, a := range attempts {
 		attempt, err := decodeAttempt(m.Call, a)

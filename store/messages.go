@@ -102,11 +102,33 @@ func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.Chain
 	})
 }
 
-// OpenMessages gives the messages that are not settled, oldest first.
-func (s *Store) OpenMessages(ctx context.Context) ([]vigil.Message, error) {
-	return s.messages(ctx, "read open messages", func(q *rows.Queries) ([]rows.Message, error) {
-		return q.ListUnsettled(ctx)
+// OpenMessages gives the messages that are not settled, oldest first. It is
+// what the messager begins each turn with, so it asks twice and not once for
+// each message.
+func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err error) {
+	err = s.transact(ctx, "read open messages", func(q *rows.Queries) error {
+		found, err := q.ListUnsettled(ctx)
+		if err != nil {
+			return err
+		}
+		attempts, err := q.ListUnsettledAttempts(ctx)
+		if err != nil {
+			return err
+		}
+		of := make(map[string][]rows.Attempt, len(found))
+		for _, a := range attempts {
+			of[a.Message] = append(of[a.Message], a)
+		}
+		for _, row := range found {
+			m, err := decodeWhole(row, of[row.ID])
+			if err != nil {
+				return err
+			}
+			messages = append(messages, m)
+		}
+		return nil
 	})
+	return messages, err
 }
 
 // IncludedSince gives the settled messages that tipsets of the epoch or later executed, oldest first.

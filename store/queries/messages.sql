@@ -43,6 +43,9 @@ SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND
 -- name: ListAttempts :many
 SELECT * FROM attempts WHERE message = ? ORDER BY number;
 
+-- name: ListUnsettledAttempts :many
+SELECT attempts.* FROM messages JOIN attempts ON attempts.message = messages.id WHERE messages.settled = 0 ORDER BY attempts.message, attempts.number;
+
 -- name: PutAttempt :exec
 INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);

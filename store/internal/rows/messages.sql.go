@@ -750,6 +750,51 @@ func (q *Queries) ListUnsettled(ctx context.Context) ([]Message, error) {
 	return items, nil
 }
 
+const listUnsettledAttempts = `-- name: ListUnsettledAttempts :many
+SELECT attempts.message, attempts.number, attempts.cid, attempts.sender, attempts.nonce, attempts.gas_limit, attempts.fee_cap, attempts.premium, attempts.signature, attempts.encoded, attempts.epoch, attempts.published, attempts.problem, attempts.created, attempts.cancel, attempts.pushes, attempts.pushed FROM messages JOIN attempts ON attempts.message = messages.id WHERE messages.settled = 0 ORDER BY attempts.message, attempts.number
+`
+
+func (q *Queries) ListUnsettledAttempts(ctx context.Context) ([]Attempt, error) {
+	rows, err := q.db.QueryContext(ctx, listUnsettledAttempts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Attempt
+	for rows.Next() {
+		var i Attempt
+		if err := rows.Scan(
+			&i.Message,
+			&i.Number,
+			&i.Cid,
+			&i.Sender,
+			&i.Nonce,
+			&i.GasLimit,
+			&i.FeeCap,
+			&i.Premium,
+			&i.Signature,
+			&i.Encoded,
+			&i.Epoch,
+			&i.Published,
+			&i.Problem,
+			&i.Created,
+			&i.Cancel,
+			&i.Pushes,
+			&i.Pushed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const nextNonce = `-- name: NextNonce :one
 SELECT next_nonce FROM senders WHERE address = ?
 `
