@@ -288,7 +288,7 @@ func TestProver(t *testing.T) {
 		says []string
 	}{
 		{"crashes", func(context.Context) error { panic("out of memory") }, []string{"a bug stopped the task", "out of memory"}},
-		{"is wrong", func(context.Context) error { return errWrong }, []string{"will be tried again", "does not verify"}},
+		{"is wrong", func(context.Context) error { return errWrong }, []string{"does not verify", "it is made again"}},
 		{"fails", func(context.Context) error { return io.ErrUnexpectedEOF }, []string{"will be tried again", "unexpected EOF"}},
 	} {
 		t.Run(row.what, func(t *testing.T) {

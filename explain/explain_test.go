@@ -84,7 +84,7 @@ func TestWhatIsToldOfAMessage(t *testing.T) {
 		{"published", message(t, vigil.MessagePublished, 100), []string{"Attempt 1", "nonce 7", "at most 0.2 nanoFIL", "A node took it", "waits for a block"}, []string{"base fee"}},
 		{"too cheap", message(t, vigil.MessagePublished, 50), []string{"fee cap of 100 attoFIL a unit is below the base fee of 150 attoFIL", "vigil message replace"}, nil},
 		{"replaced", message(t, vigil.MessagePublished, 100, 125), []string{"in place of attempt 1, whose premium was 100 attoFIL"}, nil},
-		{"being cancelled", cancelled, []string{"Attempt 2", "a message that does nothing", "wished to cancel"}, nil},
+		{"being cancelled", cancelled, []string{"Attempt 2", "a message that does nothing", "wished to cancel", "takes its nonce is in the nodes' pools"}, nil},
 		{"with another nonce", moved, []string{"because the chain gave nonce 6 to another message"}, []string{"in place of"}},
 		{"refused by one node of two", asked, []string{"Taken by ws://a.", "ws://b said: gas price is lower"}, nil},
 		{"no node answers", silent, []string{"No node has taken it. The last answer: connection refused", "signed and stored"}, nil},

@@ -184,6 +184,9 @@ func pooled(m vigil.Message, at At) string {
 	if len(last) == 0 {
 		return "It is with another messager, which has signed it"
 	}
+	if last[len(last)-1].Cancel {
+		return "The message that takes its nonce is in the nodes' pools and waits for a block to have it"
+	}
 	feeCap := amount(last[len(last)-1].Signed.Gas.FeeCap)
 	if !at.BaseFee.Nil() && feeCap.LessThan(at.BaseFee) {
 		return fmt.Sprintf("It is in the nodes' pools, and its fee cap of %s a unit is below the base fee of %s: no block can have it until one of them changes", FIL(feeCap), FIL(at.BaseFee))

@@ -30,7 +30,7 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 //     is spoilt is read again;
 //   - the prover, for once: it is asked again;
 //   - the prover, with one sector: the sectors are proved in halves until it is
-//     found, if there is time, and it is left out;
+//     found, if there is time, and it is left out unless all together verify then;
 //   - the keys or the prover, always: then no half verifies, and it is said.
 //
 // again says that the sectors are to be read anew.
@@ -56,6 +56,11 @@ func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.
 	culprits, found := h.search(ctx, 0, len(s.Sectors))
 	if found != nil || len(culprits) == 0 {
 		return nil, false, errors.Join(err, found)
+	}
+	if h.time(2) { // this proof, and one without the culprits
+		if proof, err = a.proveAndVerify(ctx, s, vanilla); !errors.Is(err, errInvalid) {
+			return proof, false, err
+		}
 	}
 	for _, i := range culprits {
 		a.log.Error("a sector is left out because no proof with it verifies; please report it", "sector", s.Sectors[i].Number, "epoch", a.head.Epoch)
@@ -84,6 +89,11 @@ type halving struct {
 	each      time.Duration // what a proof takes; one of few sectors takes no less
 }
 
+// time says that so many proofs can still be made.
+func (h *halving) time(proofs time.Duration) bool {
+	return !time.Now().Add(proofs * h.each).After(h.ends)
+}
+
 // search gives the culprits among the sectors from one place to another, of which
 // a proof is known not to verify. None are found where both halves verify.
 func (h *halving) search(ctx context.Context, from, to int) ([]int, error) {
@@ -93,7 +103,7 @@ func (h *halving) search(ctx context.Context, from, to int) ([]int, error) {
 	middle := (from + to) / 2
 	var culprits []int
 	for _, half := range [][2]int{{from, middle}, {middle, to}} {
-		if time.Now().Add(h.each).After(h.ends) {
+		if !h.time(1) {
 			return nil, fmt.Errorf("which of %d sectors is to blame could not be found in time", to-from)
 		}
 		s := h.statement

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ type world struct {
 	sealed     map[abi.SectorNumber]cid.Cid
 	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
-	hung       map[abi.SectorNumber]bool // reading it never ends by itself
+	hung       map[abi.SectorNumber]bool // its storage does not answer
 	pruned     bool                      // the node has no state of more than 10 epochs ago
 	silent     bool                      // no notifications
 	failing    map[string]int            // method to the number of failures left
@@ -360,10 +361,9 @@ func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaPro
 		}
 	}
 	w.mu.Lock()
-	if w.hung[r.Sector.Number] {
+	if w.hung[r.Sector.Number] { // the reader gives it up after a while
 		w.mu.Unlock()
-		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, cmp.Or(wait(ctx, 30*time.Second), errors.New("the storage does not answer"))
 	}
 	defer w.mu.Unlock()
 	w.calls["tried to read"]++

@@ -126,9 +126,9 @@ func messageWait(ctx context.Context, a *asker, c *cli.Command) error {
 	defer ticker.Stop()
 	said := ""
 	for {
-		if now := strings.TrimSpace(string(m.State) + " " + m.Waits); now != said && !c.Bool("json") {
-			fmt.Fprintln(c.Root().Writer, now)
-			said = now
+		if now := fmt.Sprint(m.State, len(m.Attempts), m.Problem); now != said && !c.Bool("json") {
+			fmt.Fprintln(c.Root().Writer, strings.TrimSpace(fmt.Sprintf("%s. %s", m.State, m.Waits)))
+			said = now // and not for each epoch that passes
 		}
 		if m.Done {
 			return waited(c, m)
