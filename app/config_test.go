@@ -206,12 +206,13 @@ senders = ["f0123"]`, 1)), noEnv)
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	for knob, advice := range map[string]string{
-		"gas_over_estimation = 0.5":         "from 1 to 10",
-		"gas_over_premium = 11":             "from 1 to 10",
-		"replace_after = 0":                 "from 1 to 20",
-		`senders = ["worker"]`:              "no Filecoin address",
-		`max_recovery_gas_fee = "x"`:        "5 FIL",
-		`window_post_budget_per_day = "-1"`: "no message could be paid",
+		"gas_over_estimation = 0.5":        "from 1 to 10",
+		"gas_over_premium = 11":            "from 1 to 10",
+		"replace_after = 0":                "from 1 to 20",
+		`senders = ["worker"]`:             "no Filecoin address",
+		`max_recovery_gas_fee = "x"`:       "5 FIL",
+		`window_post_budget_per_day = "0"`: "no message could be paid",
+		`recovery_budget_per_day = "-1"`:   "is no amount of FIL",
 	} {
 		_, err := parse("vigil.toml", dir, []byte(strings.Replace(good, "[messager]", "[messager]\n"+knob, 1)), noEnv)
 		if err == nil || !strings.Contains(err.Error(), advice) {
@@ -277,7 +278,7 @@ func TestABadFileIsToldWhatToDo(t *testing.T) {
 		says     []string
 	}{
 		{"a key that does not exist", `network = "mainnet"`, `netwrok = "mainnet"`, `netwrok = "mainnet"`, "netwrok", []string{"no such setting", "node.network"}},
-		{"a key in the wrong table", "[log]\n", "[log]\nat_once = 1\n", `at_once = 1`, "at_once", []string{"proofs.at_once"}},
+		{"a key in the wrong table", "[log]\n", "[log]\nparameters = 1\n", `parameters = 1`, "parameters", []string{"proofs.parameters"}},
 		{"a table that does not exist", "[log]\n", "[logging]\n", "[logging]", "", []string{"no such setting", "log"}},
 		{"a number where text must be", `timeout = "10s"`, `timeout = 10`, `timeout = 10`, "10", []string{"of type integer, and must be of type string", "quotes"}},
 		{"text where a number must be", `confidence = 7`, `confidence = "7"`, `confidence = "7"`, `"7"`, []string{"numbers do not"}},
