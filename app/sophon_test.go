@@ -44,8 +44,8 @@ func TestADaemonSendsThroughAnotherMessager(t *testing.T) {
 		t.Errorf("%+v", total)
 	}
 	found, err := other.store.FindMessages(t.Context(), vigil.MessageQuery{})
-	if err != nil || len(found) != 2 {
-		t.Errorf("the other messager has %d messages, %v; want a post of each miner", len(found), err)
+	if err != nil || len(found) < 2 {
+		t.Errorf("the other messager has %d messages, %v; want a post of each miner at least", len(found), err)
 	}
 }
 
