@@ -53,7 +53,9 @@ func TestASimulationOnTheRealStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newSim(t, db, 6).run(count)
+	s := newSim(t, db, 6)
+	s.old = 200 // deeper than its reorgs
+	s.run(count)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +122,7 @@ type sim struct {
 	rate   int // messages an epoch
 	pushed int
 	forget func(id string)
+	old    abi.ChainEpoch // epochs after which nothing changes any more
 
 	unheard   []vigil.MessageRequest // whose push was not answered
 	ends      map[abi.ChainEpoch][]string
@@ -152,7 +155,7 @@ func newSim(t testing.TB, s Storage, rate int) *sim {
 	}
 	w := &sim{
 		t: t, seed: seed, r: r, chain: newSimChain(t, seed, r, keys), rate: rate, ends: map[abi.ChainEpoch][]string{},
-		cancelled: map[string]bool{}, reachable: map[string]bool{}, fate: map[string]int{}, lastBad: 1000, since: map[string]abi.ChainEpoch{},
+		cancelled: map[string]bool{}, reachable: map[string]bool{}, fate: map[string]int{}, lastBad: 1000, old: finality + 60, since: map[string]abi.ChainEpoch{},
 		dayPaid: map[abi.ChainEpoch]abi.TokenAmount{},
 	}
 	node := &lockedSim{simChain: w.chain}
@@ -201,11 +204,11 @@ func (w *sim) run(count int) {
 			w.t.Logf("%d messages in %s", said, time.Since(began).Round(time.Second))
 		}
 	}
-	for range 300 {
+	for range 100 {
 		w.epoch(false)
 	}
 	w.calm()
-	for range int(finality) + 200 {
+	for range int(w.old) + 140 {
 		w.epoch(false)
 	}
 	if len(w.ends) > 0 {
@@ -249,7 +252,7 @@ func (w *sim) epoch(busy bool) {
 		w.loop.newRound(c.head.Head)
 		w.loop.turn(w.t.Context())
 	})
-	w.judge(c.head.Epoch - finality - 60)
+	w.judge(c.head.Epoch - w.old)
 	c.prune()
 }
 
