@@ -425,8 +425,16 @@ func TestAMessageGoesToAllNodes(t *testing.T) {
 						return f(params)
 					})
 				}
-				_, err := h.all.PushMessage(t.Context(), someMessage(t))
+				said, err := h.all.PushMessage(t.Context(), someMessage(t))
 				synctest.Wait()
+				if answering := 3 - strings.Count(c.sentence, "does not answer"); len(said) != answering {
+					t.Errorf("%d nodes' words are told, want %d: %v", len(said), answering, said)
+				}
+				for _, r := range said {
+					if r.Node == "" || c.class != nil && r.Problem == "" {
+						t.Errorf("%+v", r)
+					}
+				}
 				if c.taken != (err == nil) || !errors.Is(err, c.class) {
 					t.Errorf("got %v", err)
 				}

@@ -6,13 +6,17 @@
 // One loop does all that, once for each head (and by the clock where no head
 // comes). It is level-triggered: it reads what is stored, asks the chain what
 // is true at the head, and does what is missing; so a lost answer, a reorg or
-// a restart needs no code of its own. An attempt is stored, with its nonce,
-// before a node sees it, and what a node may have seen is only ever pushed
-// again or replaced at the same nonce. A nonce is never given to two messages.
+// a restart needs no code of its own. What people wish of a message is such a
+// fact in its row too. An attempt is stored, with its nonce and under its
+// sender's lease, before a node sees it, and what a node may have seen is only
+// ever pushed again, replaced at the same nonce, or has its nonce taken by a
+// send of nothing. A nonce is never given to two messages.
 //
 // A message counts as executed when one of its attempts stands in the
 // executed messages of a tipset on the head's chain. Where the scan was
-// interrupted for long, the account's nonce tells, and a search finds it.
+// interrupted for long, the account's nonce tells, and a search finds it. It is
+// watched until it is settled, and taken back where a reorg of up to 900 epochs
+// says so. docs/messager.md tells all of it to people.
 package messager
 
 import (

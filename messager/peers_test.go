@@ -616,3 +616,62 @@ func liveWithACrash(w *world, n int) (crashed bool) {
 	}
 	return crashed
 }
+
+// daemon is another messager with a store of its own on the same chain and keys.
+func (w *world) daemon() *world {
+	other := &world{t: w.t, chain: w.chain, store: newMemory(), config: w.config, ids: w.ids}
+	other.config.Store, other.config.Holder, other.config.Changed = other.store, "other", nil
+	return other
+}
+
+func TestTwoDaemonsWithOneKeyAndTwoFoldersSendNothingTwice(t *testing.T) {
+	for what, hidden := range map[string]bool{"the second sees the first's message": false, "both sign before either is seen": true} {
+		t.Run(what, func(t *testing.T) {
+			story(t, func(t *testing.T, w *world) {
+				w.chain.estimate = func(vigil.Call) (vigil.Gas, error) { // the chain takes a partition's post once
+					for ts := w.chain.head; ts != nil; ts = ts.parent {
+						if len(ts.included) > 0 {
+							return vigil.Gas{}, &vigil.CallError{Text: "partition already proven"}
+						}
+					}
+					return vigil.Gas{Limit: 5e7 + int64(w.chain.estimates), FeeCap: big.NewInt(1100), Premium: big.NewInt(100_000)}, nil
+				}
+				other := w.daemon()
+				other.start()
+				w.push("post", 160)
+				if hidden {
+					w.chain.readFault = func(method string) error {
+						if method == "PoolNonce" {
+							return errors.New("no such method")
+						}
+						return nil
+					}
+					w.chain.mu.Lock()
+					at := senderNonce{w.chain.keys[w.ids[0]], 0}
+					first := w.chain.pool[at]
+					delete(w.chain.pool, at) // it is on the way from another node
+					w.chain.pushFault = func(vigil.SignedMessage) (bool, error) { return false, errors.New("too slow") }
+					w.chain.mu.Unlock()
+					other.push("post", 160)
+					other.expect("post", vigil.MessageSigned)
+					w.chain.mu.Lock()
+					w.chain.pool[at], w.chain.pushFault = first, nil
+					w.chain.mu.Unlock()
+				} else {
+					other.push("post", 160)
+					other.expect("post", vigil.MessageQueued)
+				}
+				w.mine(70)
+				w.expect("post", vigil.MessageConfirmed)
+				if n := w.included("post"); n != 1 {
+					t.Errorf("it is %d times on chain", n)
+				}
+				if m := other.message("post"); m.Receipt != nil || !m.State.Done() {
+					t.Errorf("the second daemon's is %s: %s", m.State, m.Problem)
+				}
+				other.stop()
+				<-other.stopped
+			})
+		})
+	}
+}

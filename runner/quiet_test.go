@@ -72,6 +72,22 @@ func TestAReorgInQuietEpochsIsLookedAt(t *testing.T) {
 	})
 }
 
+func TestAMessageForAnotherForkIsSuperseded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.stuck = true
+		w.at = map[abi.ChainEpoch]func(){
+			open + 15: func() { w.mu.Lock(); w.tickets++; w.fork++; w.mu.Unlock() },
+			open + 25: func() { w.mu.Lock(); w.stuck = false; w.mu.Unlock() },
+		}
+		w.run(t, after)
+		if len(w.messages) != 2 || w.messages[0].Supersedes != "" || w.messages[1].Supersedes != w.messages[0].ID {
+			t.Errorf("messages %+v", w.messages)
+		}
+	})
+}
+
 func TestTheChainsDeadlineCountsAndADifferenceIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

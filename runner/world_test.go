@@ -72,6 +72,8 @@ type world struct {
 	duties   map[vigil.DutyID]vigil.Duty
 	proofs   map[vigil.DutyID]vigil.Proof
 	messages []vigil.Message
+	stuck    bool // messages are not executed
+	tickets  byte // of the fork: they go into what posts are tied to
 }
 
 func newWorld() *world {
@@ -155,7 +157,7 @@ func (w *world) tick() {
 	defer w.mu.Unlock()
 	w.epoch++
 	for i, m := range w.messages {
-		if m.State == vigil.MessagePublished {
+		if m.State == vigil.MessagePublished && !w.stuck {
 			w.messages[i].State = vigil.MessageIncluded
 			duty := w.duties[m.Duty]
 			for _, p := range duty.Partitions {
@@ -335,7 +337,7 @@ func (w *world) Challenge(_ context.Context, _ abi.ActorID, epoch abi.ChainEpoch
 func (w *world) Commit(_ context.Context, epoch abi.ChainEpoch, _ vigil.TipSetKey) ([32]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return [32]byte{1, byte(epoch)}, w.called("Commit")
+	return [32]byte{1, byte(epoch), w.tickets}, w.called("Commit")
 }
 
 func (w *world) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {

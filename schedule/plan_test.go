@@ -189,3 +189,21 @@ func list[N ~uint64](f facts, name string) []N {
 	}
 	return numbers
 }
+
+// A message that the actor refused goes back to its duty with what it said.
+func TestAFailedMessageIsToldToTheDuty(t *testing.T) {
+	d := vigil.Deadline{Index: 1, Count: 48, Challenge: 980, Open: 1000, Close: 1060, FaultCutoff: 930}
+	duty := vigil.Duty{ID: vigil.DutyID{Kind: vigil.KindPost, Miner: miner, Open: 1000}, Deadline: d, Partitions: []uint64{0}, State: vigil.StateSubmitted}
+	failed := vigil.Message{
+		MessageRequest: vigil.MessageRequest{Duty: duty.ID}, State: vigil.MessageFailed, Problem: "it was executed with exit code 16",
+		Receipt: &vigil.Receipt{Epoch: 1010},
+	}
+	view := schedule.View{
+		Miner: miner, Epoch: 1020, Duties: []vigil.Duty{duty}, Messages: []vigil.Message{failed},
+		Deadlines: []schedule.Deadline{{Deadline: d, Partitions: []schedule.Partition{{Index: 0, Due: 2}}}},
+	}
+	tasks := schedule.Plan(view, schedule.DefaultPolicy)
+	if len(tasks) != 1 || tasks[0].Verb != schedule.Submit || tasks[0].Generation != 1 || !strings.Contains(tasks[0].Failed, "exit code 16") {
+		t.Errorf("got %+v", tasks)
+	}
+}
