@@ -150,6 +150,7 @@ func (p *pool) place(m *waiting, maxPending int) error {
 		if err := replaceable(old.SignedMessage, m.SignedMessage); err != nil {
 			return fmt.Errorf("message from %s with nonce %d already in mpool%w", m.Message.From, m.Message.Nonce, err)
 		}
+		m.came = old.came // it has waited, and pays more
 	}
 	if !replaces && len(mine) >= maxPending {
 		return fmt.Errorf("%w: %s", errTooMany, m.Message.From)

@@ -59,6 +59,26 @@ func TestADelayKeepsMessagesWaiting(t *testing.T) {
 	}
 }
 
+func TestAReplacementIsNotDelayedAnew(t *testing.T) {
+	w := start(t, Config{Sectors: -1})
+	if err := w.DelayMessages(4, 20); err != nil {
+		t.Fatal(err)
+	}
+	k := w.key("owner")
+	var last cid.Cid
+	for _, premium := range []int64{1000, 1500} {
+		sm, err := k.SignMessage(Message{To: k.Address, From: k.Address, GasLimit: 10_000_000, GasFeeCap: big.NewInt(10_000), GasPremium: big.NewInt(premium)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = get[cid.Cid](w, "MpoolPush", sm)
+		w.pass(3)
+	}
+	if got := w.included(last); got != 5 {
+		t.Errorf("included at %d, want 5: five epochs after the first came", got)
+	}
+}
+
 func TestAHeldSenderWaitsAndTheOthersDoNot(t *testing.T) {
 	w := start(t, Config{Sectors: -1})
 	if err := w.HoldMessages(w.key("worker").Address, 10); err != nil {
