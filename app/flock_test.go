@@ -254,7 +254,7 @@ func (f *flock) keepUp() {
 // on, with fewer blocks, as a fork has that only some follow.
 func fork(t *testing.T, f *flock) *devnet.Network {
 	t.Helper()
-	if err := f.chain.Advance(t.Context(), 3); err != nil {
+	if err := f.chain.Advance(t.Context(), 8); err != nil { // past null rounds, so that there is a tipset to come off
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "fork")
