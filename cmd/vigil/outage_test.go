@@ -50,7 +50,7 @@ func TestTheDaemonGoesOnByItselfAfterEveryOutage(t *testing.T) {
 	o.goesOn(t, "the node was killed and started again")
 	o.daemon.must(t, 60*epoch, `msg="confirmed on chain"`, "duty=t01000/126/0")
 
-	if code, took := o.daemon.interrupt(t); code != 0 || took > 2*time.Second {
+	if code, took := o.daemon.interrupt(t); code != 0 || took > 10*time.Second {
 		t.Errorf("exit code %d after %s", code, took)
 	}
 	n.provenOnce(t, 46, 106)
@@ -95,7 +95,7 @@ func (o *outage) goesOn(t *testing.T, after string) {
 			t.Logf("%s: it went on after %s, %.1f epochs", after, took.Round(time.Millisecond), float64(took)/float64(o.epoch))
 			return
 		}
-		if limit := 2*o.epoch + 3*time.Second; took > limit {
+		if limit := 2*o.epoch + 10*time.Second; took > limit {
 			t.Fatalf("%s: not gone on after %s, epoch %d; the chain was at %d\n%s", after, took, s.Head, now, o.daemon.tail())
 		}
 		pause(t, o.epoch/10)
@@ -116,7 +116,7 @@ func (o *outage) knowsOfIt(t *testing.T) {
 		if problem != "" {
 			return
 		}
-		if time.Since(began) > 2*o.epoch+3*time.Second {
+		if time.Since(began) > 2*o.epoch+10*time.Second {
 			t.Fatalf("the node is away and the page says nothing: epoch %d", s.Head)
 		}
 		pause(t, o.epoch/10)
