@@ -35,14 +35,14 @@ import (
 //   - a day's messages of a kind never cost more than its budget.
 
 func TestASimulationOfManyMessages(t *testing.T) {
-	count := 4_000
+	count, rate := 4_000, 15
 	if os.Getenv("VIGIL_LONG") == "1" {
-		count = 1_000_000
+		count, rate = 1_000_000, 60
 	}
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) { // time stands still: a seed is one story
 		mem := newMemory()
-		s := newSim(t, mem, 60)
+		s := newSim(t, mem, rate)
 		s.forget = mem.forget
 		s.run(count)
 	})
@@ -146,7 +146,7 @@ type sim struct {
 }
 
 func newSim(t testing.TB, s Storage, rate int) *sim {
-	seed := uint64(20261125) // the short version is one story; the long one is another each time
+	seed := uint64(3) // the short version is one story, in which much happens; the long one is another each time
 	if os.Getenv("VIGIL_LONG") == "1" {
 		seed = rand.Uint64()
 	}
