@@ -83,7 +83,9 @@ func (l *loop) allowance(ctx context.Context, m vigil.Message, b books) (abi.Tok
 	}
 	left := big.Sub(daily, committed)
 	if inFlight(m) {
-		left = big.Add(left, worst(m)) // it is among those committed
+		// It is among those committed, and what it may cost already is
+		// promised, even where a reorg has made all of them too much.
+		left = big.Max(big.Add(left, worst(m)), worst(m))
 	}
 	if left.LessThanEqual(big.Zero()) {
 		return left, fmt.Errorf("the day's budget for %s messages, %s attoFIL, is used up: %s are spent or promised; raise it, or wait until the oldest are a day old", m.Duty.Kind, daily, committed)

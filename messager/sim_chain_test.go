@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,12 +55,13 @@ type simChain struct {
 	deaf, mute, blind  float64 // how often a push is lost, its answer is, a read fails
 	pushes, reorgs     int
 	deepest, outsiders int
+	takenBack          map[abi.ChainEpoch]int // recoveries that a reorg took back, by epoch
 }
 
 func newSimChain(t testing.TB, seed uint64, r *rand.Rand, senders []address.Address) *simChain {
 	c := &simChain{
 		t: t, seed: seed, random: r, senders: senders, byEpoch: map[abi.ChainEpoch]*simTipset{}, pool: map[address.Address]map[uint64]simMessage{},
-		intents: map[senderNonce]string{}, on: map[cid.Cid]*simTipset{}, times: map[string]int{}, baseFee: 1000, price: 100_000,
+		intents: map[senderNonce]string{}, on: map[cid.Cid]*simTipset{}, takenBack: map[abi.ChainEpoch]int{}, times: map[string]int{}, baseFee: 1000, price: 100_000,
 	}
 	for _, s := range senders {
 		c.pool[s] = map[uint64]simMessage{}
@@ -125,6 +127,9 @@ func (c *simChain) reorg(depth int) {
 		delete(c.byEpoch, ts.Epoch)
 		for _, m := range ts.included {
 			c.count(m, ts, -1)
+			if strings.HasPrefix(string(m.Params), string(vigil.KindRecover)) {
+				c.takenBack[ts.Epoch]++
+			}
 			if c.random.IntN(2) == 0 {
 				c.pool[m.From][m.Nonce] = m
 			}
