@@ -154,6 +154,9 @@ func (l *loop) nonceFact(ctx context.Context, m vigil.Message, f facts) (nonceFa
 	if err != nil || next <= m.Nonce {
 		return nonceFree, err
 	}
+	if next, err = l.nonceAt(ctx, m.Call.From, l.head.Parent); err != nil || next <= m.Nonce {
+		return nonceTaken, err
+	}
 	if found, err := l.searchAttempts(ctx, m, f); found || err != nil {
 		return nonceUsed, err
 	}

@@ -29,9 +29,10 @@ type facts struct {
 type nonceFact string
 
 const (
-	nonceFree nonceFact = "free" // the chain has not used it
-	nonceUsed nonceFact = "used" // the chain has used it, and not for the message
-	nonceLost nonceFact = "lost" // so it has, at the configured confidence
+	nonceFree  nonceFact = "free"  // the chain has not used it
+	nonceTaken nonceFact = "taken" // a message of the head's tipset has it; the next one executes that, and tells which
+	nonceUsed  nonceFact = "used"  // the chain has used it, and not for the message
+	nonceLost  nonceFact = "lost"  // so it has, at the configured confidence
 )
 
 // settle says how far a message has come by the facts. It goes by what is

@@ -41,6 +41,26 @@ func TestAMessageIsSentIncludedAndConfirmedOnce(t *testing.T) {
 	})
 }
 
+// A tipset's messages are executed by the next one: until then the nonce is used,
+// and by whom is not known.
+func TestAMessageThatTheHeadIncludesIsNotInConflict(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.mine(10) // so that the tipset at the confidence is there to be read
+		before := w.changes
+		w.push("a", 160)
+		w.expect("a", vigil.MessagePublished)
+		w.mine(1)
+		if m := w.expect("a", vigil.MessagePublished); m.Problem != "" {
+			t.Error(m.Problem)
+		}
+		w.mine(1)
+		w.expect("a", vigil.MessageIncluded)
+		if w.changes != before+3 {
+			t.Errorf("it changed %d times, want 3: signed, published, included", w.changes-before)
+		}
+	})
+}
+
 func TestAMessageThatTheActorRefusedHasFailedAtConfidence(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.chain.exit = exitcode.ErrIllegalArgument
