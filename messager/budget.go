@@ -87,8 +87,9 @@ func (l *loop) allowance(ctx context.Context, m vigil.Message, b books) (abi.Tok
 		// promised, even where a reorg has made all of them too much.
 		left = big.Max(big.Add(left, worst(m)), worst(m))
 	}
-	if left.LessThanEqual(big.Zero()) {
-		return left, fmt.Errorf("the day's budget for %s messages, %s attoFIL, is used up: %s are spent or promised; raise it, or wait until the oldest are a day old", m.Duty.Kind, daily, committed)
+	if !inFlight(m) && left.LessThan(most) {
+		// With less than its greatest fee it could get stuck, and keep those behind it waiting.
+		return left, fmt.Errorf("the day's budget for %s messages, %s attoFIL, has less left than one may cost: %s are spent or promised; raise it, or wait until the oldest are a day old", m.Duty.Kind, daily, committed)
 	}
 	return big.Min(most, left), nil
 }

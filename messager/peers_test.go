@@ -463,7 +463,7 @@ func TestAHoleThatAStrangerLeavesIsFilled(t *testing.T) {
 
 func TestADaysBudgetHoldsMessagesBackWithItsReason(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
-		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindPost: {MaxFee: oneFIL, PerDay: oneFIL}}
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindPost: {MaxFee: oneFIL, PerDay: big.Div(big.Mul(oneFIL, big.NewInt(3)), big.NewInt(2))}}
 		w.restart()
 		w.push("a", 160)
 		w.push("b", 160)
