@@ -52,7 +52,7 @@ func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.
 	if vigil.Positional(s.ProofType) {
 		return nil, false, err // a sector's challenges change with its place: no half can be proved
 	}
-	h := halving{action: a, statement: s, vanilla: vanilla, ends: began.Add(left.until(a.head.Epoch, a.duty.Deadline)), each: took}
+	h := halving{action: a, statement: s, vanilla: vanilla, ends: time.Now().Add(left.until(a.now(), a.duty.Deadline)), each: took}
 	culprits, found := h.search(ctx, 0, len(s.Sectors))
 	if found != nil || len(culprits) == 0 {
 		return nil, false, errors.Join(err, found)

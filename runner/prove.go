@@ -136,16 +136,13 @@ func (a *action) fits(ctx context.Context, proof vigil.Proof) (bool, error) {
 func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition, s vigil.Statement, left budget) ([]vigil.Partition, vigil.Statement, []vigil.VanillaProof, error) {
 	known := a.duty.Skipped // by the last try, which has named them
 	a.duty.Skipped = nil
-	began := time.Now()
 	for {
-		now := a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
-		r, err := a.read(ctx, s, left.until(now, a.duty.Deadline))
+		r, err := a.read(ctx, s, left.until(a.now(), a.duty.Deadline))
 		if err != nil {
 			return nil, s, nil, err
 		}
-		now = a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
 		a.name(r.bad, known)
-		if err := a.hold(r, len(s.Sectors), left, now); err != nil {
+		if err := a.hold(r, len(s.Sectors), left, a.now()); err != nil {
 			return nil, s, nil, err
 		}
 		without := slices.Concat(r.bad, r.unchecked)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -68,6 +69,7 @@ type pass struct {
 	statement vigil.Statement
 	turn      func(context.Context) (func(), error) // waits for a sector's turn; nil: it has it at once
 
+	bug     sync.Once     // it was said
 	mu      sync.Mutex    // guards left
 	left    int           // sectors of which a first answer is awaited
 	settled chan struct{} // closed when none is
@@ -102,7 +104,17 @@ func (p *pass) sector(ctx context.Context, i int) (vigil.VanillaProof, error) {
 	}
 }
 
-func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
+// one makes one try. A bug that stops it is an error, and no evidence: it must not
+// end what proves all other sectors.
+func (p *pass) one(ctx context.Context, i int) (proof vigil.VanillaProof, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			proof, err = nil, fmt.Errorf("a bug stopped the read, please report it: %v", v)
+			p.bug.Do(func() {
+				p.action.log.Error("a bug stopped the reading of a sector; please report it", "sector", p.statement.Sectors[i].Number, "panic", v, "stack", string(debug.Stack()))
+			})
+		}
+	}()
 	if p.turn != nil {
 		done, err := p.turn(ctx)
 		if err != nil {
@@ -110,7 +122,7 @@ func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
 		}
 		defer done()
 	}
-	proof, err := p.action.readOne(ctx, p.statement, i)
+	proof, err = p.action.readOne(ctx, p.statement, i)
 	if err == nil && p.turn != nil {
 		proof = vigil.VanillaProof{}
 	}
