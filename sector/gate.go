@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,8 +188,8 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 	done, hung := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		value, err = do(v)
-		g.end(v)
+		defer g.end(v)
+		value, err = caught(do, v)
 	}()
 	go func() {
 		if !v.outlast(done, patience) {
@@ -201,6 +204,30 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 		return none, fmt.Errorf("%w: %w for %v", errSilent, errStill, patience)
 	case <-ctx.Done():
 		return none, ctx.Err()
+	}
+}
+
+// caught turns a panic into an error: a bug in the reading of one sector must not
+// end what proves all others. It is no evidence against the sector.
+func caught[T any](do func(*visit) (T, error), v *visit) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a bug stopped the read, please report it: %v, at %s", p, panicked())
+		}
+	}()
+	return do(v)
+}
+
+// panicked says where the panic arose that is being recovered.
+func panicked() string {
+	var callers [32]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers[:])])
+	for inPanic := false; ; {
+		frame, more := frames.Next()
+		if inPanic && !strings.HasPrefix(frame.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s:%d", path.Base(frame.File), frame.Line)
+		}
+		inPanic = inPanic || frame.Function == "runtime.gopanic"
 	}
 }
 
