@@ -19,6 +19,7 @@ type reading struct {
 	proofs    []vigil.VanillaProof // one a sector, nil where there is none
 	bad       []vigil.BadSector    // evidence that it cannot be proved, seen twice
 	unchecked []vigil.BadSector    // nothing is known of it
+	late      []vigil.BadSector    // nothing either: the time was over before its turn had come and gone
 }
 
 // retryEvery is how long a sector that could not be checked rests before it is
@@ -56,6 +57,8 @@ func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Durati
 		switch {
 		case errors.As(err, &evidence):
 			r.bad = append(r.bad, vigil.BadSector{Number: number, Cause: evidence.Cause})
+		case turn != nil && errors.Is(err, context.DeadlineExceeded):
+			r.late = append(r.late, vigil.BadSector{Number: number, Cause: "not read in time"})
 		case err != nil:
 			r.unchecked = append(r.unchecked, vigil.BadSector{Number: number, Cause: "not checked: " + err.Error()})
 		}
