@@ -22,6 +22,7 @@ type action struct {
 	epoch time.Duration // the length of an epoch
 	duty  vigil.Duty    // the row as this action knows it
 	shelf *shelf        // nil when nothing is to be kept
+	took  time.Duration // of the latest proof
 	work  *work
 	log   *slog.Logger
 }

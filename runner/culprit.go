@@ -14,6 +14,8 @@ var errInvalid = errors.New("the proof does not verify against the chain's secto
 
 // proveAndVerify makes a proof that verifies.
 func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof) ([]byte, error) {
+	began := time.Now()
+	defer func() { a.took = time.Since(began) }()
 	proof, err := a.cfg.Prover.Prove(ctx, vigil.ProveRequest{
 		Duty: a.duty.ID, Close: a.duty.Deadline.Close, Statement: s, Vanilla: vanilla,
 	})
@@ -35,12 +37,11 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 //
 // again says that the sectors are to be read anew.
 func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof, left budget) (proof []byte, again bool, err error) {
-	began := time.Now()
 	proof, err = a.proveAndVerify(ctx, s, vanilla)
 	if !errors.Is(err, errInvalid) {
 		return proof, false, err
 	}
-	took := time.Since(began)
+	took := a.took
 	if spoilt := a.recheck(s, vanilla); spoilt > 0 {
 		a.log.Warn("vanilla proofs were spoilt after they were read; they are read again", "sectors", spoilt, "epoch", a.head.Epoch)
 		return nil, true, nil

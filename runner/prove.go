@@ -55,10 +55,10 @@ func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, stat
 	if err != nil {
 		return p, false, err
 	}
-	read := time.Now()
+	read := time.Since(began)
 	proof, again, err := a.insist(ctx, statement, vanilla, left)
 	return vigil.Proof{
-		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read.Sub(began), ProveTime: time.Since(read),
+		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: a.took,
 		Partitions: proved(partitions, numbers(a.duty.Skipped)),
 	}, again, because(vigil.ReasonNotProved, err)
 }

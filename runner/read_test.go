@@ -335,3 +335,19 @@ func (p panics) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaPro
 	}
 	return p.world.Read(ctx, r)
 }
+
+// A proof that had to be made twice takes no time from the reading of the next.
+func TestAProofThatIsMadeAgainCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(8)
+		w.prove = func(ctx context.Context) error { return wait(ctx, 10*epoch) }
+		tries := 0
+		w.verdict = func(vigil.Statement) bool { tries++; return tries > 1 }
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		if took := w.proofs[post(0)].ProveTime; took != 10*epoch {
+			t.Errorf("the proof is said to have taken %v, want %v", took, 10*epoch)
+		}
+	})
+}

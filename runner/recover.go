@@ -38,8 +38,8 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 	return a.declare(ctx, declarations, task)
 }
 
-// recoverReading is how long faulty sectors are read for a declaration: what
-// cannot be read in that time is tried again later.
+// recoverReading is how long faulty sectors are read for a declaration at most:
+// what cannot be read in that time is tried again later.
 const recoverReading = 10 * time.Minute
 
 // recoverAtOnce is how many of them are read at a time; recoverPatience is how long
@@ -48,6 +48,13 @@ const (
 	recoverAtOnce   = 64
 	recoverPatience = time.Minute
 )
+
+// recoverTime is how long faulty sectors are read: what was read until then must be
+// declared before declarations are given up.
+func (a *action) recoverTime() time.Duration {
+	left := a.duty.Deadline.FaultCutoff - a.cfg.Policy.RecoverMargin - 2 - a.now()
+	return min(recoverReading, time.Duration(max(left, 1))*a.epoch)
+}
 
 // readFaulty gives the faulty, undeclared sectors that can be proved, and
 // notes the others with their causes.
@@ -74,7 +81,7 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
-	r, err := a.pass(ctx, s, recoverReading, a.behind(recoverAtOnce, recoverPatience))
+	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, recoverPatience))
 	if err != nil {
 		return nil, err
 	}

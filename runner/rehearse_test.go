@@ -142,3 +142,19 @@ func TestARecoveryIsNotHeldUpForeverByPostsThatAreRead(t *testing.T) {
 		w.expect(t, vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}, vigil.StateConfirmed)
 	})
 }
+
+// What could be read before the cutoff is declared before it.
+func TestASlowSectorDoesNotHoldUpTheRecoveryOfOthersBeyondTheCutoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.epoch = open + 38 // nine epochs before declarations are given up
+		w.add(deadline+2, 101, 102)
+		w.partitions[deadline+2][0].Faulty = bitfield.NewFromSet([]uint64{101, 102})
+		w.slow = map[abi.SectorNumber]time.Duration{102: 100 * epoch}
+		w.run(t, open+55)
+		id := vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}
+		if duty := w.duties[id]; len(duty.Sectors) != 1 || duty.Sectors[0] != 101 {
+			t.Errorf("declared: %v", duty.Sectors)
+		}
+	})
+}
