@@ -154,7 +154,7 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 			a.log.Warn("more sectors that could not be checked are skipped; the duty names them all", "sectors", more, "epoch", a.head.Epoch)
 		}
 		a.duty.Skipped = append(a.duty.Skipped, without...)
-		if err := a.narrow(partitions); err != nil {
+		if err := a.narrow(ctx, partitions); err != nil {
 			return nil, s, nil, err
 		}
 		if partitions, s, err = a.statement(ctx, numbers(a.duty.Skipped)); err != nil {
@@ -222,8 +222,9 @@ func (a *action) name(bad, known []vigil.BadSector) {
 }
 
 // narrow leaves out the partitions of which no sector can be proved: they
-// would gain nothing from the message, and are tried in a duty of their own.
-func (a *action) narrow(partitions []vigil.Partition) error {
+// would gain nothing from the message, and are tried in a duty of their own, at
+// once: that is why the row is written before the others are proved.
+func (a *action) narrow(ctx context.Context, partitions []vigil.Partition) error {
 	skipped := partition.Set(numbers(a.duty.Skipped))
 	var left []uint64
 	var gone []vigil.Partition
@@ -246,8 +247,14 @@ func (a *action) narrow(partitions []vigil.Partition) error {
 		return because(vigil.ReasonNoSectors, fmt.Errorf("no sector of partitions %v can be proved, the first is %d: %s",
 			a.duty.Partitions, a.duty.Skipped[0].Number, a.duty.Skipped[0].Cause))
 	}
+	if len(gone) == 0 {
+		return nil
+	}
 	a.duty.Partitions = left
-	return a.forget(gone)
+	if err := a.forget(gone); err != nil {
+		return err
+	}
+	return a.cfg.Store.SaveDuty(ctx, a.duty)
 }
 
 // forget takes the sectors of partitions that are left out off the skipped

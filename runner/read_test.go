@@ -351,3 +351,24 @@ func TestAProofThatIsMadeAgainCountsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A partition that is left out at the cutoff does not wait for the proof of the others.
+func TestAPartitionThatIsLeftOutIsTriedWhileTheOthersAreProved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2, 3)
+		w.add(deadline, 21, 22, 23)
+		for n := range abi.SectorNumber(3) {
+			w.unknown[n+21] = true
+		}
+		const cutoff = closed - 12 - 1
+		w.happens(cutoff+2, func() { clear(w.unknown) })
+		w.prove = func(ctx context.Context) error { return wait(ctx, 8*epoch) }
+		w.run(t, after)
+		for batch, partition := range []uint64{0, 1} {
+			if duty := w.expect(t, post(batch), vigil.StateConfirmed); !slices.Equal(duty.Partitions, []uint64{partition}) || len(duty.Skipped) != 0 {
+				t.Errorf("%+v", duty)
+			}
+		}
+	})
+}
