@@ -103,7 +103,7 @@ func worse(file string, before, after []byte) error {
 	return fmt.Errorf("the file is left as it was, because this would be wrong with it:\n%w", now)
 }
 
-// replaceFile gives a file another content, in one step.
+// replaceFile gives a file another content, in one step; owner and mode stay.
 func replaceFile(path string, content []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -114,6 +114,9 @@ func replaceFile(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
+	if err == nil {
+		err = giveTo(f, info)
+	}
 	if err == nil {
 		err = f.Chmod(info.Mode().Perm())
 	}

@@ -127,6 +127,19 @@ func (d *Daemon) sayKernels(k groth16.Choice) {
 	d.log.Info("proofs will be computed", "kernels", k.Name)
 }
 
+// shelf opens what keeps vanilla proofs over a restart: without it they are read
+// again, which is no reason not to prove.
+func (d *Daemon) shelf() vigil.VanillaShelf {
+	dir := filepath.Join(d.config.Data, "vanilla")
+	vanilla, err := store.OpenVanilla(dir)
+	if err != nil {
+		d.log.Warn("what is read of sectors cannot be kept, so that it is read again after a restart; look after the folder", "folder", dir, "error", err)
+		return nil
+	}
+	d.onClose(vanilla.Close)
+	return vanilla
+}
+
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
 	d := &Daemon{log: log, config: c}
 	if err := d.wire(ctx, c, log, open); err != nil {
@@ -144,12 +157,6 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.onClose(d.store.Close)
-	vanilla, err := store.OpenVanilla(filepath.Join(c.Data, "vanilla"))
-	if err != nil {
-		return err
-	}
-	d.onClose(vanilla.Close)
-
 	with, err := open(d)
 	if err != nil {
 		return err
@@ -185,7 +192,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.courier, Store: d.store, Vanilla: vanilla, NoRehearsals: !c.Reading.Rehearse,
+		Messager: d.courier, Store: d.store, Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {

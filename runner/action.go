@@ -18,9 +18,11 @@ type action struct {
 	id    abi.ActorID // the miner's
 	cfg   Config
 	head  vigil.Head    // all reads are at this head
+	began time.Time     // when that was the head
 	epoch time.Duration // the length of an epoch
 	duty  vigil.Duty    // the row as this action knows it
 	shelf *shelf        // nil when nothing is to be kept
+	took  time.Duration // of the latest proof
 	work  *work
 	log   *slog.Logger
 }

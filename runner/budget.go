@@ -41,6 +41,11 @@ func (b budget) until(epoch abi.ChainEpoch, d vigil.Deadline) time.Duration {
 // over says that what could not be read by the epoch is to be left out.
 func (b budget) over(epoch abi.ChainEpoch) bool { return epoch >= b.cutoff }
 
+// now is the epoch at this moment: heads have come since the action's own.
+func (a *action) now() abi.ChainEpoch {
+	return a.head.Epoch + abi.ChainEpoch(time.Since(a.began)/max(a.epoch, 1))
+}
+
 // measuredDuties is how many of the newest proofs the next one's time is estimated from.
 const measuredDuties = 6
 

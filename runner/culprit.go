@@ -14,6 +14,8 @@ var errInvalid = errors.New("the proof does not verify against the chain's secto
 
 // proveAndVerify makes a proof that verifies.
 func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof) ([]byte, error) {
+	began := time.Now()
+	defer func() { a.took = time.Since(began) }()
 	proof, err := a.cfg.Prover.Prove(ctx, vigil.ProveRequest{
 		Duty: a.duty.ID, Close: a.duty.Deadline.Close, Statement: s, Vanilla: vanilla,
 	})
@@ -35,12 +37,11 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 //
 // again says that the sectors are to be read anew.
 func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof, left budget) (proof []byte, again bool, err error) {
-	began := time.Now()
 	proof, err = a.proveAndVerify(ctx, s, vanilla)
 	if !errors.Is(err, errInvalid) {
 		return proof, false, err
 	}
-	took := time.Since(began)
+	took := a.took
 	if spoilt := a.recheck(s, vanilla); spoilt > 0 {
 		a.log.Warn("vanilla proofs were spoilt after they were read; they are read again", "sectors", spoilt, "epoch", a.head.Epoch)
 		return nil, true, nil
@@ -52,7 +53,7 @@ func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.
 	if vigil.Positional(s.ProofType) {
 		return nil, false, err // a sector's challenges change with its place: no half can be proved
 	}
-	h := halving{action: a, statement: s, vanilla: vanilla, ends: began.Add(left.until(a.head.Epoch, a.duty.Deadline)), each: took}
+	h := halving{action: a, statement: s, vanilla: vanilla, ends: time.Now().Add(left.until(a.now(), a.duty.Deadline)), each: took}
 	culprits, found := h.search(ctx, 0, len(s.Sectors))
 	if found != nil || len(culprits) == 0 {
 		return nil, false, errors.Join(err, found)

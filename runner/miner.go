@@ -196,7 +196,7 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}
-	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
+	a := action{id: m.id, cfg: m.cfg, head: m.head, began: time.Now(), epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
 	if id.Kind == vigil.KindPost {
 		a.shelf = m.shelf(id)
 	}

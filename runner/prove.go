@@ -55,10 +55,10 @@ func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, stat
 	if err != nil {
 		return p, false, err
 	}
-	read := time.Now()
+	read := time.Since(began)
 	proof, again, err := a.insist(ctx, statement, vanilla, left)
 	return vigil.Proof{
-		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read.Sub(began), ProveTime: time.Since(read),
+		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: a.took,
 		Partitions: proved(partitions, numbers(a.duty.Skipped)),
 	}, again, because(vigil.ReasonNotProved, err)
 }
@@ -136,16 +136,13 @@ func (a *action) fits(ctx context.Context, proof vigil.Proof) (bool, error) {
 func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition, s vigil.Statement, left budget) ([]vigil.Partition, vigil.Statement, []vigil.VanillaProof, error) {
 	known := a.duty.Skipped // by the last try, which has named them
 	a.duty.Skipped = nil
-	began := time.Now()
 	for {
-		now := a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
-		r, err := a.read(ctx, s, left.until(now, a.duty.Deadline))
+		r, err := a.read(ctx, s, left.until(a.now(), a.duty.Deadline))
 		if err != nil {
 			return nil, s, nil, err
 		}
-		now = a.head.Epoch + abi.ChainEpoch(time.Since(began)/left.delay)
 		a.name(r.bad, known)
-		if err := a.hold(r, len(s.Sectors), left, now); err != nil {
+		if err := a.hold(r, len(s.Sectors), left, a.now()); err != nil {
 			return nil, s, nil, err
 		}
 		without := slices.Concat(r.bad, r.unchecked)
@@ -157,7 +154,7 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 			a.log.Warn("more sectors that could not be checked are skipped; the duty names them all", "sectors", more, "epoch", a.head.Epoch)
 		}
 		a.duty.Skipped = append(a.duty.Skipped, without...)
-		if err := a.narrow(partitions); err != nil {
+		if err := a.narrow(ctx, partitions); err != nil {
 			return nil, s, nil, err
 		}
 		if partitions, s, err = a.statement(ctx, numbers(a.duty.Skipped)); err != nil {
@@ -225,8 +222,9 @@ func (a *action) name(bad, known []vigil.BadSector) {
 }
 
 // narrow leaves out the partitions of which no sector can be proved: they
-// would gain nothing from the message, and are tried in a duty of their own.
-func (a *action) narrow(partitions []vigil.Partition) error {
+// would gain nothing from the message, and are tried in a duty of their own, at
+// once: that is why the row is written before the others are proved.
+func (a *action) narrow(ctx context.Context, partitions []vigil.Partition) error {
 	skipped := partition.Set(numbers(a.duty.Skipped))
 	var left []uint64
 	var gone []vigil.Partition
@@ -249,8 +247,14 @@ func (a *action) narrow(partitions []vigil.Partition) error {
 		return because(vigil.ReasonNoSectors, fmt.Errorf("no sector of partitions %v can be proved, the first is %d: %s",
 			a.duty.Partitions, a.duty.Skipped[0].Number, a.duty.Skipped[0].Cause))
 	}
+	if len(gone) == 0 {
+		return nil
+	}
 	a.duty.Partitions = left
-	return a.forget(gone)
+	if err := a.forget(gone); err != nil {
+		return err
+	}
+	return a.cfg.Store.SaveDuty(ctx, a.duty)
 }
 
 // forget takes the sectors of partitions that are left out off the skipped

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type reading struct {
 	proofs    []vigil.VanillaProof // one a sector, nil where there is none
 	bad       []vigil.BadSector    // evidence that it cannot be proved, seen twice
 	unchecked []vigil.BadSector    // nothing is known of it
+	late      []vigil.BadSector    // nothing either: the time was over before its turn had come and gone
 }
 
 // retryEvery is how long a sector that could not be checked rests before it is
@@ -55,6 +57,8 @@ func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Durati
 		switch {
 		case errors.As(err, &evidence):
 			r.bad = append(r.bad, vigil.BadSector{Number: number, Cause: evidence.Cause})
+		case turn != nil && errors.Is(err, context.DeadlineExceeded):
+			r.late = append(r.late, vigil.BadSector{Number: number, Cause: "not read in time"})
 		case err != nil:
 			r.unchecked = append(r.unchecked, vigil.BadSector{Number: number, Cause: "not checked: " + err.Error()})
 		}
@@ -68,6 +72,7 @@ type pass struct {
 	statement vigil.Statement
 	turn      func(context.Context) (func(), error) // waits for a sector's turn; nil: it has it at once
 
+	bug     sync.Once     // it was said
 	mu      sync.Mutex    // guards left
 	left    int           // sectors of which a first answer is awaited
 	settled chan struct{} // closed when none is
@@ -102,7 +107,17 @@ func (p *pass) sector(ctx context.Context, i int) (vigil.VanillaProof, error) {
 	}
 }
 
-func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
+// one makes one try. A bug that stops it is an error, and no evidence: it must not
+// end what proves all other sectors.
+func (p *pass) one(ctx context.Context, i int) (proof vigil.VanillaProof, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			proof, err = nil, fmt.Errorf("a bug stopped the read, please report it: %v", v)
+			p.bug.Do(func() {
+				p.action.log.Error("a bug stopped the reading of a sector; please report it", "sector", p.statement.Sectors[i].Number, "panic", v, "stack", string(debug.Stack()))
+			})
+		}
+	}()
 	if p.turn != nil {
 		done, err := p.turn(ctx)
 		if err != nil {
@@ -110,7 +125,7 @@ func (p *pass) one(ctx context.Context, i int) (vigil.VanillaProof, error) {
 		}
 		defer done()
 	}
-	proof, err := p.action.readOne(ctx, p.statement, i)
+	proof, err = p.action.readOne(ctx, p.statement, i)
 	if err == nil && p.turn != nil {
 		proof = vigil.VanillaProof{}
 	}

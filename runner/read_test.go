@@ -296,3 +296,79 @@ func TestReadingAgainForgetsNoSectorThatIsLeftOut(t *testing.T) {
 		}
 	})
 }
+
+// The search for a sector that spoils proofs must leave time for another try, also
+// when the reading before it has taken its own.
+func TestTheSearchForACulpritEndsBeforeTheCutoffAfterALongReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(8)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 30 * epoch}
+		w.prove = func(ctx context.Context) error { return wait(ctx, 10*epoch) }
+		wrong := 2 // the prover is wrong twice, and then no more
+		w.verdict = func(vigil.Statement) bool { wrong--; return wrong < 0 }
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+	})
+}
+
+// A bug in the reading of one sector must not end the daemon.
+func TestAPanicInTheReadingOfASectorCostsThatSectorOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(8)
+		w.reader = panics{w}
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 1 || !strings.Contains(duty.Skipped[0].Cause, "a bug") {
+			t.Errorf("%v", duty.Skipped)
+		}
+	})
+}
+
+// panics reads every sector but the second.
+type panics struct{ *world }
+
+func (p panics) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+	if r.Sector.Number == 2 {
+		panic("index out of range")
+	}
+	return p.world.Read(ctx, r)
+}
+
+// A proof that had to be made twice takes no time from the reading of the next.
+func TestAProofThatIsMadeAgainCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(8)
+		w.prove = func(ctx context.Context) error { return wait(ctx, 10*epoch) }
+		tries := 0
+		w.verdict = func(vigil.Statement) bool { tries++; return tries > 1 }
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateConfirmed)
+		if took := w.proofs[post(0)].ProveTime; took != 10*epoch {
+			t.Errorf("the proof is said to have taken %v, want %v", took, 10*epoch)
+		}
+	})
+}
+
+// A partition that is left out at the cutoff does not wait for the proof of the others.
+func TestAPartitionThatIsLeftOutIsTriedWhileTheOthersAreProved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2, 3)
+		w.add(deadline, 21, 22, 23)
+		for n := range abi.SectorNumber(3) {
+			w.unknown[n+21] = true
+		}
+		const cutoff = closed - 12 - 1
+		w.happens(cutoff+2, func() { clear(w.unknown) })
+		w.prove = func(ctx context.Context) error { return wait(ctx, 8*epoch) }
+		w.run(t, after)
+		for batch, partition := range []uint64{0, 1} {
+			if duty := w.expect(t, post(batch), vigil.StateConfirmed); !slices.Equal(duty.Partitions, []uint64{partition}) || len(duty.Skipped) != 0 {
+				t.Errorf("%+v", duty)
+			}
+		}
+	})
+}

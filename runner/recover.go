@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-bitfield"
@@ -37,12 +38,23 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 	return a.declare(ctx, declarations, task)
 }
 
-// recoverReading is how long faulty sectors are read for a declaration: what
-// cannot be read in that time is tried again later.
+// recoverReading is how long faulty sectors are read for a declaration at most:
+// what cannot be read in that time is tried again later.
 const recoverReading = 10 * time.Minute
 
-// recoverAtOnce is how many of them are read at a time.
-const recoverAtOnce = 64
+// recoverAtOnce is how many of them are read at a time; recoverPatience is how long
+// each waits at most for posts' sectors: beside them one or two are read a second.
+const (
+	recoverAtOnce   = 64
+	recoverPatience = time.Minute
+)
+
+// recoverTime is how long faulty sectors are read: what was read until then must be
+// declared before declarations are given up.
+func (a *action) recoverTime() time.Duration {
+	left := a.duty.Deadline.FaultCutoff - a.cfg.Policy.RecoverMargin - 2 - a.now()
+	return min(recoverReading, time.Duration(max(left, 1))*a.epoch)
+}
 
 // readFaulty gives the faulty, undeclared sectors that can be proved, and
 // notes the others with their causes.
@@ -69,11 +81,11 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
-	r, err := a.pass(ctx, s, recoverReading, a.behind(recoverAtOnce))
+	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, recoverPatience))
 	if err != nil {
 		return nil, err
 	}
-	a.duty.Skipped = append(r.bad, r.unchecked...)
+	a.duty.Skipped = slices.Concat(r.bad, r.unchecked, r.late)
 	var readable []abi.SectorNumber
 	for i, proof := range r.proofs {
 		if proof != nil {

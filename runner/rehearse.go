@@ -16,8 +16,9 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// work is the reading for posts that is going on for any miner. Rehearsals and
-// the reading for recoveries wait while there is any.
+// work is the reading for posts that is going on for any miner. Rehearsals wait
+// while there is any; so does the reading for recoveries, but not for long: of many
+// miners one reads for a post at any time.
 type work struct {
 	mu   sync.Mutex // guards what follows
 	busy int
@@ -41,8 +42,13 @@ func (w *work) begin() (end func()) {
 	}
 }
 
-// pause waits while posts' sectors are read.
-func (w *work) pause(ctx context.Context) error {
+// pause waits while posts' sectors are read, but no longer than patience; 0 is to
+// the end.
+func (w *work) pause(ctx context.Context, patience time.Duration) error {
+	var enough <-chan time.Time
+	if patience > 0 {
+		enough = time.After(patience)
+	}
 	for {
 		w.mu.Lock()
 		rest := w.rest
@@ -52,14 +58,17 @@ func (w *work) pause(ctx context.Context) error {
 		}
 		select {
 		case <-rest:
+		case <-enough:
+			return ctx.Err()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// behind gives sectors their turn so many at a time, and none while a post's are read.
-func (a *action) behind(atOnce int) func(context.Context) (func(), error) {
+// behind gives sectors their turn so many at a time, and none while a post's are
+// read but those that have waited as long as patience, if it is not 0.
+func (a *action) behind(atOnce int, patience time.Duration) func(context.Context) (func(), error) {
 	places := make(chan struct{}, atOnce)
 	return func(ctx context.Context) (func(), error) {
 		select {
@@ -67,7 +76,7 @@ func (a *action) behind(atOnce int) func(context.Context) (func(), error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if err := a.work.pause(ctx); err != nil {
+		if err := a.work.pause(ctx, patience); err != nil {
 			<-places
 			return nil, err
 		}
@@ -88,6 +97,7 @@ type rehearsal struct {
 	deadline vigil.Deadline
 	epoch    abi.ChainEpoch
 	status   vigil.RehearsalStatus
+	late     int // sectors that were not read before the deadline's challenge
 	err      error
 }
 
@@ -118,7 +128,7 @@ func (m *miner) rehearse(ctx context.Context, current vigil.Deadline, epoch time
 			}
 			m.rehearsed <- r
 		}()
-		r.status, r.err = a.rehearse(vigil.OneDecision(ctx), partitions)
+		r.status, r.late, r.err = a.rehearse(vigil.OneDecision(ctx), partitions)
 	})
 }
 
@@ -141,9 +151,13 @@ func (m *miner) learn(r rehearsal) {
 				"deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
 		}
 	}
-	if n := r.status.Unchecked; n > 0 {
+	if n := r.status.Unchecked - r.late; n > 0 {
 		m.log.Error("sectors could not be read in a rehearsal: is a storage gone?", "sectors", n, "problem", r.status.Problem,
 			"deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
+	}
+	if r.late > 0 {
+		m.log.Warn("a rehearsal was not done before its deadline's challenge: the storages are slow, or posts' sectors were read meanwhile",
+			"sectors", r.late, "deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
 	}
 	m.log.Info("rehearsed", "deadline", r.deadline.Index, "sectors", r.status.Sectors, "bad", len(r.status.Bad), "unchecked", r.status.Unchecked,
 		"read", r.status.ReadTime.Round(time.Millisecond), "opens", r.deadline.Open, "epoch", r.epoch)
@@ -156,33 +170,37 @@ type rehearsedBad struct {
 }
 
 // rehearse reads what the deadline's next proofs will cover, for random challenges.
-func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (vigil.RehearsalStatus, error) {
+// late is how many sectors there was no time for.
+func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (status vigil.RehearsalStatus, late int, err error) {
 	d := a.duty.Deadline
-	status := vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
+	status = vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
 	set, err := partition.Proven(partitions, partition.Set(nil))
 	if err != nil {
-		return status, err
+		return status, 0, err
 	}
 	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
 	if err != nil {
-		return status, fmt.Errorf("read the miner: %w", err)
+		return status, 0, fmt.Errorf("read the miner: %w", err)
 	}
 	s := vigil.Statement{Miner: a.id, ProofType: info.ProofType}
 	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, a.head.Key); err != nil {
-		return status, fmt.Errorf("read the sectors of deadline %d: %w", d.Index, err)
+		return status, 0, fmt.Errorf("read the sectors of deadline %d: %w", d.Index, err)
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
 	left := time.Duration(d.Challenge-a.head.Epoch) * a.epoch
-	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left)))
+	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left), 0))
 	if err != nil {
-		return status, err
+		return status, 0, err
 	}
 	status.Sectors, status.Bad = len(s.Sectors), append(status.Bad, r.bad...)
-	status.Unchecked, status.ReadTime = len(r.unchecked), time.Since(began)
-	if len(r.unchecked) > 0 {
+	status.Unchecked, status.ReadTime = len(r.unchecked)+len(r.late), time.Since(began)
+	switch {
+	case len(r.unchecked) > 0:
 		status.Problem = fmt.Sprintf("sector %d: %s", r.unchecked[0].Number, r.unchecked[0].Cause)
+	case len(r.late) > 0:
+		status.Problem = fmt.Sprintf("%d sectors were not read before the challenge: the storages are slow, or posts' sectors were read meanwhile", len(r.late))
 	}
-	return status, nil
+	return status, len(r.late), nil
 }

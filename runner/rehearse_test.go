@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
@@ -94,6 +95,66 @@ func TestARehearsalWaitsWhileADutysSectorsAreRead(t *testing.T) {
 		}
 		if rehearsals := r.Status().Miners[0].Rehearsals; len(rehearsals) == 0 {
 			t.Error("nothing was rehearsed")
+		}
+	})
+}
+
+func TestARehearsalThatRunsOutOfTimeBlamesNoStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.many(10)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * epoch} // its deadline's are read to the cutoff
+		var numbers []uint64
+		for n := uint64(1001); n <= 1020; n++ { // four at a time until then
+			numbers = append(numbers, n)
+			w.slow[abi.SectorNumber(n)] = 10*epoch - time.Second
+		}
+		w.add(deadline+1, numbers...)
+		r := w.run(t, closed-15)
+		log := w.log.String()
+		if strings.Contains(log, "is a storage gone?") {
+			t.Error("a storage is blamed")
+		}
+		if !strings.Contains(log, "a rehearsal was not done before") {
+			t.Error("it is not said that sectors were not read")
+		}
+		if s := r.Status().Miners[0].Rehearsals; len(s) != 2 || s[1].Unchecked != 16 || s[1].Sectors != 20 || !strings.Contains(s[1].Problem, "16 sectors") {
+			t.Errorf("%+v", s)
+		}
+		if w.disturbed != 0 {
+			t.Errorf("%d sectors were rehearsed while a duty's were read", w.disturbed)
+		}
+	})
+}
+
+// Of a hundred miners one always reads for a post: what is faulty must be recovered all the same.
+func TestARecoveryIsNotHeldUpForeverByPostsThatAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * epoch} // its deadline's are read to the cutoff
+		w.add(deadline+2, 101, 102)
+		w.bad[102] = "replica: missing"
+		w.partitions[deadline+2][0].Faulty = bitfield.NewFromSet([]uint64{102})
+		w.happens(open-10, func() { clear(w.bad) })
+		w.run(t, after)
+		w.expect(t, vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}, vigil.StateConfirmed)
+	})
+}
+
+// What could be read before the cutoff is declared before it.
+func TestASlowSectorDoesNotHoldUpTheRecoveryOfOthersBeyondTheCutoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.epoch = open + 38 // nine epochs before declarations are given up
+		w.add(deadline+2, 101, 102)
+		w.partitions[deadline+2][0].Faulty = bitfield.NewFromSet([]uint64{101, 102})
+		w.slow = map[abi.SectorNumber]time.Duration{102: 100 * epoch}
+		w.run(t, open+55)
+		id := vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}
+		if duty := w.duties[id]; len(duty.Sectors) != 1 || duty.Sectors[0] != 101 {
+			t.Errorf("declared: %v", duty.Sectors)
 		}
 	})
 }

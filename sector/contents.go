@@ -142,7 +142,11 @@ func (g *gate) status(path string, most int) vigil.StorageStatus {
 		Path: path, State: vigil.StorageReady, AtOnce: min(g.pace.places(), most), Reading: g.under, Waiting: len(g.waiting),
 		Lost: g.lost, Read: g.visits, Took: g.took,
 	}
-	if g.unanswered >= silentAfter {
+	switch {
+	case g.shut():
+		s.State = vigil.StorageSilent
+		s.Why = fmt.Sprintf("%d reads have not returned; another is tried at %s", g.lost, g.lostAt.Add(hungAgain).UTC().Format(time.RFC3339))
+	case g.unanswered >= silentAfter:
 		s.State = vigil.StorageSilent
 		s.Why = fmt.Sprintf("the last %d reads were given up; one at a time is tried", g.unanswered)
 	}

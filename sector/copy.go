@@ -216,22 +216,23 @@ func (r *Reader) attempt(ctx context.Context, w wanted, c copyOf) (vigil.Vanilla
 	if host == nil { // no storage has anything of it
 		return r.read(ctx, w, c, &visit{at: new(atomic.Pointer[storage])})
 	}
-	if r.hangs(w.name) {
-		return nil, fmt.Errorf("storage %s %w: an earlier read of this sector has not returned", host.Path, errSilent)
+	this := hungRead{w.name, c}
+	if r.hangs(this) {
+		return nil, fmt.Errorf("storage %s %w: an earlier read of this sector there has not returned", host.Path, errSilent)
 	}
 	var at atomic.Pointer[storage] // where the read is
 	at.Store(host)
 	var returned atomic.Bool
 	proof, err := pass(ctx, &host.data, r.mostAtOnce(), r.patience(), func(v *visit) (vigil.VanillaProof, error) {
-		defer r.returns(w.name)
+		defer r.returns(this)
 		defer returned.Store(true)
 		v.at = &at
 		return r.read(ctx, w, c, v)
 	})
 	if errors.Is(err, errStill) {
-		r.stands(w.name)
+		r.stands(this)
 		if returned.Load() {
-			r.returns(w.name)
+			r.returns(this)
 		}
 	}
 	if errors.Is(err, errSilent) {

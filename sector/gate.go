@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +19,10 @@ const (
 	// every sector of a partition its time.
 	silentAfter = 4
 	// lostMany is how many visits may not have come back before the others go
-	// one by one: a disk that dies hangs at some places and serves at others.
-	// lostMost bounds them: each holds a thread and what it has read.
+	// one by one: a disk that dies hangs at some places and serves at others. When as
+	// many have returned since the last was given up, they go side by side again: those
+	// of a mount that was made anew never come back. Beyond lostMost each that is given
+	// up closes the gate for hungAgain: it holds a thread and what it has read.
 	lostMany = 64
 	lostMost = 4 * lostMany
 )
@@ -40,6 +45,8 @@ type gate struct {
 	waiting    []chan struct{} // those who wait for a place, first come first served
 	unanswered int             // visits given up since the last one that returned
 	lost       int             // visits given up that have not returned
+	lostAt     time.Time       // when the last was given up
+	served     int             // visits that returned since then
 	probing    bool            // while silent: the one visit is under way
 	visits     uint64          // that returned
 	took       time.Duration   // of a visit, smoothed
@@ -79,7 +86,7 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	silent := g.unanswered >= silentAfter
-	if silent && g.probing || g.lost >= lostMost {
+	if silent && g.probing || g.shut() {
 		return nil, nil, errSilent // with nothing in it that changes from one try to the next
 	}
 	g.most = most
@@ -93,9 +100,13 @@ func (g *gate) tryEnter(most int) (*visit, <-chan struct{}, error) {
 	return &visit{began: time.Now(), probe: silent}, nil, nil
 }
 
+// shut says that too many visits have not returned for another to be risked now.
+// The caller holds the mutex.
+func (g *gate) shut() bool { return g.lost >= lostMost && time.Since(g.lostAt) < hungAgain }
+
 // places are how many visits there may be at a time. The caller holds the mutex.
 func (g *gate) places() int {
-	if g.lost >= lostMany {
+	if g.lost >= lostMany && g.served < lostMany {
 		return 1
 	}
 	return min(g.pace.places(), g.most)
@@ -139,6 +150,7 @@ func (g *gate) end(v *visit) {
 	}
 	g.free(v)
 	g.visits++
+	g.served++
 	took := time.Since(v.began)
 	g.took += (took - g.took) / 8
 	g.pace.finished(time.Now(), len(g.waiting) > 0)
@@ -153,6 +165,7 @@ func (g *gate) giveUp(v *visit) {
 	}
 	v.lost = true
 	g.lost++
+	g.lostAt, g.served = time.Now(), 0
 	g.free(v)
 	if g.unanswered++; g.unanswered >= silentAfter {
 		g.call(len(g.waiting)) // to be told
@@ -185,8 +198,8 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 	done, hung := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		value, err = do(v)
-		g.end(v)
+		defer g.end(v)
+		value, err = caught(do, v)
 	}()
 	go func() {
 		if !v.outlast(done, patience) {
@@ -201,6 +214,30 @@ func pass[T any](ctx context.Context, g *gate, most int, patience time.Duration,
 		return none, fmt.Errorf("%w: %w for %v", errSilent, errStill, patience)
 	case <-ctx.Done():
 		return none, ctx.Err()
+	}
+}
+
+// caught turns a panic into an error: a bug in the reading of one sector must not
+// end what proves all others. It is no evidence against the sector.
+func caught[T any](do func(*visit) (T, error), v *visit) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a bug stopped the read, please report it: %v, at %s", p, panicked())
+		}
+	}()
+	return do(v)
+}
+
+// panicked says where the panic arose that is being recovered.
+func panicked() string {
+	var callers [32]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(0, callers[:])])
+	for inPanic := false; ; {
+		frame, more := frames.Next()
+		if inPanic && !strings.HasPrefix(frame.Function, "runtime.") || !more {
+			return fmt.Sprintf("%s:%d", path.Base(frame.File), frame.Line)
+		}
+		inPanic = inPanic || frame.Function == "runtime.gopanic"
 	}
 }
 

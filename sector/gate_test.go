@@ -47,3 +47,46 @@ func TestAGateThatWasNarrowOpensAgain(t *testing.T) {
 		}
 	})
 }
+
+// A mount that hung for a night and was made anew: its old reads never return.
+func TestAGateWithTooManyLostVisitsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		release := make(chan struct{})
+		defer close(release)
+		visit := func(do func()) error {
+			_, err := pass(t.Context(), g, 128, 30*time.Second, func(v *visit) (int, error) { do(); return 0, nil })
+			return err
+		}
+		for began := time.Now(); time.Since(began) < 12*time.Hour; <-time.After(time.Second) {
+			if visit(func() { <-release }) == nil {
+				t.Fatal("it does not hang")
+			}
+		}
+		g.mu.Lock()
+		if lost := g.lost; lost > lostMost+12*6 {
+			t.Errorf("%d visits are lost", lost)
+		}
+		g.mu.Unlock()
+		began := time.Now()
+		for visit(func() {}) != nil {
+			if time.Since(began) > 20*time.Minute {
+				t.Fatal("it is not read again when it answers")
+			}
+			<-time.After(30 * time.Second) // as heads come
+		}
+		var all sync.WaitGroup
+		began = time.Now()
+		for range 1000 {
+			all.Go(func() {
+				if err := visit(func() { <-time.After(time.Second) }); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took > 5*time.Minute {
+			t.Errorf("a thousand visits of a second took %v", took)
+		}
+	})
+}

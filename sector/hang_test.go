@@ -234,3 +234,44 @@ func TestWithoutAStorageNoSectorIsBad(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A copy whose storage hangs says nothing of the copy on another.
+func TestACopyIsReadWhileAReadOfAnotherHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		request, want := sector3(t)
+		first, second := &mount{path: copied(t)}, &mount{path: copied(t)}
+		aside := t.TempDir() + "/replica"
+		if err := os.Rename(second.path+"/"+replica, aside); err != nil {
+			t.Fatal(err)
+		}
+		reader := sector.NewReaderOf(first.storage(), second.storage())
+		if _, err := reader.Read(t.Context(), request); err != nil { // of the first, which is remembered
+			t.Fatal(err)
+		}
+		if err := os.Rename(aside, second.path+"/"+replica); err != nil {
+			t.Fatal(err)
+		}
+		defer first.hang()()
+		if got, err := reader.Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("the copy on the storage that answers: %v", err)
+		}
+	})
+}
+
+// A file that trips a bug must not end the daemon.
+func TestAPanicInAReadIsAnErrorAndNoEvidence(t *testing.T) {
+	request, _ := sector3(t)
+	path := copied(t)
+	opened := 0
+	reader := sector.NewReaderOf(sector.Storage{Path: path, Open: func() (sector.Folder, error) {
+		if opened++; opened > 1 {
+			panic("index out of range")
+		}
+		return (&mount{path: path}).storage().Open()
+	}})
+	_, err := reader.Read(t.Context(), request)
+	var bad *vigil.SectorError
+	if err == nil || errors.As(err, &bad) || !strings.Contains(err.Error(), "a bug") {
+		t.Errorf("%v", err)
+	}
+}

@@ -51,7 +51,7 @@ type Reader struct {
 
 	mu    sync.Mutex // guards what follows
 	known map[string]copyOf
-	hung  map[string]time.Time // when a read of a sector was given up that has not returned
+	hung  map[hungRead]time.Time // when a read was given up that has not returned
 }
 
 // NewReader reads from these folders.
@@ -65,7 +65,7 @@ func NewReader(paths ...string) *Reader {
 
 // NewReaderOf reads from these storages.
 func NewReaderOf(storages ...Storage) *Reader {
-	r := &Reader{known: map[string]copyOf{}, hung: map[string]time.Time{}, searches: make(chan struct{}, max(64, questionsMost/max(1, len(storages))))}
+	r := &Reader{known: map[string]copyOf{}, hung: map[hungRead]time.Time{}, searches: make(chan struct{}, max(64, questionsMost/max(1, len(storages))))}
 	for _, s := range storages {
 		if s.Open == nil {
 			s.Open = openRoot(s.Path)
@@ -166,27 +166,33 @@ func (r *Reader) remember(name string, c copyOf) {
 	r.known[name] = c
 }
 
+// hungRead is a read of one copy of a sector: another copy may lie on a storage that answers.
+type hungRead struct {
+	name string
+	of   copyOf
+}
+
 // hungAgain is after what time a sector is read again of which a read has not
 // returned. On a disk that dies each try would hang one thread more; on a mount that
 // was made anew the old read will never return.
 const hungAgain = 10 * time.Minute
 
-// hangs says that a read of a sector has not returned and is not to be tried again yet.
-func (r *Reader) hangs(name string) bool {
+// hangs says that a read of a copy has not returned and is not to be tried again yet.
+func (r *Reader) hangs(h hungRead) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, ok := r.hung[name]
+	at, ok := r.hung[h]
 	return ok && time.Since(at) < hungAgain
 }
 
-func (r *Reader) stands(name string) {
+func (r *Reader) stands(h hungRead) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.hung[name] = time.Now()
+	r.hung[h] = time.Now()
 }
 
-func (r *Reader) returns(name string) {
+func (r *Reader) returns(h hungRead) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.hung, name)
+	delete(r.hung, h)
 }

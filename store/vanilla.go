@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,11 +24,13 @@ import (
 // is a key, a length, the proof and a checksum of the three. A record that a
 // crash cut off ends the file.
 //
-// What is kept is bounded: beyond Most bytes nothing more is, and after its
-// deadline it is deleted.
+// What is kept is bounded: beyond 2 GiB nothing more is, nor where the disk has
+// little left, which the database needs to go on; and after its deadline it is
+// deleted.
 type Vanilla struct {
 	dir  string
 	most int64
+	free func(dir string) int64 // what the disk has left
 
 	mu   sync.Mutex // guards what follows
 	size int64      // of all files
@@ -39,6 +42,9 @@ var _ vigil.VanillaShelf = (*Vanilla)(nil)
 // mostVanilla is enough for thirty partitions of 32 GiB sectors.
 const mostVanilla = 2 << 30
 
+// vanillaSpares is how much of the disk is left to the database.
+const vanillaSpares = 512 << 20
+
 // vanillaRecord is the length of a record without its proof; vanillaLongest is
 // longer than any vanilla proof there is.
 const (
@@ -48,7 +54,7 @@ const (
 
 // OpenVanilla opens a folder of vanilla proofs, or makes it.
 func OpenVanilla(dir string) (*Vanilla, error) {
-	v := &Vanilla{dir: dir, most: mostVanilla, open: map[vigil.DutyID]*os.File{}}
+	v := &Vanilla{dir: dir, most: mostVanilla, free: diskFree, open: map[vigil.DutyID]*os.File{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of vanilla proofs: %w", err)
 	}
@@ -89,15 +95,33 @@ func (v *Vanilla) Keep(id vigil.DutyID, key vigil.VanillaKey, proof vigil.Vanill
 	record = binary.LittleEndian.AppendUint32(record, crc32.ChecksumIEEE(record))
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.size+int64(len(record)) > v.most || len(proof) > vanillaLongest {
+	if v.size+int64(len(record)) > v.most || len(proof) > vanillaLongest || v.free(v.dir)-int64(len(record)) < vanillaSpares {
 		return nil
 	}
 	f, err := v.file(id)
 	if err != nil {
 		return err
 	}
+	return v.append(id, f, record)
+}
+
+// append writes a record whole or not at all: behind one that a full disk cut off
+// nothing could be read. The caller holds the mutex.
+func (v *Vanilla) append(id vigil.DutyID, f *os.File, record []byte) error {
 	n, err := f.Write(record)
 	v.size += int64(n)
+	if err == nil {
+		return nil
+	}
+	end, failed := f.Seek(-int64(n), io.SeekCurrent)
+	if failed == nil {
+		failed = f.Truncate(end)
+	}
+	if failed != nil { // the next one opens it anew, and takes off what is not whole
+		delete(v.open, id)
+		return errors.Join(err, failed, f.Close())
+	}
+	v.size -= int64(n)
 	return err
 }
 
@@ -115,9 +139,9 @@ func (v *Vanilla) file(id vigil.DutyID) (*os.File, error) {
 	if err == nil {
 		_, whole := vanillaRecords(data)
 		err = f.Truncate(int64(whole))
-		v.size -= int64(len(data) - whole)
 		if err == nil {
-			_, err = f.Seek(int64(whole), 0)
+			v.size -= int64(len(data) - whole)
+			_, err = f.Seek(int64(whole), io.SeekStart)
 		}
 	}
 	if err != nil {
