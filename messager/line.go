@@ -53,9 +53,7 @@ type line struct {
 	sender address.Address
 	next   uint64 // the chain's nonce
 	slots  []slot
-	// urgent is how many epochs the most urgent message has, and waiting its kind.
-	urgent  abi.ChainEpoch
-	waiting vigil.DutyKind
+	urgent abi.ChainEpoch // how many epochs the most urgent message has
 }
 
 func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head abi.ChainEpoch) line {
@@ -64,8 +62,8 @@ func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head
 	for i, h := range holders {
 		s := slot{h.Nonce, h.Message}
 		l.slots = append(l.slots, s)
-		if left := max(0, s.m.Expires-head); s.lives(head) && left < l.urgent {
-			l.urgent, l.waiting = left, s.m.Duty.Kind
+		if s.lives(head) {
+			l.urgent = min(l.urgent, max(0, s.m.Expires-head))
 		}
 		if s.lives(head) || s.cancelled() {
 			last = i
@@ -84,6 +82,17 @@ func (l line) hole() (uint64, bool) {
 		}
 	}
 	return 0, false
+}
+
+// behind are the kinds of the messages that wait until a nonce is used.
+func (l line) behind(nonce uint64, head abi.ChainEpoch) []vigil.DutyKind {
+	var kinds []vigil.DutyKind
+	for _, s := range l.slots {
+		if s.nonce > nonce && s.lives(head) && !slices.Contains(kinds, s.m.Duty.Kind) {
+			kinds = append(kinds, s.m.Duty.Kind)
+		}
+	}
+	return kinds
 }
 
 // readLine reads a sender's line, with a new attempt where one is due, or nothing

@@ -1,0 +1,112 @@
+package messager
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
+
+	"github.com/vigil-post/vigil"
+)
+
+// A sender's messages are executed in the order of their nonces, so one that is
+// stuck keeps those behind it from their deadline.
+
+var centFIL = big.Div(oneFIL, big.NewInt(100))
+
+// pushAlone pushes a message that only the first sender can send.
+func (w *world) pushAlone(kind vigil.DutyKind, id string, expires abi.ChainEpoch) {
+	w.t.Helper()
+	r := w.request(id, expires)
+	r.Duty.Kind, r.Senders = kind, w.ids[:1]
+	if _, err := w.m.Push(w.t.Context(), r); err != nil {
+		w.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func TestAStuckRecoveryClimbsToTheBudgetOfThePostBehindIt(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindRecover: {MaxFee: centFIL, PerDay: centFIL}}
+		w.restart()
+		w.chain.minPremium = 10_000_000_000 // a cent is a fiftieth of that for 50 million gas
+		w.pushAlone(vigil.KindRecover, "recovery", 2000)
+		w.mine(60)
+		for _, a := range w.message("recovery").Attempts {
+			if gasCost(a.Signed.Gas).GreaterThan(centFIL) {
+				t.Fatalf("attempt %d may cost %s, and nobody waits behind it", a.Number, gasCost(a.Signed.Gas))
+			}
+		}
+		w.pushAlone(vigil.KindPost, "post", 220)
+		w.mine(59) // a tipset at 219 is the last that counts
+		for _, id := range []string{"recovery", "post"} {
+			if w.included(id) != 1 {
+				t.Errorf("%s is not on chain at epoch %d: %s", id, w.chain.head.Epoch, w.message(id).Problem)
+			}
+		}
+		for _, m := range []vigil.Message{w.message("recovery"), w.message("post")} {
+			for _, a := range m.Attempts {
+				if gasCost(a.Signed.Gas).GreaterThan(defaultMaxFee) {
+					t.Errorf("attempt %d of %s may cost %s", a.Number, m.ID, gasCost(a.Signed.Gas))
+				}
+			}
+		}
+	})
+}
+
+func TestOneKindsDayIsNotWidenedByItsOwnThatWait(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindRecover: {MaxFee: centFIL}}
+		w.restart()
+		w.chain.minPremium = 1 << 40
+		w.pushAlone(vigil.KindRecover, "first", 200)
+		w.pushAlone(vigil.KindRecover, "second", 200)
+		w.mine(98)
+		for _, a := range w.message("first").Attempts {
+			if gasCost(a.Signed.Gas).GreaterThan(centFIL) {
+				t.Errorf("attempt %d may cost %s", a.Number, gasCost(a.Signed.Gas))
+			}
+		}
+	})
+}
+
+func TestANonceIsFreedAtThePriceOfTheDearestThatWaits(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindRecover: {MaxFee: centFIL}}
+		w.restart()
+		w.chain.minPremium = 20_000_000_000 // a cent is a quarter of that for a send of nothing
+		w.pushAlone(vigil.KindRecover, "cancelled", 2000)
+		w.pushAlone(vigil.KindRecover, "urgent", 150)
+		w.pushAlone(vigil.KindPost, "post", 160)
+		if err := w.m.Cancel(t.Context(), "cancelled"); err != nil {
+			t.Fatal(err)
+		}
+		w.mine(49) // the more urgent recovery must be on chain by then, and all before it
+		for _, id := range []string{"urgent", "post"} {
+			if w.included(id) != 1 {
+				t.Errorf("%s is not on chain at epoch %d: %s", id, w.chain.head.Epoch, w.message(id).Problem)
+			}
+		}
+	})
+}
+
+func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.chain.minPremium = 1 << 40
+		w.pushAlone(vigil.KindPost, "post", 400)
+		w.mine(1)
+		key := w.chain.keys[w.ids[0]]
+		w.chain.balance[key] = oneFIL // somebody has spent the rest, and a block takes nothing that could cost more
+		w.mine(1)
+		m := w.message("post")
+		last := lastAttempt(m).Signed.Gas
+		if gasCost(last).GreaterThan(oneFIL) || len(m.Attempts) != 2 {
+			t.Fatalf("attempt %d may cost %s, and the sender has %s", len(m.Attempts), gasCost(last), oneFIL)
+		}
+		w.mine(3)
+		if n := len(w.message("post").Attempts); n != 2 {
+			t.Errorf("%d attempts, and nothing has changed", n)
+		}
+	})
+}
