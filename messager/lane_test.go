@@ -1,11 +1,14 @@
 package messager
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
+	"github.com/filecoin-project/go-state-types/crypto"
 
 	"github.com/vigil-post/vigil"
 )
@@ -107,6 +110,37 @@ func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 		w.mine(3)
 		if n := len(w.message("post").Attempts); n != 2 {
 			t.Errorf("%d attempts, and nothing has changed", n)
+		}
+	})
+}
+
+// within refuses to sign what may cost more than a FIL, as a policy may.
+type within struct{ vigil.Signer }
+
+func (s within) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
+	if gasCost(m.Gas).GreaterThan(oneFIL) {
+		return crypto.Signature{}, &vigil.SigningRefusal{Text: "too dear"}
+	}
+	return s.Signer.Sign(ctx, m)
+}
+
+func TestAWishThatNoKeySignsKeepsNoReplacementBack(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.MaxFee, w.config.Signer = oneFIL, within{w.config.Signer}
+		w.restart()
+		w.chain.minPremium = 10_000_000_000
+		w.push("a", 160)
+		gas := &vigil.Gas{Limit: 50_000_000, FeeCap: big.NewInt(1 << 50), Premium: big.NewInt(1 << 50)}
+		if err := w.m.Replace(t.Context(), "a", gas); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "too dear") {
+			t.Fatalf("%d attempts, problem %q", len(m.Attempts), m.Problem)
+		}
+		w.mine(59)
+		if w.included("a") != 1 {
+			t.Errorf("not on chain at epoch %d: %s", w.chain.head.Epoch, w.message("a").Problem)
 		}
 	})
 }

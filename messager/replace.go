@@ -57,6 +57,19 @@ func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Mes
 	if err := l.lease(ctx, in.sender); err != nil {
 		return s.m, err
 	}
+	renewed, err := l.renewal(ctx, in, s, attempts, cancel, b)
+	unwished := s
+	unwished.m.Wish = vigil.Wish{}
+	if err != nil && !cancel && wishedFor(s.m) && l.due(unwished, attempts, cancel, in.urgent) {
+		// What somebody wished cannot be made, and must not keep what is due from being made.
+		renewed, err = l.renewal(ctx, in, unwished, attempts, cancel, b)
+		renewed.Wish = s.m.Wish
+	}
+	return renewed, err
+}
+
+// renewal is a slot's message with a new attempt; nothing is stored yet.
+func (l *loop) renewal(ctx context.Context, in line, s slot, attempts []vigil.Attempt, cancel bool, b books) (vigil.Message, error) {
 	gas, err := l.renewedGas(ctx, in, s, attempts, cancel, b)
 	if err != nil {
 		return s.m, err
