@@ -144,3 +144,15 @@ func TestAWishThatNoKeySignsKeepsNoReplacementBack(t *testing.T) {
 		}
 	})
 }
+
+func TestADaysBudgetThatCanSendNothingIsRefused(t *testing.T) {
+	c := newWorld(t).config
+	c.Budgets = map[vigil.DutyKind]Budget{vigil.KindPost: {PerDay: big.Mul(big.NewInt(3), oneFIL)}}
+	if _, err := New(c); err == nil || !strings.Contains(err.Error(), "none would ever be sent") {
+		t.Errorf("three FIL a day, and five for one: %v", err)
+	}
+	c.MaxFee = oneFIL
+	if _, err := New(c); err != nil {
+		t.Error(err)
+	}
+}
