@@ -94,6 +94,24 @@ func TestANonceIsFreedAtThePriceOfTheDearestThatWaits(t *testing.T) {
 	})
 }
 
+func TestAPostThatWaitsForItsSendersMoneyHurriesWhatHasIt(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.chain.balance[w.chain.keys[w.ids[0]]] = big.Mul(big.NewInt(4), oneFIL) // less than one message may cost
+		w.chain.minPremium = 100_000_000
+		w.pushAlone(vigil.KindRecover, "recovery", 2000)
+		w.pushAlone(vigil.KindPost, "post", 160)
+		if m := w.expect("post", vigil.MessageQueued); !strings.Contains(m.Problem, "to spend") {
+			t.Fatalf("problem %q", m.Problem)
+		}
+		w.mine(59)
+		for _, id := range []string{"recovery", "post"} {
+			if w.included(id) != 1 {
+				t.Errorf("%s is not on chain at epoch %d: %s", id, w.chain.head.Epoch, w.message(id).Problem)
+			}
+		}
+	})
+}
+
 func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.chain.minPremium = 1 << 40
