@@ -79,7 +79,7 @@ func (m *Messager) held(ctx context.Context, l *loop) []address.Address {
 		if err != nil {
 			continue // it is said where it is needed
 		}
-		if held, err := l.c.Signer.Has(ctx, key); err == nil && held {
+		if held, err := l.holdsKey(ctx, key); err == nil && held {
 			keys = append(keys, key)
 		}
 	}

@@ -2,10 +2,13 @@ package messager
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
@@ -173,4 +176,30 @@ func TestADaysBudgetThatCanSendNothingIsRefused(t *testing.T) {
 	if _, err := New(c); err != nil {
 		t.Error(err)
 	}
+}
+
+// slow is a wallet that does not answer and is given up after ten seconds.
+type slow struct{ vigil.Signer }
+
+func (s slow) Has(context.Context, address.Address) (bool, error) {
+	<-time.After(10 * time.Second)
+	return false, errors.New("the wallet does not answer")
+}
+
+func TestAWalletThatHangsHoldsATurnUpOnceForEachKey(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Signer = slow{w.config.Signer}
+		w.kill()
+		for i := range 20 {
+			w.push(name(i), 160)
+		}
+		began := time.Now() // in the bubble time passes for the wallet alone
+		w.start()
+		for w.message(name(19)).Problem == "" {
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("twenty messages of two senders were looked at in %s", took)
+		}
+	})
 }

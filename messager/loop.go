@@ -42,7 +42,14 @@ type loop struct {
 	accounts map[accountAt]account
 	keyless  map[address.Address]error
 	leased   map[address.Address]error
+	holds    map[address.Address]hold
 	pools    map[address.Address]uint64
+}
+
+// hold is whether a key is held.
+type hold struct {
+	held bool
+	err  error
 }
 
 // stranger is a message of one of our senders that is not ours.
@@ -123,7 +130,7 @@ func wishful(m vigil.Message) bool { return m.Wish.Verb != "" }
 
 // forgetErrors lets a new turn ask again what an earlier one was not told.
 func (l *loop) forgetErrors() {
-	l.keyless, l.leased = map[address.Address]error{}, map[address.Address]error{}
+	l.keyless, l.leased, l.holds = map[address.Address]error{}, map[address.Address]error{}, map[address.Address]hold{}
 	for at, a := range l.accounts {
 		if a.err != nil {
 			delete(l.accounts, at)

@@ -68,7 +68,7 @@ func (l *loop) candidate(ctx context.Context, sender address.Address, b books) (
 	if err != nil {
 		return candidate{}, err
 	}
-	held, err := l.c.Signer.Has(ctx, key)
+	held, err := l.holdsKey(ctx, key)
 	if err != nil {
 		return candidate{}, fmt.Errorf("look for the key of %s: %w", sender, err)
 	}
@@ -83,6 +83,17 @@ func (l *loop) candidate(ctx context.Context, sender address.Address, b books) (
 		return candidate{}, err
 	}
 	return candidate{key, a.nonce, big.Sub(a.balance, amount(b.reserved[key]))}, nil
+}
+
+// holdsKey asks once a turn: a wallet that hangs holds up the messages once,
+// and not once for each of them.
+func (l *loop) holdsKey(ctx context.Context, key address.Address) (bool, error) {
+	h, asked := l.holds[key]
+	if !asked {
+		h.held, h.err = l.c.Signer.Has(ctx, key)
+		l.holds[key] = h
+	}
+	return h.held, h.err
 }
 
 // nextNonce is the nonce that a sender's next message gets: after all that the
