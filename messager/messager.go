@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -178,7 +179,7 @@ func check(r vigil.MessageRequest) error {
 	switch {
 	case r.ID == "":
 		return errors.New("it has no ID")
-	case len(r.Senders) == 0:
+	case len(r.Senders) == 0 || slices.Contains(r.Senders, address.Undef):
 		return errors.New("it names no sender")
 	case r.Call.To == address.Undef:
 		return errors.New("it names no receiver")
