@@ -203,3 +203,38 @@ func TestAWalletThatHangsHoldsATurnUpOnceForEachKey(t *testing.T) {
 		}
 	})
 }
+
+func TestAFeeThatThePoolRefusesIsRaised(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.LowFeeCap = true
+		w.restart()
+		w.chain.baseFee = 1_000_000 // of the next tipset on: the first attempt knows nothing of it
+		w.chain.pushFault = func(m vigil.SignedMessage) (bool, error) {
+			if m.Gas.FeeCap.LessThan(big.NewInt(1_000_000)) {
+				return false, vigil.ErrFeeTooLow
+			}
+			return true, nil
+		}
+		w.push("a", 160)
+		w.mine(59)
+		if w.included("a") != 1 {
+			t.Errorf("not on chain at epoch %d: %s", w.chain.head.Epoch, w.message("a").Problem)
+		}
+	})
+}
+
+func TestACostThatThePoolSaysTheSenderLacksIsLowered(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.chain.pushFault = func(m vigil.SignedMessage) (bool, error) {
+			if gasCost(m.Gas).GreaterThan(centFIL) {
+				return false, vigil.ErrNotEnoughFunds // beside others' messages in the pool, which we do not see
+			}
+			return true, nil
+		}
+		w.push("a", 105) // all its budget is in play from the first on
+		w.mine(4)
+		if w.included("a") != 1 {
+			t.Errorf("not on chain at epoch %d: %s", w.chain.head.Epoch, w.message("a").Problem)
+		}
+	})
+}

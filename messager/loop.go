@@ -36,7 +36,7 @@ type loop struct {
 	foreign   map[address.Address]stranger        // the latest message of a sender that is not ours
 	waiting   map[address.Address]abi.ChainEpoch  // since when others' messages wait in a pool
 	inspected map[address.Address]abi.ChainEpoch  // when a sender was last looked at for people
-	asked     map[cid.Cid]abi.TokenAmount         // the premium that a pool asked for in place of an attempt
+	asked     map[cid.Cid]refusal                 // what a pool asked for in place of an attempt
 
 	// Of this turn, or of the head; errors too, so that a node that hangs is asked once.
 	accounts map[accountAt]account
@@ -44,6 +44,12 @@ type loop struct {
 	leased   map[address.Address]error
 	holds    map[address.Address]hold
 	pools    map[address.Address]uint64
+}
+
+// refusal is what a pool that refused an attempt would take in its place.
+type refusal struct {
+	premium abi.TokenAmount // as much or more
+	cheaper bool            // what may cost less: it says that the sender cannot pay for it
 }
 
 // hold is whether a key is held.
@@ -75,7 +81,7 @@ func newLoop(c Config) *loop {
 		c: c, tried: map[string]int{}, faults: map[string]int{}, keys: map[address.Address]address.Address{},
 		leases: map[address.Address]time.Time{}, senders: map[address.Address]address.Address{},
 		foreign: map[address.Address]stranger{}, waiting: map[address.Address]abi.ChainEpoch{},
-		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]abi.TokenAmount{}, accounts: map[accountAt]account{},
+		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]refusal{}, accounts: map[accountAt]account{},
 	}
 }
 

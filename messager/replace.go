@@ -135,15 +135,20 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 		}
 		highest = big.Max(highest, amount(a.Signed.Gas.Premium))
 		if asked, ok := l.asked[a.CID]; ok {
-			t.asked = big.Max(amount(t.asked), asked)
+			t.asked = big.Max(amount(t.asked), amount(asked.premium))
 		}
 	}
+	cheaper := false
 	if len(attempts) > 0 {
-		last = attempts[len(attempts)-1].Signed.Gas
+		a := attempts[len(attempts)-1]
+		last, cheaper = a.Signed.Gas, !a.Published && l.asked[a.CID].cheaper
 	}
 	gas, ok := reprice(last, highest, t)
 	if !ok {
 		return gas, errors.New("no tipset includes it, and the greatest fee or the balance allow no higher one")
+	}
+	if cheaper {
+		gas = thrifty(gas, highest, t)
 	}
 	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
 		return gas, errors.New("the base fee is above the fee cap that the greatest fee or the balance allow")
