@@ -238,3 +238,30 @@ func TestACostThatThePoolSaysTheSenderLacksIsLowered(t *testing.T) {
 		}
 	})
 }
+
+func TestStrangersThatAreGoneFromThePoolAreSaidNoMore(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		key := w.chain.keys[w.ids[0]]
+		w.chain.foreign(key, 0)
+		w.chain.minPremium = 1 << 61
+		w.pushAlone(vigil.KindPost, "post", 115) // it has no time to wait for them
+		w.mine(1)
+		said := func() string {
+			for _, s := range w.m.Senders() {
+				if s.Address == key.String() {
+					return s.Problem
+				}
+			}
+			return ""
+		}
+		if !strings.Contains(said(), "wait in the node's pool") {
+			t.Fatalf("while it waits: %q", said())
+		}
+		w.chain.minPremium = 0
+		w.mine(3)
+		w.expect("post", vigil.MessageIncluded)
+		if strings.Contains(said(), "wait in the node's pool") {
+			t.Errorf("it is on chain, and yet: %q", said())
+		}
+	})
+}

@@ -34,7 +34,7 @@ type loop struct {
 
 	senders   map[address.Address]address.Address // every address of the senders in use, with the key's
 	foreign   map[address.Address]stranger        // the latest message of a sender that is not ours
-	waiting   map[address.Address]abi.ChainEpoch  // since when others' messages wait in a pool
+	waiting   map[address.Address]crowd           // others' messages that wait in a pool
 	inspected map[address.Address]abi.ChainEpoch  // when a sender was last looked at for people
 	asked     map[cid.Cid]refusal                 // what a pool asked for in place of an attempt
 
@@ -65,6 +65,12 @@ type stranger struct {
 	cid   cid.Cid
 }
 
+// crowd is others' messages of one of our senders in a node's pool.
+type crowd struct {
+	since abi.ChainEpoch
+	next  uint64 // the nonce after theirs
+}
+
 type accountAt struct {
 	sender address.Address
 	key    vigil.TipSetKey
@@ -80,7 +86,7 @@ func newLoop(c Config) *loop {
 	return &loop{
 		c: c, tried: map[string]int{}, faults: map[string]int{}, keys: map[address.Address]address.Address{},
 		leases: map[address.Address]time.Time{}, senders: map[address.Address]address.Address{},
-		foreign: map[address.Address]stranger{}, waiting: map[address.Address]abi.ChainEpoch{},
+		foreign: map[address.Address]stranger{}, waiting: map[address.Address]crowd{},
 		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]refusal{}, accounts: map[accountAt]account{},
 	}
 }
