@@ -19,6 +19,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 	stbig "github.com/filecoin-project/go-state-types/big"
 
+	"github.com/vigil-post/vigil/explain"
 	"github.com/vigil-post/vigil/messager"
 	"github.com/vigil-post/vigil/schedule"
 )
@@ -121,6 +122,8 @@ func (c *checker) messager(f fileMessager) Messager {
 		ReplaceAfter:      c.epochs("messager.replace_after", f.ReplaceAfter, 1, 20),
 		Confidence:        c.epochs("messager.confidence", f.Confidence, 1, 30),
 	}
+	c.daily("messager.window_post_budget_per_day", m.WindowPost, m.MaxFee)
+	c.daily("messager.recovery_budget_per_day", m.Recovery, m.MaxFee)
 	for i, text := range f.Senders {
 		a, err := address.NewFromString(text)
 		if err != nil {
@@ -130,6 +133,17 @@ func (c *checker) messager(f fileMessager) Messager {
 		m.Senders = append(m.Senders, a)
 	}
 	return m
+}
+
+// daily says of a day's budget that is less than one message may cost: with
+// it none is ever sent, for each gets its nonce only while all of that is left.
+func (c *checker) daily(key string, b messager.Budget, maxFee abi.TokenAmount) {
+	if !b.MaxFee.Nil() {
+		maxFee = b.MaxFee
+	}
+	if !b.PerDay.Nil() && b.PerDay.Sign() > 0 && b.PerDay.LessThan(maxFee) {
+		c.wrong(key, "raise it, or lower the greatest fee of one message", "it is less than one message may cost, %s, so none would be sent", explain.FIL(maxFee))
+	}
 }
 
 // mostFee is the most that a message of any kind may cost.

@@ -213,6 +213,8 @@ senders = ["f0123"]`, 1)), noEnv)
 		`max_recovery_gas_fee = "x"`:       "5 FIL",
 		`window_post_budget_per_day = "0"`: "no message could be paid",
 		`recovery_budget_per_day = "-1"`:   "is no amount of FIL",
+		"max_window_post_gas_fee = \"3 FIL\"\nwindow_post_budget_per_day = \"2.9 FIL\"": "less than one message may cost, 3 FIL",
+		`recovery_budget_per_day = "0.2 FIL"`:                                           "less than one message may cost, 0.25 FIL",
 	} {
 		_, err := parse("vigil.toml", dir, []byte(strings.Replace(good, "[messager]", "[messager]\n"+knob, 1)), noEnv)
 		if err == nil || !strings.Contains(err.Error(), advice) {
@@ -266,6 +268,20 @@ url = "a.b.c:https://three.example/rpc/v1"
 	}
 	if c, err = parse("vigil.toml", place(t), []byte(several+rest), env); err != nil || len(c.Nodes) != 3 {
 		t.Errorf("the file's nodes: %+v, %v", c.Nodes, err)
+	}
+}
+
+func TestAPolicyThatSignsNoMessageOfFullPriceIsRefused(t *testing.T) {
+	ours, _, _ := strings.Cut(good, "[messager.sophon]")
+	_, rest, _ := strings.Cut(good[len(ours):], "\n\n")
+	for fee, want := range map[string]string{"0.5 FIL": "", "0.2 FIL": "less than one message may cost by [messager], 0.25 FIL"} {
+		text := strings.Replace(ours, `max_fee = "0.5 FIL"`, `max_fee = "`+fee+`"`, 1) + rest
+		switch _, err := parse("vigil.toml", place(t), []byte(text), noEnv); {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", fee, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v", fee, err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
+	"github.com/vigil-post/vigil/explain"
 	"github.com/vigil-post/vigil/jsonrpc"
 	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/wallet"
@@ -19,6 +20,9 @@ import (
 func (c *checker) wallet(all fileRest, miners []abi.ActorID, maxFee abi.TokenAmount) Wallet {
 	f := all.Wallet
 	w := Wallet{Policy: c.policy(f.Policy, miners, maxFee)}
+	if most := w.Policy.MaxFee; all.Messager.Sophon.URL == "" && f.Policy.MaxFee != "" && most.Sign() > 0 && most.LessThan(maxFee) {
+		c.wrong("wallet.policy.max_fee", "raise it, or lower the greatest fees of [messager]", "it is less than one message may cost by [messager], %s, so messages would not be signed", explain.FIL(maxFee))
+	}
 	for i, r := range f.Remotes {
 		w.Remotes = append(w.Remotes, RemoteWallet(c.server(fmt.Sprintf("wallet.remote[%d]", i), r, walletServer)))
 	}

@@ -102,6 +102,15 @@ func reprice(last vigil.Gas, highest abi.TokenAmount, t terms) (vigil.Gas, bool)
 	return gas, true
 }
 
+// thrifty is a replacement for a pool that says the sender cannot pay for the
+// last: as little as pools replace for, and as the next tipsets ask.
+func thrifty(gas vigil.Gas, highest abi.TokenAmount, t terms) vigil.Gas {
+	gas.Premium = big.Min(gas.Premium, big.Max(leastReplacement(highest), amount(t.asked)))
+	follow := big.Add(big.Mul(amount(t.baseFee), big.NewInt(2)), gas.Premium)
+	gas.FeeCap = big.Min(gas.FeeCap, big.Max(follow, big.NewInt(minFeeCap)))
+	return gas
+}
+
 // leastReplacement is the least premium with which the network's pools replace
 // one: ⌊1.10 p⌋ + 1.
 func leastReplacement(premium abi.TokenAmount) abi.TokenAmount {

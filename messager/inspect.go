@@ -79,7 +79,7 @@ func (m *Messager) held(ctx context.Context, l *loop) []address.Address {
 		if err != nil {
 			continue // it is said where it is needed
 		}
-		if held, err := l.c.Signer.Has(ctx, key); err == nil && held {
+		if held, err := l.holdsKey(ctx, key); err == nil && held {
 			keys = append(keys, key)
 		}
 	}
@@ -117,12 +117,11 @@ func (l *loop) senderStatus(ctx context.Context, key address.Address) vigil.Send
 	s.Balance, s.Sent = a.balance, sent
 	s.Needed = l.c.dayNeeds(sent)
 	foreign, strange := l.foreign[key]
-	_, waiting := l.waiting[key]
 	switch {
 	case s.Balance.LessThan(l.c.maxFee(vigil.KindPost)):
 		s.Problem = fmt.Sprintf("it has %s attoFIL, and one message may cost %s: top it up", s.Balance, l.c.maxFee(vigil.KindPost))
 		s.Urgent = true
-	case waiting:
+	case l.crowded(ctx, key, a.nonce):
 		s.Problem, s.Urgent = "messages that are not ours wait in the node's pool: does a second daemon or wallet use the key?", true
 	case strange && l.head.Epoch-foreign.epoch < l.c.day():
 		s.Problem = fmt.Sprintf("at epoch %d a message that is not ours (%s) took its nonce %d: give posts a key that nothing else uses", foreign.epoch, foreign.cid, foreign.nonce)

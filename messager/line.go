@@ -6,6 +6,7 @@ import (
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
 )
@@ -53,9 +54,7 @@ type line struct {
 	sender address.Address
 	next   uint64 // the chain's nonce
 	slots  []slot
-	// urgent is how many epochs the most urgent message has, and waiting its kind.
-	urgent  abi.ChainEpoch
-	waiting vigil.DutyKind
+	urgent abi.ChainEpoch // how many epochs the most urgent message has that waits for it
 }
 
 func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head abi.ChainEpoch) line {
@@ -64,8 +63,8 @@ func lineOf(sender address.Address, next uint64, holders []vigil.HeldNonce, head
 	for i, h := range holders {
 		s := slot{h.Nonce, h.Message}
 		l.slots = append(l.slots, s)
-		if left := max(0, s.m.Expires-head); s.lives(head) && left < l.urgent {
-			l.urgent, l.waiting = left, s.m.Duty.Kind
+		if s.lives(head) {
+			l.urgent = min(l.urgent, max(0, s.m.Expires-head))
 		}
 		if s.lives(head) || s.cancelled() {
 			last = i
@@ -86,6 +85,17 @@ func (l line) hole() (uint64, bool) {
 	return 0, false
 }
 
+// behind are the kinds of the messages that wait until a nonce is used.
+func (l line) behind(nonce uint64, head abi.ChainEpoch) []vigil.DutyKind {
+	var kinds []vigil.DutyKind
+	for _, s := range l.slots {
+		if s.nonce > nonce && s.lives(head) && !slices.Contains(kinds, s.m.Duty.Kind) {
+			kinds = append(kinds, s.m.Duty.Kind)
+		}
+	}
+	return kinds
+}
+
 // readLine reads a sender's line, with a new attempt where one is due, or nothing
 // where another messager has the sender.
 func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigil.Message, b books) (line, error) {
@@ -95,6 +105,7 @@ func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigi
 		return line{}, err
 	}
 	found := lineOf(sender, next, holders, l.head.Epoch)
+	found.urgent = min(found.urgent, l.broke(ctx, sender, open, b))
 	for range found.slots {
 		nonce, ok := found.hole()
 		if !ok || !l.mayFill(found) {
@@ -109,6 +120,32 @@ func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigi
 	}
 	l.renew(ctx, found, b)
 	return found, nil
+}
+
+// broke is how many epochs the most urgent message has that got no nonce yet
+// and could not be paid beside what the sender has in flight: that must land in
+// the time of those who wait for its money, as of those who wait for its nonce.
+func (l *loop) broke(ctx context.Context, sender address.Address, open []vigil.Message, b books) abi.ChainEpoch {
+	a, err := l.account(ctx, sender, l.head.Key)
+	free, left := big.Sub(amount(a.balance), amount(b.reserved[sender])), finality
+	if err != nil {
+		return left
+	}
+	for _, m := range open {
+		waits := m.State == vigil.MessageQueued && m.Problem != "" && !tooLate(m, l.head.Epoch)
+		if waits && free.LessThan(l.c.maxFee(m.Duty.Kind)) && l.mayUse(ctx, m, sender) {
+			left = min(left, m.Expires-l.head.Epoch)
+		}
+	}
+	return left
+}
+
+// mayUse says that a message may be sent from the address of a key.
+func (l *loop) mayUse(ctx context.Context, m vigil.Message, sender address.Address) bool {
+	return slices.ContainsFunc(m.Senders, func(a address.Address) bool {
+		key, err := l.keyOf(ctx, a)
+		return err == nil && key == sender
+	})
 }
 
 // firstNonce is the chain's nonce of a sender, or where that cannot be read the

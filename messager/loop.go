@@ -34,15 +34,28 @@ type loop struct {
 
 	senders   map[address.Address]address.Address // every address of the senders in use, with the key's
 	foreign   map[address.Address]stranger        // the latest message of a sender that is not ours
-	waiting   map[address.Address]abi.ChainEpoch  // since when others' messages wait in a pool
+	waiting   map[address.Address]crowd           // others' messages that wait in a pool
 	inspected map[address.Address]abi.ChainEpoch  // when a sender was last looked at for people
-	asked     map[cid.Cid]abi.TokenAmount         // the premium that a pool asked for in place of an attempt
+	asked     map[cid.Cid]refusal                 // what a pool asked for in place of an attempt
 
 	// Of this turn, or of the head; errors too, so that a node that hangs is asked once.
 	accounts map[accountAt]account
 	keyless  map[address.Address]error
 	leased   map[address.Address]error
+	holds    map[address.Address]hold
 	pools    map[address.Address]uint64
+}
+
+// refusal is what a pool that refused an attempt would take in its place.
+type refusal struct {
+	premium abi.TokenAmount // as much or more
+	cheaper bool            // what may cost less: it says that the sender cannot pay for it
+}
+
+// hold is whether a key is held.
+type hold struct {
+	held bool
+	err  error
 }
 
 // stranger is a message of one of our senders that is not ours.
@@ -50,6 +63,12 @@ type stranger struct {
 	nonce uint64
 	epoch abi.ChainEpoch
 	cid   cid.Cid
+}
+
+// crowd is others' messages of one of our senders in a node's pool.
+type crowd struct {
+	since abi.ChainEpoch
+	next  uint64 // the nonce after theirs
 }
 
 type accountAt struct {
@@ -67,8 +86,8 @@ func newLoop(c Config) *loop {
 	return &loop{
 		c: c, tried: map[string]int{}, faults: map[string]int{}, keys: map[address.Address]address.Address{},
 		leases: map[address.Address]time.Time{}, senders: map[address.Address]address.Address{},
-		foreign: map[address.Address]stranger{}, waiting: map[address.Address]abi.ChainEpoch{},
-		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]abi.TokenAmount{}, accounts: map[accountAt]account{},
+		foreign: map[address.Address]stranger{}, waiting: map[address.Address]crowd{},
+		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]refusal{}, accounts: map[accountAt]account{},
 	}
 }
 
@@ -123,7 +142,7 @@ func wishful(m vigil.Message) bool { return m.Wish.Verb != "" }
 
 // forgetErrors lets a new turn ask again what an earlier one was not told.
 func (l *loop) forgetErrors() {
-	l.keyless, l.leased = map[address.Address]error{}, map[address.Address]error{}
+	l.keyless, l.leased, l.holds = map[address.Address]error{}, map[address.Address]error{}, map[address.Address]hold{}
 	for at, a := range l.accounts {
 		if a.err != nil {
 			delete(l.accounts, at)

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +92,9 @@ func New(c Config) (*Messager, error) {
 	if c.Heads == nil || c.Node == nil || c.Signer == nil || c.Store == nil {
 		return nil, errors.New("messager: heads, node, signer and store are required")
 	}
+	if c.MaxFee.NilOrZero() {
+		c.MaxFee = defaultMaxFee
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -101,9 +105,6 @@ func New(c Config) (*Messager, error) {
 	c.Confidence = cmp.Or(c.Confidence, 5)
 	c.ReplaceAfter = cmp.Or(c.ReplaceAfter, 5)
 	c.GasOverEstimation, c.GasOverPremium = cmp.Or(c.GasOverEstimation, 1), cmp.Or(c.GasOverPremium, 1)
-	if c.MaxFee.NilOrZero() {
-		c.MaxFee = defaultMaxFee
-	}
 	if c.Holder == "" {
 		c.Holder = someName()
 	}
@@ -120,6 +121,9 @@ func (c Config) check() error {
 	for kind, b := range c.Budgets {
 		if amount(b.MaxFee).LessThan(big.Zero()) || amount(b.PerDay).LessThan(big.Zero()) {
 			return fmt.Errorf("messager: a budget of %s messages is negative", kind)
+		}
+		if !b.PerDay.NilOrZero() && b.PerDay.LessThan(c.maxFee(kind)) {
+			return fmt.Errorf("messager: all %s messages of a day may cost %s attoFIL, and one alone %s: none would ever be sent", kind, b.PerDay, c.maxFee(kind))
 		}
 	}
 	return nil
@@ -175,7 +179,7 @@ func check(r vigil.MessageRequest) error {
 	switch {
 	case r.ID == "":
 		return errors.New("it has no ID")
-	case len(r.Senders) == 0:
+	case len(r.Senders) == 0 || slices.Contains(r.Senders, address.Undef):
 		return errors.New("it names no sender")
 	case r.Call.To == address.Undef:
 		return errors.New("it names no receiver")

@@ -158,15 +158,19 @@ func (l *loop) saveLine(ctx context.Context, in line, after []handed) {
 	}
 }
 
-// noteRefusal remembers that a pool has another message of the nonce, and
-// what it asks for to replace it.
+// noteRefusal remembers of an attempt that a pool would take another one in
+// its place, and which.
 func (l *loop) noteRefusal(a vigil.Attempt, err error) {
 	var premium *vigil.PremiumError
 	switch {
 	case errors.As(err, &premium):
-		l.asked[a.CID] = premium.Needed
+		l.asked[a.CID] = refusal{premium: premium.Needed}
 	case errors.Is(err, vigil.ErrPremiumTooLow):
-		l.asked[a.CID] = leastReplacement(amount(a.Signed.Gas.Premium))
+		l.asked[a.CID] = refusal{premium: leastReplacement(amount(a.Signed.Gas.Premium))}
+	case errors.Is(err, vigil.ErrFeeTooLow):
+		l.asked[a.CID] = refusal{}
+	case errors.Is(err, vigil.ErrNotEnoughFunds):
+		l.asked[a.CID] = refusal{cheaper: true}
 	}
 }
 

@@ -50,12 +50,26 @@ func (l *loop) renew(ctx context.Context, in line, b books) {
 func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Message, error) {
 	cancel := s.void(l.head.Epoch)
 	attempts := s.attempts(in.sender, cancel)
-	if !cancel && !s.lives(l.head.Epoch) || !l.due(s, attempts, cancel, in.urgent) || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
+	due := l.due(s, attempts, cancel, in.urgent) || l.unpayable(ctx, s, attempts, cancel)
+	if !cancel && !s.lives(l.head.Epoch) || !due || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
 		return s.m, nil
 	}
 	if err := l.lease(ctx, in.sender); err != nil {
 		return s.m, err
 	}
+	renewed, err := l.renewal(ctx, in, s, attempts, cancel, b)
+	unwished := s
+	unwished.m.Wish = vigil.Wish{}
+	if err != nil && !cancel && wishedFor(s.m) && l.due(unwished, attempts, cancel, in.urgent) {
+		// What somebody wished cannot be made, and must not keep what is due from being made.
+		renewed, err = l.renewal(ctx, in, unwished, attempts, cancel, b)
+		renewed.Wish = s.m.Wish
+	}
+	return renewed, err
+}
+
+// renewal is a slot's message with a new attempt; nothing is stored yet.
+func (l *loop) renewal(ctx context.Context, in line, s slot, attempts []vigil.Attempt, cancel bool, b books) (vigil.Message, error) {
 	gas, err := l.renewedGas(ctx, in, s, attempts, cancel, b)
 	if err != nil {
 		return s.m, err
@@ -89,6 +103,17 @@ func (l *loop) due(s slot, attempts []vigil.Attempt, cancel bool, urgent abi.Cha
 	return (last.Published || refused) && (waited || priced)
 }
 
+// unpayable says that the last attempt could cost more than its sender has by
+// now, so that no block takes it.
+func (l *loop) unpayable(ctx context.Context, s slot, attempts []vigil.Attempt, cancel bool) bool {
+	if len(attempts) == 0 {
+		return false
+	}
+	last := attempts[len(attempts)-1]
+	a, err := l.account(ctx, last.Signed.From, l.head.Key)
+	return err == nil && l.head.Epoch > last.Epoch && gasCost(last.Signed.Gas).GreaterThan(spendable(a.balance, s, cancel))
+}
+
 // wishedFor says that a replacement is wished for and not made yet.
 func wishedFor(m vigil.Message) bool {
 	return m.Wish.Verb == vigil.WishReplace && lastAttempt(m).Number <= m.Wish.After
@@ -110,45 +135,76 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 		}
 		highest = big.Max(highest, amount(a.Signed.Gas.Premium))
 		if asked, ok := l.asked[a.CID]; ok {
-			t.asked = big.Max(amount(t.asked), asked)
+			t.asked = big.Max(amount(t.asked), amount(asked.premium))
 		}
 	}
+	cheaper := false
 	if len(attempts) > 0 {
-		last = attempts[len(attempts)-1].Signed.Gas
+		a := attempts[len(attempts)-1]
+		last, cheaper = a.Signed.Gas, !a.Published && l.asked[a.CID].cheaper
 	}
 	gas, ok := reprice(last, highest, t)
 	if !ok {
-		return gas, errors.New("no tipset includes it, and the greatest fee allows no higher one")
+		return gas, errors.New("no tipset includes it, and the greatest fee or the balance allow no higher one")
+	}
+	if cheaper {
+		gas = thrifty(gas, highest, t)
 	}
 	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
-		return gas, errors.New("the base fee is above the fee cap that the greatest fee allows")
+		return gas, errors.New("the base fee is above the fee cap that the greatest fee or the balance allow")
 	}
 	return gas, nil
 }
 
-// termsOf is what the price of a slot's next attempt depends on. A send of
-// nothing is paid by those who wait behind it: it costs little, no day's budget
-// holds it back, and its fee cap follows the base fee.
+// termsOf is what the price of a slot's next attempt depends on.
 func (l *loop) termsOf(ctx context.Context, in line, s slot, nothing bool, b books) (terms, error) {
 	a, err := l.account(ctx, in.sender, l.head.Key)
 	if err != nil {
 		return terms{}, err
 	}
-	budget := big.Max(l.c.maxFee(s.m.Duty.Kind), l.c.maxFee(in.waiting))
-	if !nothing {
-		if budget, err = l.allowance(ctx, s.m, b); err != nil {
-			return terms{}, err
-		}
+	budget, err := l.budgetOf(ctx, in, s, nothing, b)
+	if err != nil {
+		return terms{}, err
 	}
 	mine := big.Zero()
 	if inFlight(s.m) && s.m.Nonce == s.nonce {
 		mine = worst(s.m)
 	}
 	free := big.Sub(a.balance, amount(b.reserved[in.sender]))
+	payable := big.Min(big.Add(mine, big.Max(free, big.Zero())), spendable(a.balance, s, nothing))
 	return terms{
-		budget: big.Min(budget, big.Add(mine, big.Max(free, big.Zero()))),
+		budget: big.Min(budget, big.Max(payable, big.Zero())),
 		left:   in.urgent, every: l.c.ReplaceAfter, baseFee: amount(l.head.BaseFee), low: l.c.LowFeeCap || nothing,
 	}, nil
+}
+
+// spendable is what a slot's message may cost in gas at most: no block takes
+// one that could cost more than its sender has.
+func spendable(balance abi.TokenAmount, s slot, nothing bool) abi.TokenAmount {
+	if nothing {
+		return balance
+	}
+	return big.Sub(balance, amount(s.m.Call.Value))
+}
+
+// budgetOf is what a slot may cost. Those who wait behind it can only be
+// executed after it, so it may cost as much as one of another kind there: a
+// recovery that is stuck must not cost a window post its deadline. One kind's
+// day is one purse, whoever waits. A send of nothing is held back by no day's budget.
+func (l *loop) budgetOf(ctx context.Context, in line, s slot, nothing bool, b books) (abi.TokenAmount, error) {
+	budget := l.c.maxFee(s.m.Duty.Kind)
+	if !nothing {
+		var err error
+		if budget, err = l.allowance(ctx, s.m, b); err != nil {
+			return budget, err
+		}
+	}
+	for _, kind := range in.behind(s.nonce, l.head.Epoch) {
+		if nothing || kind != s.m.Duty.Kind {
+			budget = big.Max(budget, l.c.maxFee(kind))
+		}
+	}
+	return budget, nil
 }
 
 // mayFill says that a hole has been waited out: whoever took its nonce may

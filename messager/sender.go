@@ -68,7 +68,7 @@ func (l *loop) candidate(ctx context.Context, sender address.Address, b books) (
 	if err != nil {
 		return candidate{}, err
 	}
-	held, err := l.c.Signer.Has(ctx, key)
+	held, err := l.holdsKey(ctx, key)
 	if err != nil {
 		return candidate{}, fmt.Errorf("look for the key of %s: %w", sender, err)
 	}
@@ -83,6 +83,17 @@ func (l *loop) candidate(ctx context.Context, sender address.Address, b books) (
 		return candidate{}, err
 	}
 	return candidate{key, a.nonce, big.Sub(a.balance, amount(b.reserved[key]))}, nil
+}
+
+// holdsKey asks once a turn: a wallet that hangs holds up the messages once,
+// and not once for each of them.
+func (l *loop) holdsKey(ctx context.Context, key address.Address) (bool, error) {
+	h, asked := l.holds[key]
+	if !asked {
+		h.held, h.err = l.c.Signer.Has(ctx, key)
+		l.holds[key] = h
+	}
+	return h.held, h.err
 }
 
 // nextNonce is the nonce that a sender's next message gets: after all that the
@@ -100,15 +111,37 @@ func (l *loop) nextNonce(ctx context.Context, m vigil.Message, c candidate) (uin
 		delete(l.waiting, c.key)
 		return ours, nil
 	}
-	since, known := l.waiting[c.key]
+	l.crowded(ctx, c.key, c.nonce) // forgets an earlier crowd
+	w, known := l.waiting[c.key]
 	if !known {
-		since, l.waiting[c.key] = l.head.Epoch, l.head.Epoch
+		w.since = l.head.Epoch
 	}
-	until := since + l.c.ReplaceAfter
+	w.next = pool
+	l.waiting[c.key] = w
+	until := w.since + l.c.ReplaceAfter
 	if l.head.Epoch < until && m.Expires-l.head.Epoch > 4*l.c.ReplaceAfter {
 		return 0, fmt.Errorf("messages that are not ours wait in the node's pool, with nonces %d to %d of %s: does a second daemon or wallet use the key? This one waits for them until epoch %d", ours, pool-1, c.key, until)
 	}
 	return pool, nil
+}
+
+// crowded says that others' messages that were seen in the pool are still
+// there: the chain has not used their nonces, and ours went behind them or the
+// pool still shows them.
+func (l *loop) crowded(ctx context.Context, sender address.Address, nonce uint64) bool {
+	w, known := l.waiting[sender]
+	if !known {
+		return false
+	}
+	gone := nonce >= w.next
+	if given, err := l.c.Store.NextNonce(ctx, sender); !gone && err == nil && given < w.next {
+		pool := l.poolNonce(ctx, sender)
+		gone = pool > 0 && pool <= max(given, nonce)
+	}
+	if gone {
+		delete(l.waiting, sender)
+	}
+	return !gone
 }
 
 // poolNonce is a sender's next nonce in the pool, asked once a round; nothing

@@ -95,6 +95,7 @@ func TestARequestThatCanNeverGetOnChainIsRefused(t *testing.T) {
 		for what, spoil := range map[string]func(*vigil.MessageRequest){
 			"no ID":                   func(r *vigil.MessageRequest) { r.ID = "" },
 			"no sender":               func(r *vigil.MessageRequest) { r.Senders = nil },
+			"a sender that is none":   func(r *vigil.MessageRequest) { r.Senders = append(r.Senders, address.Undef) },
 			"no receiver":             func(r *vigil.MessageRequest) { r.Call.To = address.Undef },
 			"parameters of 67 kB":     func(r *vigil.MessageRequest) { r.Call.Params = make([]byte, 67_000) },
 			"a value less than zero ": func(r *vigil.MessageRequest) { r.Call.Value = big.NewInt(-1) },
