@@ -19,9 +19,9 @@ type Terms struct {
 	Scalars [][]fr.Element
 }
 
-// ErrKernels says that a kernel has computed what none can: this CPU, or what emulates
+// errKernels says that a kernel has computed what none can: this CPU, or what emulates
 // it, is not to be trusted with them.
-var ErrKernels = errors.New("the CPU's vector unit computes something wrong (VIGIL_KERNELS=generic does without it)")
+var errKernels = errors.New("the CPU's vector unit computes something wrong (VIGIL_KERNELS=generic does without it)")
 
 // What a point of a key may be, that is none to compute with.
 var (
@@ -324,7 +324,7 @@ func whatIsBad(points []byte, size int) error {
 			}
 		}
 	}
-	return fmt.Errorf("a good point is called bad: %w", ErrKernels)
+	return fmt.Errorf("a good point is called bad: %w", errKernels)
 }
 
 // cut brings the scalars of sum j into the form that digits are cut from.
