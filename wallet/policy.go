@@ -40,7 +40,7 @@ func PostPolicy(miners []abi.ActorID, maxFee abi.TokenAmount) Policy {
 }
 
 // maxGasLimit is that of a whole block.
-const maxGasLimit = 10_000_000_000
+const maxGasLimit int64 = 10_000_000_000
 
 // Check gives a *vigil.SigningRefusal for a message that the policy holds keys
 // back from.

@@ -57,7 +57,7 @@ func selftest(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	kernels := groth16.Kernels()
-	fmt.Fprintf(t.out, "kernels: %s\n", kernels.Name)
+	sayKernels(t.out, kernels)
 	var missing []string
 	for _, k := range keys {
 		switch {
@@ -87,6 +87,14 @@ func selftest(ctx context.Context, c *cli.Command) error {
 	}
 	_, err = fmt.Fprintf(t.out, "all %d keys that are here work\n", t.worked)
 	return err
+}
+
+// sayKernels says the problem at once: what comes after may end the test with another one.
+func sayKernels(out io.Writer, k groth16.Choice) {
+	fmt.Fprintf(out, "kernels: %s\n", k.Name)
+	if k.Problem != nil {
+		fmt.Fprintf(out, "kernels: FAILED: %v\n", k.Problem)
+	}
 }
 
 // selfTest proves with each key.

@@ -26,7 +26,7 @@ func TestASideMeasuredAgainstItselfIsAboutAsFast(t *testing.T) {
 	if *r.RatioCPU < 0.3 || *r.RatioCPU > 3 {
 		t.Errorf("a prover costs %.2f of itself", *r.RatioCPU)
 	}
-	if r.RatioKernels < 0.3 || r.RatioKernels > 5 {
+	if r.RatioKernels < 0.1 || r.RatioKernels > 5 { // a quarter to a half with the vector unit
 		t.Errorf("a proof costs %.2f of its bare kernels", r.RatioKernels)
 	}
 	if runtime.GOOS == "linux" {

@@ -13,9 +13,9 @@ import (
 )
 
 // tileFile has a tile of points for each of the key's vectors: 2^21 different
-// points for each in G1, 2^20 for the one in G2. The prover sums at most as many of
-// a vector at a time, so that no point stands twice in a sum: equal points in a
-// bucket are a case of their own for most kernels, and cost more.
+// points for each in G1, 2^20 for the one in G2. No kernel puts more of a vector in order
+// at a time (gnark-crypto's a piece, package ifma's a chunk of 2^19), so that equal points
+// hardly ever meet: they are a case of their own for most kernels, and cost more.
 const (
 	tileFile   = "tiles.points"
 	tilePoints = 1 << 21

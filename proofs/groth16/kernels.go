@@ -25,7 +25,7 @@ const KernelsVariable = "VIGIL_KERNELS"
 type Choice struct {
 	Name string // Generic or IFMA
 	// Problem is nil, or says why it is Generic where it should not have to be: the others
-	// have computed something wrong, or the variable has a value that means
+	// have computed something wrong or could not be compared, or the variable has a value that means
 	// nothing. Proofs are right in any case; somebody should hear of it.
 	Problem error
 }
@@ -50,7 +50,7 @@ func choose(wish string, supported bool, test func() error) Choice {
 		return Choice{Name: Generic}
 	}
 	if err := test(); err != nil {
-		return Choice{Name: Generic, Problem: fmt.Errorf("the kernels for this CPU do not compute what gnark-crypto's do (computing with those, several times slower; report this with the CPU's name): %w", err)}
+		return Choice{Name: Generic, Problem: fmt.Errorf("the kernels for this CPU were not found to compute what gnark-crypto's do (computing with those, several times slower; report this with the CPU's name): %w", err)}
 	}
 	return Choice{Name: IFMA}
 }

@@ -1,6 +1,7 @@
 package ifma
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
@@ -63,6 +64,7 @@ type adder struct {
 	// infinite are the slots of results that are infinity. Such a slot's rows mean
 	// nothing.
 	infinite map[uint32]bool
+	wrong    error // that a batch could not be added up, which no input explains
 }
 
 func (a *adder) point(slot uint32) []row {
@@ -205,7 +207,8 @@ func (a *adder) runApart(p *pairs, to uint32, next *pairs, lanes uint16) {
 		}
 	}
 	if a.tryRun(p, to, next) != 0 {
-		panic("unreachable: two points with different x have the same x")
+		a.wrong = fmt.Errorf("two points with different x have the same x: %w", errKernels)
+		return
 	}
 	for _, t := range these {
 		slot := to + uint32(t.i)

@@ -103,7 +103,7 @@ func (r *run) runningSums(ctx context.Context, worker, j, first, n int) (s runni
 		addAll(s.refs, home, func(i int) uint32 { return filled[i*length+k] })
 		addAll(s.sums, home+uint32(count), func(i int) uint32 { return s.refs[i] })
 	}
-	return s, nil
+	return s, a.wrong
 }
 
 // windowSum puts a window's segments together.

@@ -19,6 +19,10 @@ type Terms struct {
 	Scalars [][]fr.Element
 }
 
+// errKernels says that a kernel has computed what none can: this CPU, or what emulates
+// it, is not to be trusted with them.
+var errKernels = errors.New("the CPU's vector unit computes something wrong (VIGIL_KERNELS=generic does without it)")
+
 // What a point of a key may be, that is none to compute with.
 var (
 	ErrCoordinate = errors.New("coordinate is not below the field's modulus")
@@ -254,7 +258,7 @@ func (r *run) add(ctx context.Context, chunk []Terms) error {
 		}
 		err = each(ctx, r.workers, len(units), func(worker, i int) error {
 			r.fillBuckets(worker, j, units[i])
-			return nil
+			return r.adders[worker].wrong
 		})
 		if err != nil {
 			return err
@@ -320,7 +324,7 @@ func whatIsBad(points []byte, size int) error {
 			}
 		}
 	}
-	panic("unreachable: a kernel calls a point bad that is not")
+	return fmt.Errorf("a good point is called bad: %w", errKernels)
 }
 
 // cut brings the scalars of sum j into the form that digits are cut from.
