@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"github.com/filecoin-project/go-address"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
@@ -48,7 +49,8 @@ type Daemon struct {
 	keys    keyring // that messages are sent with
 	runner  *runner.Runner
 	sectors vigil.SectorReader
-	page    net.Listener // nil without a dashboard
+	page    net.Listener             // nil without a dashboard
+	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	closing []func() error
 }
 
@@ -186,7 +188,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, with.maths, log}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, with.maths, log}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{

@@ -129,6 +129,7 @@ type stand struct {
 	node    nodeState
 	keys    keyring
 	senders senders
+	claim   func(key address.Address) error
 	maths   parameters
 	log     *slog.Logger
 }
@@ -152,9 +153,11 @@ func (s stand) fit(ctx context.Context, id abi.ActorID, key vigil.TipSetKey) err
 	return s.fitKeys(ctx, info, key)
 }
 
-// fitKeys sees that a key is held which may send the miner's messages.
+// fitKeys sees that a key is held which may send the miner's messages, and that
+// nobody else on this machine sends with it.
 func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipSetKey) error {
 	var tried []string
+	any := false
 	for _, account := range append([]address.Address{info.Worker}, info.Control...) {
 		sender, err := s.node.KeyAddress(ctx, account, key)
 		if err != nil {
@@ -164,11 +167,23 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 		if err != nil {
 			return err
 		}
-		if held {
-			s.senders.Watch(account)
-			return s.senders.TestSign(ctx, sender)
+		if !held {
+			tried = append(tried, sender.String())
+			continue
 		}
-		tried = append(tried, sender.String())
+		if err := s.claim(sender); err != nil {
+			return err
+		}
+		if !any {
+			s.senders.Watch(account)
+			if err := s.senders.TestSign(ctx, sender); err != nil {
+				return err
+			}
+		}
+		any = true
+	}
+	if any {
+		return nil
 	}
 	return unfit{fmt.Errorf("no wallet has a key that may send its messages, the worker's or a control address's (%s): vigil wallet import takes one over", strings.Join(tried, ", "))}
 }
