@@ -247,6 +247,7 @@ func TestTwoInstances(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs(t, twin.Run)
+	f.patience = 2 * flockEpoch // a message waits for epochs while the other's stand in the pool
 	f.to(opens(3) + 2)
 	s := f.chain.Stats().Total
 	t.Logf("%d messages, %d of them failed", s.Messages, s.MessagesFailed)
