@@ -53,7 +53,7 @@ var house = map[string]room{
 	"prover":        {job: "The ways to make a proof.", uses: []string{".", "proofs/..."}},
 	"prover/native": {job: "Proves with our own maths, in this process.", uses: []string{".", "prover", "proofs/..."}},
 
-	"chain":      {job: "Nodes over JSON-RPC: heads, miner state, randomness, messages; which of several is read.", uses: []string{"."}, tests: []string{"devnet", "faultproxy"}},
+	"chain":      {job: "Nodes over JSON-RPC: heads, miner state, randomness, messages; which of several is read.", uses: []string{".", "jsonrpc"}, tests: []string{"devnet", "faultproxy"}},
 	"faultproxy": {job: "A line to a node that misbehaves on purpose, for tests.", uses: nil},
 	"jsonrpc":    {job: "Asks wallets and messagers over JSON-RPC, one HTTP POST a call.", uses: nil},
 	"wallet":     {job: "Keys and signing, here or with another program, and what they are used for.", uses: []string{".", "jsonrpc"}},
