@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/filecoin-project/go-address"
@@ -185,22 +187,25 @@ func TestAForeignMessageUnderTheIDIsNotTakenForOurs(t *testing.T) {
 // The answer of a push is lost; the message is there, and is found by its ID.
 func TestAnAnswerThatIsLostIsNoSecondMessage(t *testing.T) {
 	there := &desk{t: t, head: 100}
-	s, tokens := served(t, there)
-	inner := s.Config.Handler
+	var mu sync.Mutex // a connection that is cut does not order what was before it before what is after
 	lost := 0
-	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		before := len(there.rows)
-		record := httptest.NewRecorder()
-		inner.ServeHTTP(record, r)
-		if len(there.rows) > before {
-			lost++
-			panic(http.ErrAbortHandler)
-		}
-		for name, values := range record.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(record.Code)
-		w.Write(record.Body.Bytes())
+	s, tokens := servedThrough(t, there, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			before := len(there.rows)
+			record := httptest.NewRecorder()
+			inner.ServeHTTP(record, r)
+			if len(there.rows) > before {
+				lost++
+				panic(http.ErrAbortHandler)
+			}
+			for name, values := range record.Header() {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(record.Code)
+			w.Write(record.Body.Bytes())
+		})
 	})
 	b := connectTo(t, s, tokens, there)
 	b.push("p")
@@ -208,6 +213,8 @@ func TestAnAnswerThatIsLostIsNoSecondMessage(t *testing.T) {
 		t.Errorf("after the loss: %+v", m)
 	}
 	b.want(b.at(101), vigil.MessageQueued, "")
+	mu.Lock()
+	defer mu.Unlock()
 	if lost != 1 || len(there.rows) != 1 {
 		t.Errorf("%d answers were lost, %d messages are there", lost, len(there.rows))
 	}
@@ -215,19 +222,21 @@ func TestAnAnswerThatIsLostIsNoSecondMessage(t *testing.T) {
 
 func TestTheOtherMessagerIsAwayForAWhile(t *testing.T) {
 	there := &desk{t: t, head: 100}
-	s, tokens := served(t, there)
-	inner, away := s.Config.Handler, true
-	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if away {
-			http.Error(w, "bad gateway", http.StatusBadGateway)
-			return
-		}
-		inner.ServeHTTP(w, r)
+	var away atomic.Bool
+	away.Store(true)
+	s, tokens := servedThrough(t, there, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if away.Load() {
+				http.Error(w, "bad gateway", http.StatusBadGateway)
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
 	})
 	b := connectTo(t, s, tokens, there)
 	b.push("p")
 	b.want(b.at(100), vigil.MessageQueued, "does not speak JSON-RPC (HTTP status 502")
-	away = false
+	away.Store(false)
 	b.want(b.at(101), vigil.MessageQueued, "")
 	if len(there.rows) != 1 {
 		t.Error("it was not handed over")

@@ -117,6 +117,12 @@ type venusClient struct {
 // served is a server over a desk, and its tokens.
 func served(t *testing.T, d *desk) (*httptest.Server, Tokens) {
 	t.Helper()
+	return servedThrough(t, d, func(h http.Handler) http.Handler { return h })
+}
+
+// servedThrough is served with a handler around all others.
+func servedThrough(t *testing.T, d *desk, around func(http.Handler) http.Handler) (*httptest.Server, Tokens) {
+	t.Helper()
 	tokens, err := OpenTokens(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +139,7 @@ func served(t *testing.T, d *desk) (*httptest.Server, Tokens) {
 	}.Handler()
 	mux := http.NewServeMux()
 	mux.Handle(Path, h)
-	s := httptest.NewServer(mux)
+	s := httptest.NewServer(around(mux))
 	t.Cleanup(s.Close)
 	return s, tokens
 }
