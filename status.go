@@ -22,6 +22,19 @@ type Status struct {
 	// Storages are in the order of the configuration.
 	Storages []StorageStatus `json:"storages"`
 	Senders  []SenderStatus  `json:"senders,omitempty"` // the accounts that pay for messages
+	Alarms   []Alarm         `json:"alarms"`            // the most urgent first
+}
+
+// Alarm is something that somebody should do something about, while it lasts.
+type Alarm struct {
+	Code   string         `json:"code"`            // of which kind it is, in a word or two: "will-not-fit"
+	About  string         `json:"about"`           // what it is about: a miner, duty, storage, node, sender
+	Miner  string         `json:"miner,omitempty"` // that stands to lose, if it is one of several
+	Urgent bool           `json:"urgent"`          // power is lost without it
+	Since  time.Time      `json:"since"`
+	By     abi.ChainEpoch `json:"by,omitempty"` // until when it can be helped; 0 if that is not known
+	What   string         `json:"what"`         // what is wrong, in a sentence
+	Remedy string         `json:"remedy"`       // what to do, in a sentence
 }
 
 // SenderStatus is an account that sends messages as people are shown it.
@@ -94,6 +107,8 @@ type MinerStatus struct {
 	Problem   string           `json:"problem,omitempty"`
 	// Rehearsals are the latest of each deadline, by index.
 	Rehearsals []RehearsalStatus `json:"rehearsals"`
+	Recoveries []RecoveryStatus  `json:"recoveries"` // of the deadlines with faulty sectors, by index
+	Audits     []AuditStatus     `json:"audits"`     // of what was posted inside the dispute window, newest first
 	// Covered is the epoch since which every sector that owes proofs was read
 	// in a rehearsal; 0 until all were.
 	Covered abi.ChainEpoch `json:"covered"`
@@ -110,6 +125,48 @@ type RehearsalStatus struct {
 	ReadTime  time.Duration  `json:"read_time"`
 }
 
+// RecoveryStatus is how the faulty sectors of a deadline get their power back.
+type RecoveryStatus struct {
+	Deadline   uint64         `json:"deadline"`
+	Cutoff     abi.ChainEpoch `json:"cutoff"`     // declarations must be on chain before it
+	Faulty     uint64         `json:"faulty"`     // sectors that are faulty on chain
+	Declared   uint64         `json:"declared"`   // of them, those that are declared recovered
+	Returned   uint64         `json:"returned"`   // sectors whose power came back at the last occurrence
+	Unreadable []BadSector    `json:"unreadable"` // sectors that cannot be declared, each with its cause
+	Problem    string         `json:"problem,omitempty"`
+}
+
+// AuditVerdict is what the audit of a post that is on chain found.
+type AuditVerdict string
+
+const (
+	AuditValid      AuditVerdict = "valid"      // the chain's bytes prove the chain's own sectors
+	AuditDisputable AuditVerdict = "disputable" // they do not: anybody can dispute it
+	AuditUnknown    AuditVerdict = "unknown"    // it could not be judged yet
+)
+
+// AuditStatus is a post as it stands on chain, judged as a disputer would.
+type AuditStatus struct {
+	Duty     string         `json:"duty"`
+	Deadline uint64         `json:"deadline"`
+	Message  string         `json:"message_cid"`
+	Verdict  AuditVerdict   `json:"verdict"`
+	Until    abi.ChainEpoch `json:"until"` // it can be disputed before this epoch
+	Problem  string         `json:"problem,omitempty"`
+}
+
+// Forecast is when a deadline's proofs are expected on chain, going by what
+// earlier ones took.
+type Forecast struct {
+	Start  abi.ChainEpoch `json:"start"` // when work on it can begin
+	Read   time.Duration  `json:"read"`
+	Prove  time.Duration  `json:"prove"`
+	Post   time.Duration  `json:"post"`
+	Finish abi.ChainEpoch `json:"finish"` // when the last of it is on chain
+	Fits   bool           `json:"fits"`   // that is before Close
+	Why    string         `json:"why"`    // what it rests on; and what is in the way when it does not fit
+}
+
 // DeadlineStatus is one of the 48 on the page. The counts are of the chain's state.
 type DeadlineStatus struct {
 	Deadline   Deadline  `json:"deadline"` // the occurrence that is open or comes next
@@ -119,6 +176,7 @@ type DeadlineStatus struct {
 	Recovering uint64    `json:"recovering"`
 	Posted     int       `json:"posted"`         // partitions posted in the occurrence that is open
 	Last       DutyState `json:"last,omitempty"` // how the latest occurrence with duties stands
+	Forecast   *Forecast `json:"forecast,omitempty"`
 }
 
 // DutyStatus is a duty and its message as the page shows them.
