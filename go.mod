@@ -34,8 +34,6 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-
-
 require (
 	filippo.io/hpke v0.4.0 // indirect
 	github.com/KimMachineGun/automemlimit v0.7.5 // indirect
@@ -48,6 +46,7 @@ require (
 	github.com/charmbracelet/x/windows v0.2.2 // indirect
 	github.com/clipperhouse/displaywidth v0.11.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
+	github.com/coreos/go-systemd/v22 v22.7.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/filecoin-project/go-amt-ipld/v4 v4.4.0 // indirect
 	github.com/filecoin-project/go-hamt-ipld/v3 v3.4.1 // indirect

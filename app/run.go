@@ -28,7 +28,10 @@ import (
 
 // Run is the daemon from its start to its end, when ctx ends, which is no error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	starting, started := context.WithCancel(ctx)
+	go feedWatchdog(starting, func() bool { return true }) // the start may wait for a node, however long
 	d, err := New(ctx, c, log)
+	started()
 	if err != nil && ctx.Err() != nil {
 		return nil // it was stopped while it waited for the node
 	}
@@ -222,6 +225,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
+	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
+	all.Go(func() error { d.tellSystemd(ctx); return nil })
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

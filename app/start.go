@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -48,6 +49,7 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func() er
 		if err.Error() != said { // once for each different trouble, not once a second
 			said = err.Error()
 			log.Warn("the start waits: "+what, "error", err)
+			tellSystemd(daemon.SdNotifyReady, "STATUS=the start waits: "+what) // it does all it can
 		}
 		select {
 		case <-ctx.Done():

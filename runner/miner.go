@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -42,6 +43,7 @@ type miner struct {
 	rehearsedBad []rehearsedBad
 	problem      string // of the latest look at the chain
 	jobs         sync.WaitGroup
+	turn         atomic.Pointer[time.Time] // when the loop's present turn began; nil between two
 }
 
 // job is a task in progress.
@@ -79,6 +81,7 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 // waits for what it started.
 func (m *miner) run(ctx context.Context, epoch time.Duration) {
 	for {
+		m.turn.Store(nil)
 		select {
 		case <-ctx.Done():
 			m.stop()
@@ -93,6 +96,8 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 				m.learn(r)
 			}
 		}
+		began := time.Now()
+		m.turn.Store(&began)
 		m.collect()
 		if m.head.Key != "" && ctx.Err() == nil {
 			m.plan(ctx, epoch)

@@ -67,6 +67,19 @@ func New(cfg Config) (*Runner, error) {
 	return r, nil
 }
 
+// BusySince is when the longest turn of a miner's loop that is still going on
+// began; the zero time when all loops wait for something to do. A turn reads the
+// chain for an epoch at most and starts what is to be done, which does not take long.
+func (r *Runner) BusySince() time.Time {
+	var since time.Time
+	for _, m := range r.miners {
+		if began := m.turn.Load(); began != nil && (since.IsZero() || began.Before(since)) {
+			since = *began
+		}
+	}
+	return since
+}
+
 // Nudge makes every miner plan again soon; it never blocks. What failed waits
 // for the next head or tick all the same.
 func (r *Runner) Nudge() {

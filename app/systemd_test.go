@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vigil-post/vigil"
+)
+
+// listening is systemd's end of the socket.
+type listening struct {
+	t *testing.T
+	*net.UnixConn
+}
+
+func listenAsSystemd(t *testing.T) listening {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return listening{t, conn}
+}
+
+func (l listening) next() string {
+	l.t.Helper()
+	packet := make([]byte, 4096)
+	n, err := l.Read(packet)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(packet[:n])
+}
+
+func TestSystemdIsToldWhatTheStartWaitsFor(t *testing.T) {
+	systemd := listenAsSystemd(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	log, tries := slog.New(slog.DiscardHandler), 0
+	err := patiently(ctx, log, "no node answers", func() error {
+		if tries++; tries == 2 {
+			cancel()
+		}
+		return errors.New("refused")
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if said := systemd.next(); said != "READY=1\nSTATUS=the start waits: no node answers" {
+		t.Errorf("%q", said)
+	}
+}
+
+func TestTheWatchdogIsFedWhileAllLoopsComeRound(t *testing.T) {
+	systemd := listenAsSystemd(t)
+	t.Setenv("WATCHDOG_USEC", "3000") // a feed each millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	asked, ended := make(chan bool), make(chan struct{})
+	go func() {
+		feedWatchdog(ctx, func() bool { return <-asked })
+		close(ended)
+	}()
+	asked <- true
+	asked <- false
+	asked <- false
+	cancel()
+	close(asked)
+	<-ended
+	tellSystemd("STATUS=the end")
+	if said := systemd.next(); said != "WATCHDOG=1" {
+		t.Errorf("%q", said)
+	}
+	if said := systemd.next(); said != "STATUS=the end" {
+		t.Errorf("it was fed while a loop was stuck: %q", said)
+	}
+}
+
+func TestSystemdShowsHowThingsStand(t *testing.T) {
+	if said := standing(vigil.Status{}); said != "no head yet" {
+		t.Errorf("%q", said)
+	}
+	deadlines := make([]vigil.DeadlineStatus, 48)
+	deadlines[17].Posted, deadlines[17].Partitions = 1, 2
+	s := vigil.Status{Network: "calibrationnet", Head: 1234, Problem: "no head from the node", Miners: []vigil.MinerStatus{
+		{Miner: "t01000", Current: vigil.Deadline{Index: 17}, Deadlines: deadlines},
+		{Miner: "t01001", Problem: "cannot be read"},
+		{Miner: "t01002"}, // not read yet
+	}}
+	const want = "calibrationnet, epoch 1234; no head from the node; t01000: deadline 17 (1 of 2 posted); t01001: cannot be read; t01002: deadline 0"
+	if said := standing(s); said != want || strings.Contains(said, "\n") {
+		t.Errorf("%q", said)
+	}
+}
