@@ -48,17 +48,18 @@ func main() {
 // run is the whole program but for the process: what it gives is the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cli.Command{
-		Name:            "vigil",
-		Usage:           "keep Filecoin miners proven",
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		HideVersion:     true,
-		HideHelpCommand: true,
-		ExitErrHandler:  func(context.Context, *cli.Command, error) {},
-		OnUsageError:    onUsageError,
-		Action:          needsCommand,
+		Name:                  "vigil",
+		Usage:                 "keep Filecoin miners proven",
+		Writer:                stdout,
+		ErrWriter:             stderr,
+		HideVersion:           true,
+		HideHelpCommand:       true,
+		EnableShellCompletion: true,
+		ExitErrHandler:        func(context.Context, *cli.Command, error) {},
+		OnUsageError:          onUsageError,
+		Action:                needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), manCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
