@@ -81,6 +81,8 @@ var house = map[string]room{
 
 	"devnet/scenario": {job: "Reads stories of what happens to a network, and lets them happen to a devnet.", uses: []string{"devnet"}},
 
+	"deploy": {job: "What Vigil is installed and watched with; its tests say that it fits the program.", uses: nil},
+
 	"cmd/vigil": {job: "Flags, signals, exit codes and the terminal view.", uses: []string{".", "app", "devnet", "devnet/scenario", "explain", "jsonrpc", "sector", "sophon", "wallet", "proofs/..."}},
 }
 
