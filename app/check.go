@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"math/big"
 	"net"
@@ -30,6 +31,7 @@ type checker struct {
 	findings *findings
 	dir      string // of the file: what relative paths are relative to
 	getenv   func(string) string
+	secrets  map[string]Secret // what was read from the file that a key names; nil if nobody asks
 }
 
 func (c *checker) wrong(key, advice, problem string, args ...any) {
@@ -219,7 +221,7 @@ func (c *checker) data(dir string) string {
 }
 
 func (c *checker) log(f fileLog) Log {
-	var l Log
+	l := Log{Level: new(slog.LevelVar)}
 	if err := l.Level.UnmarshalText([]byte(f.Level)); err != nil {
 		c.wrong("log.level", "use debug, info, warn or error", "%q is no level", f.Level)
 	}
@@ -262,6 +264,9 @@ func (c *checker) secretFile(key, text, advice string) Secret {
 	line, _, _ := strings.Cut(string(data), "\n")
 	if line = strings.TrimSpace(line); line == "" {
 		c.wrong(key, advice, "the file is empty")
+	}
+	if c.secrets != nil {
+		c.secrets[key] = Secret(line)
 	}
 	return Secret(line)
 }

@@ -41,6 +41,11 @@ type Config struct {
 
 	// Version is shown to people; it is not in the file.
 	Version string
+	// Reloads asks for the file to be read again, where it is not nil.
+	Reloads <-chan os.Signal
+
+	file   string // that it was read from
+	values values
 }
 
 // Node is a chain node to ask.
@@ -110,13 +115,16 @@ type Dashboard struct {
 
 // Log says how the log is written.
 type Log struct {
-	Level slog.Level
+	Level *slog.LevelVar // may be changed while it is written; nil: info
 	JSON  bool
 }
 
 // Logger is a logger as the configuration wants it.
 func (l Log) Logger(w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: l.Level}
+	options := &slog.HandlerOptions{}
+	if l.Level != nil {
+		options.Level = l.Level
+	}
 	if l.JSON {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
@@ -180,9 +188,10 @@ func LoadForReading(path string) (Config, error) {
 func parse(name, dir string, data []byte, getenv func(string) string) (Config, error) {
 	findings := newFindings(name, data)
 	if nodes, rest, ok := readFile(findings, defaults(getenv)); ok {
-		c := checker{findings: findings, dir: dir, getenv: getenv}
+		c := checker{findings: findings, dir: dir, getenv: getenv, secrets: map[string]Secret{}}
 		config := c.config(rest)
 		config.Nodes = c.nodes(nodes)
+		config.file, config.values = filepath.Join(dir, filepath.Base(name)), valuesOf(nodes, rest, c.secrets)
 		if len(findings.list) == 0 {
 			return config, nil
 		}

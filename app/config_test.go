@@ -142,7 +142,7 @@ func TestAGoodFileIsUnderstood(t *testing.T) {
 	if c.Dashboard.Listen != "127.0.0.1:0" || c.Dashboard.Hosts[0] != "vigil.example" {
 		t.Errorf("dashboard: %+v", c.Dashboard)
 	}
-	if c.Data != filepath.Join(dir, "data") || c.Log.Level != slog.LevelDebug || !c.Log.JSON {
+	if c.Data != filepath.Join(dir, "data") || c.Log.Level.Level() != slog.LevelDebug || !c.Log.JSON {
 		t.Errorf("data %s, log %+v", c.Data, c.Log)
 	}
 }

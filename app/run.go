@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 
 	"github.com/filecoin-project/go-address"
@@ -55,6 +57,9 @@ type Daemon struct {
 	page    net.Listener             // nil without a dashboard
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	closing []func() error
+
+	reloading sync.Mutex // guards what follows
+	inUse     values     // of the settings
 }
 
 // New makes every object, in the order in which they need each other. It waits
@@ -146,7 +151,7 @@ func (d *Daemon) shelf() vigil.VanillaShelf {
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
-	d := &Daemon{log: log, config: c}
+	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values)}
 	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -227,6 +232,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { d.servePage(ctx); return nil })
 	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
 	all.Go(func() error { d.tellSystemd(ctx); return nil })
+	all.Go(func() error { d.reload(ctx, d.config.Reloads); return nil })
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

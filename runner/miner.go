@@ -43,7 +43,8 @@ type miner struct {
 	rehearsedBad []rehearsedBad
 	problem      string // of the latest look at the chain
 	jobs         sync.WaitGroup
-	turn         atomic.Pointer[time.Time] // when the loop's present turn began; nil between two
+	turn         atomic.Pointer[time.Time]  // when the loop's present turn began; nil between two
+	adjusted     atomic.Pointer[Adjustable] // for the next turn; nil: as it is
 }
 
 // job is a task in progress.
@@ -98,6 +99,9 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 		}
 		began := time.Now()
 		m.turn.Store(&began)
+		if a := m.adjusted.Load(); a != nil {
+			m.cfg.Policy, m.cfg.NoRehearsals = a.Policy, a.NoRehearsals
+		}
 		m.collect()
 		if m.head.Key != "" && ctx.Err() == nil {
 			m.plan(ctx, epoch)

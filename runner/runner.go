@@ -67,6 +67,31 @@ func New(cfg Config) (*Runner, error) {
 	return r, nil
 }
 
+// Adjust changes how it is decided what to do; every miner plans by it from its
+// next turn on, and tasks that are going on end by what they began with.
+func (r *Runner) Adjust(a Adjustable) {
+	for _, m := range r.miners {
+		m.adjusted.Store(&a)
+	}
+	r.Nudge()
+}
+
+// Policy is what every miner plans by, or will at its next turn.
+func (r *Runner) Policy() schedule.Policy {
+	for _, m := range r.miners {
+		if a := m.adjusted.Load(); a != nil {
+			return a.Policy
+		}
+	}
+	return r.cfg.Policy
+}
+
+// Adjustable is what may change while a Runner runs.
+type Adjustable struct {
+	Policy       schedule.Policy
+	NoRehearsals bool
+}
+
 // BusySince is when the longest turn of a miner's loop that is still going on
 // began; the zero time when all loops wait for something to do. A turn reads the
 // chain for an epoch at most and starts what is to be done, which does not take long.

@@ -1,6 +1,7 @@
 package sector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -251,8 +252,8 @@ const sectorsMost = 256
 // mostAtOnce is the most sectors that are read from one storage at a time.
 func (r *Reader) mostAtOnce() int {
 	most := max(leastPlaces, sectorsMost/max(1, len(r.storages)))
-	if r.AtOnce > 0 {
-		most = min(most, r.AtOnce)
+	if wanted := cmp.Or(int(r.limit.Load()), r.AtOnce); wanted > 0 {
+		most = min(most, wanted)
 	}
 	return min(most, mostPlaces)
 }

@@ -27,6 +27,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -46,6 +47,7 @@ type Reader struct {
 	// How many it is between 1 and that is found by trying.
 	AtOnce int
 
+	limit    atomic.Int64 // in place of AtOnce, if it is set
 	storages []*storage
 	searches chan struct{} // has one for each search whose questions are not all answered
 
@@ -53,6 +55,9 @@ type Reader struct {
 	known map[string]copyOf
 	hung  map[hungRead]time.Time // when a read was given up that has not returned
 }
+
+// Limit changes AtOnce of a reader that is in use.
+func (r *Reader) Limit(atOnce int) { r.limit.Store(int64(atOnce)) }
 
 // NewReader reads from these folders.
 func NewReader(paths ...string) *Reader {

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -13,6 +16,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "run",
 		Usage:        "keep the miners of a configuration proven, against a Filecoin node",
+		Description:  "It reads the configuration again at SIGHUP, and says in the log what took effect.",
 		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true}},
 		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
@@ -29,6 +33,10 @@ func runCommand() *cli.Command {
 			config.Version = version()
 			log := config.Log.Logger(c.Root().ErrWriter)
 			slog.SetDefault(log)
+			reloads := make(chan os.Signal, 1)
+			signal.Notify(reloads, syscall.SIGHUP)
+			defer signal.Stop(reloads)
+			config.Reloads = reloads
 			return app.Run(ctx, config, log)
 		}),
 	}

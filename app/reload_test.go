@@ -1,0 +1,128 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vigil-post/vigil/schedule"
+)
+
+// few is a file with the settings that there must be.
+const few = `node.url = "ws://127.0.0.1:1234/rpc/v1"
+node.token = "first.secret"
+miner = [{address = "f01000"}]
+storage = [{path = "sectors"}]
+proofs.parameters = "params"
+data.dir = "data"
+wallet.remote = [{url = "http://127.0.0.1:1777"}]
+`
+
+// readTwice gives the changes from one text of a file to another.
+func readTwice(t *testing.T, before, after string) []Change {
+	t.Helper()
+	dir := place(t)
+	was, err := parse("vigil.toml", dir, []byte(before), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := parse("vigil.toml", dir, []byte(after), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return was.Changes(is)
+}
+
+func TestChangesAreSaidByKeyWithoutSecrets(t *testing.T) {
+	if changes := readTwice(t, few, few+"log.level = \"info\"\n"); len(changes) > 0 {
+		t.Errorf("a default that is written down is a change: %v", changes)
+	}
+	after := strings.NewReplacer("first", "second", `miner = [{address = "f01000"}]`, `miner = [{address = "f01000"}, {address = "f01001"}]`).Replace(few) +
+		"log.level = \"debug\"\nreading.rehearse = false\nmessager.max_fee = \"6 FIL\"\n"
+	changes := readTwice(t, few, after)
+	const want = `[{log.level "info" "debug" true} {messager.max_fee "5 FIL" "6 FIL" false} {miner[1].address  "f01001" false} {node.token "(secret)" "(secret)" false} {reading.rehearse true false true}]`
+	if got := fmt.Sprint(changes); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestAFileOfASecretThatHasAnotherContentIsAChange(t *testing.T) {
+	dir := place(t)
+	token := filepath.Join(dir, "node-token")
+	read := func(content string) Config {
+		if err := os.WriteFile(token, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := parse("vigil.toml", dir, []byte(strings.Replace(few, "node.token = \"first.secret\"", "node.token_file = \"node-token\"", 1)), noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	was := read("a.b.c")
+	if changes := was.Changes(read("a.b.d")); len(changes) != 1 || !strings.HasSuffix(changes[0].Key, ".token_file") || changes[0].Was != changes[0].Is {
+		t.Errorf("%v", changes)
+	}
+	if changes := was.Changes(read("a.b.c")); len(changes) > 0 {
+		t.Errorf("%v", changes)
+	}
+}
+
+func TestAnAddressWithATokenInItIsNotShown(t *testing.T) {
+	for url, hide := range map[string]bool{
+		"eyJh.eyJB.c2ln:/ip4/127.0.0.1/tcp/1234/http": true, "http://name:word@127.0.0.1:1234": true,
+		"ws://127.0.0.1:1234/rpc/v1": false, "/ip4/127.0.0.1/tcp/1234/http": false,
+	} {
+		v := values{}
+		v.addNode(fileNode{URL: url})
+		if shown := v["node.url"].shown; (shown == `"(secret)"`) != hide {
+			t.Errorf("%s is shown as %s", url, shown)
+		}
+	}
+}
+
+// A setting that can be taken over is, one that cannot is said, and a file with a
+// mistake changes nothing at all.
+func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
+	f, _ := newScene(t, flockOf{sectors: 2})
+	path := filepath.Join(t.TempDir(), "vigil.toml")
+	write := func(more string) {
+		text := fmt.Sprintf("[node]\nurl = %q\n[[miner]]\naddress = \"t01000\"\n[[storage]]\npath = %q\n[proofs]\nparameters = %q\n[data]\ndir = %q\n[wallet]\nremote = [{url = \"http://127.0.0.1:1\"}]\n",
+			f.config.Nodes[0].URL, f.config.Storages[0], f.config.Storages[0], f.config.Data)
+		if err := os.WriteFile(path, []byte(text+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.daemon.config.file, f.daemon.config.Log, f.daemon.inUse = c.file, c.Log, c.values
+
+	write("[schedule]\nconfidence = 9\n[log]\nlevel = \"debug\"\n[messager]\nconfidence = 8\n")
+	changes, err := f.daemon.Reload()
+	if err != nil || len(changes) != 3 {
+		t.Fatalf("%v, %v", changes, err)
+	}
+	if f.daemon.config.Log.Level.Level() != slog.LevelDebug {
+		t.Error("the log's level is the old one")
+	}
+	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 || policy.PostMargin != schedule.DefaultPolicy.PostMargin {
+		t.Errorf("planned by %+v", policy)
+	}
+	if left, err := f.daemon.Unapplied(); err != nil || len(left) != 1 || left[0].Key != "messager.confidence" || left[0].Live {
+		t.Errorf("%v, %v", left, err)
+	}
+
+	write("[schedule]\nconfidence = 7\npost_margin = 1000\n")
+	if _, err := f.daemon.Reload(); err == nil {
+		t.Error("a file with a mistake was taken over")
+	}
+	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 {
+		t.Errorf("half of a file was taken over: %+v", policy)
+	}
+}
