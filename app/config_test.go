@@ -2,11 +2,15 @@ package app
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -447,27 +451,65 @@ func TestASecretDoesNotShowItself(t *testing.T) {
 	}
 }
 
-// The example in the manual is read by the same code as any file.
-func TestTheExampleInTheManualHasOnlySettingsThatExist(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join("..", "docs", "config.md"))
+// The example in the manual is the one that the program has; go test ./app -update writes it.
+func TestTheManualShowsTheExample(t *testing.T) {
+	path := filepath.Join("..", "docs", "config.md")
+	page, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(page), "```toml\n")
-	example, _, found := strings.Cut(rest, "```")
-	if !found {
+	before, rest, found := strings.Cut(string(page), "```toml\n")
+	_, after, closed := strings.Cut(rest, "```")
+	if !found || !closed {
 		t.Fatal("docs/config.md has no example")
 	}
+	want := before + "```toml\n" + Example + "```" + after
+	if want == string(page) {
+		return
+	}
+	if !*update {
+		t.Fatal("docs/config.md shows another example than app/example.toml: go test ./app -update writes it")
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var update = flag.Bool("update", false, "write the pages that are made from the code")
+
+// The example has every setting and no other, and the defaults it tells are those that hold.
+func TestTheExampleHasEverySettingWithItsDefault(t *testing.T) {
 	var f file
-	findings := newFindings("docs/config.md", []byte(example))
+	findings := newFindings("example.toml", []byte(Example))
 	if !findings.decode(&f) || len(findings.list) > 0 {
 		t.Fatal(findings.err())
 	}
+	all := uncommented(Example)
+	holds := defaults(func(name string) string { return map[string]string{"HOME": "~"}[name] })
+	said := fileRest{}
+	findings = newFindings("example.toml", []byte(all))
+	whole := file{fileRest: said}
+	if !findings.decode(&whole) || len(findings.list) > 0 {
+		t.Fatalf("with what is commented out: %v", findings.err())
+	}
+	shown := regexp.MustCompile(`\[\d+\]`).ReplaceAllString(fmt.Sprintln(slices.Collect(maps.Keys(findings.keys))), "")
 	for _, key := range settings(reflect.TypeFor[file](), "") {
-		if _, name, dotted := cutLast(key, "."); dotted && !strings.Contains(example, name+" = ") && !strings.Contains(example, "["+key+"]") {
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(key) + `\b`).MatchString(shown) {
 			t.Errorf("the example does not show %s", key)
 		}
 	}
+	is, should := valuesOf([]fileNode{whole.Node}, whole.fileRest, nil), valuesOf([]fileNode{{}}, holds, nil)
+	for key, v := range should {
+		if empty := v.shown == `""` || v.shown == "[]" || v.shown == "0"; !empty && is[key] != v {
+			t.Errorf("the example says %s = %s, and the default is %s", key, is[key].shown, v.shown)
+		}
+	}
+}
+
+// uncommented is the example with the settings that are comments in force.
+func uncommented(example string) string {
+	setting := regexp.MustCompile(`(?m)^# (\[|[a-z_]+ = )`)
+	return setting.ReplaceAllString(example, "$1")
 }
 
 func FuzzParse(f *testing.F) {

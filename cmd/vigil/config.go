@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/vigil-post/vigil/app"
+)
+
+func configCommand() *cli.Command {
+	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+	command := func(name, usage, args, description string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
+		return &cli.Command{
+			Name: name, Usage: usage, ArgsUsage: args, Description: description, Flags: flags,
+			OnUsageError: onUsageError, Action: does(action),
+		}
+	}
+	return &cli.Command{
+		Name:         "config",
+		Usage:        "check, compare and take over configuration files",
+		Action:       needsCommand,
+		OnUsageError: onUsageError,
+		Commands: []*cli.Command{
+			command("check", "say all that is wrong with a file", "FILE",
+				"Every finding is said at once, with its line and what to do. The exit status is 1 if there is one.", configCheck),
+			command("show", "say what every setting is, the defaults too", "FILE",
+				"Tokens are not shown.", configShow, asJSON),
+			command("diff", "say what another file would change", "FILE OTHER",
+				"What can take effect without a restart is marked.", configDiff, asJSON),
+			command("example", "write a file with every setting, its default and what it does", "",
+				"vigil config example > vigil.toml is a beginning.", configExample),
+		},
+	}
+}
+
+// configFile loads the command's n-th argument.
+func configFile(c *cli.Command, n int) (app.Config, error) {
+	if c.Args().Len() <= n {
+		return app.Config{}, &usageError{fmt.Sprintf("%s needs %s", c.FullName(), c.ArgsUsage)}
+	}
+	return app.Load(c.Args().Get(n))
+}
+
+func mostArguments(c *cli.Command, n int) error {
+	if c.Args().Len() > n {
+		return &usageError{fmt.Sprintf("%s does not need %q", c.FullName(), c.Args().Get(n))}
+	}
+	return nil
+}
+
+func configCheck(_ context.Context, c *cli.Command) error {
+	config, err := configFile(c, 0)
+	if err = errors.Join(err, mostArguments(c, 1)); err != nil {
+		return err
+	}
+	for _, absent := range config.Absent {
+		fmt.Fprintln(c.Root().ErrWriter, "a storage is not there now:", absent)
+	}
+	fmt.Fprintf(c.Root().Writer, "%s can be run: %s, %s, %s\n", c.Args().First(), countOf(len(config.Miners), "miner"), countOf(len(config.Nodes), "node"), countOf(len(config.Storages), "storage"))
+	return nil
+}
+
+func countOf(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
+func configShow(_ context.Context, c *cli.Command) error {
+	config, err := configFile(c, 0)
+	if err = errors.Join(err, mostArguments(c, 1)); err != nil {
+		return err
+	}
+	shown := config.Settings()
+	if c.Bool("json") {
+		return writeJSON(c.Root().Writer, shown)
+	}
+	for _, key := range slices.Sorted(maps.Keys(shown)) {
+		fmt.Fprintf(c.Root().Writer, "%s = %s\n", key, shown[key])
+	}
+	return nil
+}
+
+func configDiff(_ context.Context, c *cli.Command) error {
+	was, err := configFile(c, 0)
+	if err != nil {
+		return err
+	}
+	is, err := configFile(c, 1)
+	if err = errors.Join(err, mostArguments(c, 2)); err != nil {
+		return err
+	}
+	changes := was.Changes(is)
+	if c.Bool("json") {
+		return writeJSON(c.Root().Writer, changes)
+	}
+	sayChanges(c.Root().Writer, changes)
+	return nil
+}
+
+// sayChanges writes what differs, a setting a line.
+func sayChanges(w io.Writer, changes []app.Change) {
+	if len(changes) == 0 {
+		fmt.Fprintln(w, "nothing differs")
+	}
+	for _, change := range changes {
+		when := "at the next start"
+		if change.Live {
+			when = "without a restart"
+		}
+		switch {
+		case change.Was == "":
+			fmt.Fprintf(w, "+ %s = %s  (%s)\n", change.Key, change.Is, when)
+		case change.Is == "":
+			fmt.Fprintf(w, "- %s = %s  (%s)\n", change.Key, change.Was, when)
+		default:
+			fmt.Fprintf(w, "~ %s = %s, was %s  (%s)\n", change.Key, change.Is, change.Was, when)
+		}
+	}
+}
+
+func configExample(_ context.Context, c *cli.Command) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.Root().Writer, app.Example)
+	return err
+}
