@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:          onUsageError,
 		Action:                needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), configCommand(), manCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), initCommand(), configCommand(), doctorCommand(), manCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
