@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/audit"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -48,6 +49,7 @@ type Daemon struct {
 	courier courier
 	keys    keyring // that messages are sent with
 	runner  *runner.Runner
+	audit   *audit.Watch
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
@@ -200,6 +202,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err != nil {
 		return err
 	}
+	if d.audit, err = d.newAudit(with.maths); err != nil {
+		return err
+	}
 	return d.listen(ctx, c.Dashboard.Listen)
 }
 
@@ -221,6 +226,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
+	all.Go(func() error { return d.audit.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -267,6 +273,7 @@ func (d *Daemon) Status() vigil.Status {
 	if storages, ok := d.sectors.(interface{ Status() []vigil.StorageStatus }); ok {
 		s.Storages = storages.Status()
 	}
+	d.showAudits(&s)
 	return s
 }
 
