@@ -12,9 +12,10 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// auditEvery is how often a miner's posts on chain are compared with their
-// verdicts; those of a deadline that closes are judged at the next head.
-const auditEvery abi.ChainEpoch = 10
+// auditEvery is the most epochs between two comparisons of a miner's posts on
+// chain with their verdicts: a deadline's length, so that nodes are asked for
+// nothing but when a deadline has closed.
+const auditEvery abi.ChainEpoch = 60
 
 // newAudit makes what judges our posts once they are on chain.
 func (d *Daemon) newAudit(verifier vigil.Verifier) (*audit.Watch, error) {
