@@ -165,15 +165,36 @@ func LoadForReading(path string) (Config, error) {
 	if !errors.As(err, &found) {
 		return c, err
 	}
-	all := slices.Clone(found.Findings)
-	found.Findings = slices.DeleteFunc(found.Findings, func(f Finding) bool {
+	passed := found.without(func(f Finding) bool {
 		return strings.HasPrefix(f.Key, "wallet") || strings.HasPrefix(f.Key, "proofs") && f.Problem != unknownSetting
 	})
-	if len(found.Findings) > 0 || len(found.config.Storages) == 0 {
-		found.Findings = all
+	if !passed || len(found.config.Storages) == 0 {
 		return Config{}, found
 	}
 	return found.config, nil
+}
+
+// LoadForDisputing is Load for what has no miners or sectors of its own, and
+// signs only if it is said so.
+func LoadForDisputing(path string, signs bool) (Config, error) {
+	c, err := Load(path)
+	var found *FindingsError
+	if !errors.As(err, &found) {
+		return c, err
+	}
+	passed := found.without(func(f Finding) bool {
+		own := strings.HasPrefix(f.Key, "miner") || strings.HasPrefix(f.Key, "storage") || !signs && strings.HasPrefix(f.Key, "wallet")
+		return own && f.Problem != unknownSetting
+	})
+	if !passed || len(found.config.Nodes) == 0 {
+		return Config{}, found
+	}
+	return found.config, nil
+}
+
+// without says that all findings are such that do not matter.
+func (e *FindingsError) without(matterless func(Finding) bool) bool {
+	return !slices.ContainsFunc(e.Findings, func(f Finding) bool { return !matterless(f) })
 }
 
 // parse is Load without the file system's part: relative paths are relative to dir.

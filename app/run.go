@@ -104,22 +104,28 @@ func reader(c Config) *sector.Reader {
 
 // signer opens the keystore and the remote wallets, behind the policy.
 func signer(c Wallet) (vigil.Signer, error) {
-	guard := wallet.Guard{Policy: c.Policy}
+	sources, err := keySources(c)
+	return wallet.Guard{Policy: c.Policy, Sources: sources}, err
+}
+
+// keySources opens the keystore and the remote wallets.
+func keySources(c Wallet) ([]wallet.Source, error) {
+	var sources []wallet.Source
 	if c.Keystore != "" {
 		keys, err := wallet.Open(c.Keystore, string(c.Passphrase), wallet.Options{})
 		if err != nil {
 			return nil, err
 		}
-		guard.Sources = append(guard.Sources, keys)
+		sources = append(sources, keys)
 	}
 	for _, r := range c.Remotes {
 		remote, err := wallet.NewRemote(r.URL, string(r.Token), r.Timeout)
 		if err != nil {
 			return nil, err
 		}
-		guard.Sources = append(guard.Sources, remote)
+		sources = append(sources, remote)
 	}
-	return guard, nil
+	return sources, nil
 }
 
 // sayKernels says what proofs will be computed with.

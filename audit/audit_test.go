@@ -45,9 +45,12 @@ func (w *world) restart() {
 	var err error
 	w.watch, err = audit.New(audit.Config{
 		Judge: audit.Judge{Records: w, Randomness: w, Verifier: w}, Heads: w, Store: w, Every: 10, Log: slog.New(slog.DiscardHandler),
-		Miners:     func(context.Context, vigil.TipSetKey) ([]abi.ActorID, error) { return []abi.ActorID{id}, nil },
-		Busy:       func() bool { return w.busy },
-		Disputable: func(_ context.Context, a vigil.Audit) error { w.disputed = append(w.disputed, a.Evidence); return nil },
+		Miners: func(context.Context, vigil.TipSetKey) ([]abi.ActorID, error) { return []abi.ActorID{id}, nil },
+		Busy:   func() bool { return w.busy },
+		Disputable: func(_ context.Context, a vigil.Audit, stands bool) error {
+			w.disputed = append(w.disputed, fmt.Sprint(a.Evidence, " ", stands))
+			return nil
+		},
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -181,8 +184,8 @@ func TestADisputedPostIsRememberedAndAReorganisedOneIsNot(t *testing.T) {
 	if shown := w.look(610, valid, disputable); !shown[1].Gone {
 		t.Error("that it was disputed is not said")
 	}
-	if want := []string{"600s1wrong"}; !slices.Equal(w.disputed, want) {
-		t.Errorf("what stood was disputed as %v, want %v once", w.disputed, want)
+	if want := []string{"600s1wrong true", "600s1wrong false"}; !slices.Equal(w.disputed, want) {
+		t.Errorf("asked to dispute %v, want %v", w.disputed, want)
 	}
 	w.closes(600, "another", "wrong")
 	w.look(620, disputable)

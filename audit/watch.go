@@ -36,9 +36,10 @@ type Config struct {
 	Name func(ctx context.Context, a vigil.Audit) (duty, message string)
 	// Judged is told of each new verdict, when it is stored.
 	Judged func(a vigil.Audit)
-	// Disputable is asked at each look to do something about each disputable post
-	// that still stands. What it does must be the same when it is done twice.
-	Disputable func(ctx context.Context, a vigil.Audit) error
+	// Disputable is asked at each look to do something about each disputable post,
+	// which still stands or was disputed. What it does must be the same when it is
+	// done twice.
+	Disputable func(ctx context.Context, a vigil.Audit, stands bool) error
 }
 
 const (
@@ -140,8 +141,8 @@ func (w *Watch) delay(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Round looks at the miners whose turn it is at a head, and says how many posts
-// are left without a verdict, and how many miners could not be looked at.
+// Round looks at the miners whose turn it is at a head. It says how many posts
+// are without a verdict, and how many miners' last look was stopped by something.
 func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 	ids, err := w.c.Miners(ctx, head.Key)
 	if err != nil {
@@ -155,13 +156,11 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 		m := w.miner(id)
 		if head.Epoch >= m.next {
 			m.next = head.Epoch + w.c.Every
-			err := w.look(ctx, m, head)
-			w.report(ctx, m, head, err)
-			if err != nil {
-				unseen++
-			}
+			w.report(ctx, m, head, w.look(ctx, m, head))
 		}
-		left += len(m.file.due())
+		if left += len(m.file.due()); m.said != "" {
+			unseen++
+		}
 	}
 	return left, unseen
 }
@@ -353,10 +352,11 @@ func (w *Watch) act(ctx context.Context, m *miner) error {
 	}
 	var errs []error
 	for _, a := range m.file.verdicts {
-		if a.Verdict == vigil.AuditDisputable && m.file.standing(a) {
-			if err := w.c.Disputable(ctx, a); err != nil {
-				errs = append(errs, fmt.Errorf("dispute post %d of deadline %d: %w", a.Index, a.Deadline.Index, err))
-			}
+		if a.Verdict != vigil.AuditDisputable {
+			continue
+		}
+		if err := w.c.Disputable(ctx, a, m.file.standing(a)); err != nil {
+			errs = append(errs, fmt.Errorf("dispute post %d of deadline %d: %w", a.Index, a.Deadline.Index, err))
 		}
 	}
 	return errors.Join(errs...)

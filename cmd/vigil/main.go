@@ -6,6 +6,7 @@
 //	vigil run                the daemon, against any Filecoin node
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
+//	vigil dispute            judges other miners' proofs, and disputes wrong ones
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
 //	vigil proof verify …     judges proofs as the network does
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), disputeCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
