@@ -165,10 +165,10 @@ func LoadForReading(path string) (Config, error) {
 	if !errors.As(err, &found) {
 		return c, err
 	}
-	passed := found.without(func(f Finding) bool {
+	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f Finding) bool {
 		return strings.HasPrefix(f.Key, "wallet") || strings.HasPrefix(f.Key, "proofs") && f.Problem != unknownSetting
 	})
-	if !passed || len(found.config.Storages) == 0 {
+	if len(left) > 0 || len(found.config.Storages) == 0 {
 		return Config{}, found
 	}
 	return found.config, nil
@@ -182,19 +182,17 @@ func LoadForDisputing(path string, signs bool) (Config, error) {
 	if !errors.As(err, &found) {
 		return c, err
 	}
-	passed := found.without(func(f Finding) bool {
+	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f Finding) bool {
 		own := strings.HasPrefix(f.Key, "miner") || strings.HasPrefix(f.Key, "storage") || !signs && strings.HasPrefix(f.Key, "wallet")
 		return own && f.Problem != unknownSetting
 	})
-	if !passed || len(found.config.Nodes) == 0 {
-		return Config{}, found
+	switch {
+	case len(left) > 0:
+		found.Findings = left
+	case len(found.config.Nodes) > 0: // else the file could not be read at all
+		return found.config, nil
 	}
-	return found.config, nil
-}
-
-// without says that all findings are such that do not matter.
-func (e *FindingsError) without(matterless func(Finding) bool) bool {
-	return !slices.ContainsFunc(e.Findings, func(f Finding) bool { return !matterless(f) })
+	return Config{}, found
 }
 
 // parse is Load without the file system's part: relative paths are relative to dir.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -62,7 +63,7 @@ func (s *stranger) dispute() (said []Disputed) {
 				s.f.t.Fatal(err)
 			}
 			return said
-		default:
+		case <-time.After(flockEpoch): // an epoch, as the nodes say it is
 			s.f.pass()
 		}
 	}
@@ -144,4 +145,28 @@ func TestADisputerNeedsAKeyThatNobodyUses(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails("no wallet has the key of")
+}
+
+func TestADisputersFileNeedsNeitherMinersNorStorages(t *testing.T) {
+	dir := place(t)
+	load := func(text string, signs bool) error {
+		_, err := LoadForDisputing(put(t, filepath.Join(dir, "vigil.toml"), text), signs)
+		return err
+	}
+	const file = "[node]\nurl = \"ws://127.0.0.1:1234/rpc/v1\"\n[proofs]\nparameters = \"params\"\n[data]\ndir = \"data\"\n"
+	if err := load(file, false); err != nil {
+		t.Error(err)
+	}
+	if err := load(file, true); err == nil || !strings.Contains(err.Error(), "no keystore is given") || strings.Contains(err.Error(), "no miner") {
+		t.Errorf("without a wallet: %v", err)
+	}
+	if err := load(file+"[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n", true); err != nil {
+		t.Error(err)
+	}
+	if err := load(file+"[[miner]]\naddress = 5\n", false); err == nil || !strings.Contains(err.Error(), "miner") {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+	if err := load("[proofs]\nparameters = \"params\"\n", false); err == nil || !strings.Contains(err.Error(), "no node") {
+		t.Errorf("without a node: %v", err)
+	}
 }

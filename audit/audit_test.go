@@ -31,12 +31,15 @@ type world struct {
 	verified int
 	fails    error // of verifying
 	busy     bool
+	miners   []abi.ActorID
+	read     int   // so often was a miner's state asked for
+	mute     error // of reading it
 	disputed []string
 	watch    *audit.Watch
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, records: map[cid.Cid]vigil.PostRecord{}}
+	w := &world{t: t, records: map[cid.Cid]vigil.PostRecord{}, miners: []abi.ActorID{id}}
 	w.restart()
 	return w
 }
@@ -45,7 +48,7 @@ func (w *world) restart() {
 	var err error
 	w.watch, err = audit.New(audit.Config{
 		Judge: audit.Judge{Records: w, Randomness: w, Verifier: w}, Heads: w, Store: w, Every: 10, Log: slog.New(slog.DiscardHandler),
-		Miners: func(context.Context, vigil.TipSetKey) ([]abi.ActorID, error) { return []abi.ActorID{id}, nil },
+		Miners: func(context.Context, vigil.TipSetKey) ([]abi.ActorID, error) { return w.miners, nil },
 		Busy:   func() bool { return w.busy },
 		Disputable: func(_ context.Context, a vigil.Audit, stands bool) error {
 			w.disputed = append(w.disputed, fmt.Sprint(a.Evidence, " ", stands))
@@ -58,7 +61,8 @@ func (w *world) restart() {
 }
 
 func (w *world) Closed(context.Context, abi.ActorID, vigil.Head) ([]vigil.ClosedDeadline, error) {
-	return w.closed, nil
+	w.read++
+	return w.closed, w.mute
 }
 
 func (w *world) Record(_ context.Context, d vigil.ClosedDeadline) (vigil.PostRecord, error) {
@@ -236,4 +240,27 @@ func TestProofsThatAreBeingMadeComeFirst(t *testing.T) {
 		w.look(epoch, unknown)
 	}
 	w.look(840, valid) // no longer than a deadline or four
+}
+
+func TestANodeThatDoesNotAnswerIsNotAskedForEveryMiner(t *testing.T) {
+	w := newWorld(t)
+	w.miners = nil
+	for n := range abi.ActorID(50) {
+		w.miners = append(w.miners, id+n)
+	}
+	w.mute = errors.New("no connection")
+	w.closes(600, "s", "good")
+	round := func(epoch abi.ChainEpoch, unseen, read int) {
+		t.Helper()
+		w.read = 0
+		if _, got := w.watch.Round(t.Context(), vigil.Head{Epoch: epoch, Key: "k"}); got != unseen || w.read != read {
+			t.Errorf("at epoch %d: %d miners unseen after %d questions, want %d after %d", epoch, got, w.read, unseen, read)
+		}
+	}
+	round(600, 50, 3)
+	round(600, 50, 3) // a tick, without a new head
+	w.mute = nil
+	round(601, 0, 50)
+	round(602, 0, 0)
+	round(611, 0, 50)
 }

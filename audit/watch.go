@@ -45,8 +45,11 @@ type Config struct {
 const (
 	// patience is how many epochs after its close a post may wait for a machine that is busy.
 	patience abi.ChainEpoch = 240
-	// pause is after how many epochs what came to nothing is tried again.
+	// pause is after how many epochs a proof is verified again that could not be.
 	pause abi.ChainEpoch = 5
+	// enough is how many miners one after the other cannot be read before the
+	// rest is left for the next head: it is the node, then.
+	enough = 3
 )
 
 // Watch audits the posts of miners for as long as they can be disputed.
@@ -62,11 +65,12 @@ type Watch struct {
 type miner struct {
 	id       abi.ActorID
 	file     file
-	loaded   bool              // its verdicts were read from the store
-	next     abi.ChainEpoch    // it is looked at from here on
-	problems map[string]string // why a post has no verdict, by its evidence
-	names    map[string]name   // by the same
-	said     string            // the last problem that was logged
+	loaded   bool                      // its verdicts were read from the store
+	next     abi.ChainEpoch            // it is looked at from here on
+	problems map[string]string         // why a post has no verdict, by its evidence
+	again    map[string]abi.ChainEpoch // when a post is verified that could not be, by the same
+	names    map[string]name           // by the same
+	said     string                    // the last problem that was logged
 }
 
 // name is what we know a post by.
@@ -149,14 +153,18 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 		w.c.Log.Warn("the miners to audit cannot be listed; asking again at the next head", "error", err)
 		return 0, 1
 	}
+	failed := 0 // one after the other
 	for _, id := range ids {
-		if ctx.Err() != nil {
-			return left, unseen + 1
-		}
 		m := w.miner(id)
-		if head.Epoch >= m.next {
-			m.next = head.Epoch + w.c.Every
-			w.report(ctx, m, head, w.look(ctx, m, head))
+		switch {
+		case ctx.Err() != nil:
+			return left, unseen + 1
+		case head.Epoch >= m.next && failed < enough:
+			if failed++; w.visit(ctx, m, head) {
+				failed = 0
+			}
+		case head.Epoch >= m.next && m.said == "":
+			m.said = "it was not its turn" // for want of a node
 		}
 		if left += len(m.file.due()); m.said != "" {
 			unseen++
@@ -168,24 +176,30 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 func (w *Watch) miner(id abi.ActorID) *miner {
 	m, ok := w.miners[id]
 	if !ok {
-		m = &miner{id: id, file: file{records: map[abi.ChainEpoch]*closedAt{}}, problems: map[string]string{}, names: map[string]name{}}
+		m = &miner{id: id, file: file{records: map[abi.ChainEpoch]*closedAt{}}, problems: map[string]string{}, again: map[string]abi.ChainEpoch{}, names: map[string]name{}}
 		w.miners[id] = m
 	}
 	return m
 }
 
-// report says what stopped a look, once until it is something else.
-func (w *Watch) report(ctx context.Context, m *miner, head vigil.Head, err error) {
-	if err != nil && ctx.Err() == nil {
-		m.next = head.Epoch + pause
+// visit looks at a miner, and says what stopped the look, once until it is
+// something else. What was stopped is tried again at the next head or tick.
+func (w *Watch) visit(ctx context.Context, m *miner, head vigil.Head) bool {
+	m.next = head.Epoch + w.c.Every
+	err := w.look(ctx, m, head)
+	w.show(ctx, m, head)
+	switch {
+	case ctx.Err() != nil:
+	case err == nil:
+		m.said = ""
+	default:
+		m.next = head.Epoch
 		if m.said != err.Error() {
 			w.c.Log.Warn("posts on chain cannot be audited; it is tried again", "miner", vigil.MinerAddress(m.id).String(), "epoch", head.Epoch, "error", err)
 		}
 		m.said = err.Error()
-	} else if err == nil {
-		m.said = ""
 	}
-	w.show(ctx, m, head)
+	return err == nil
 }
 
 // show lets people see how things are.
@@ -309,28 +323,46 @@ func (w *Watch) tidy(ctx context.Context, m *miner, head vigil.Head) error {
 // judge judges one post after the other. One that cannot be judged does not hold up the others.
 func (w *Watch) judge(ctx context.Context, m *miner, head vigil.Head) error {
 	var errs []error
-	clear(m.problems)
 	for _, p := range m.file.due() {
-		if w.c.Busy != nil && head.Epoch < p.Deadline.Close+patience && w.c.Busy() {
-			m.problems[p.Evidence] = "it waits until no proof is being made"
-			m.next = head.Epoch + 1
+		if why := w.postponed(m, p, head); why != "" {
+			m.problems[p.Evidence] = why
 			continue
 		}
 		a, err := w.verdict(ctx, p, head)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil {
-			m.problems[p.Evidence] = err.Error()
-			errs = append(errs, fmt.Errorf("post %d of deadline %d: %w", p.Index, p.Deadline.Index, err))
+		delete(m.problems, p.Evidence)
+		delete(m.again, p.Evidence)
+		if err == nil {
+			m.file.judged(a)
+			if w.c.Judged != nil {
+				w.c.Judged(a)
+			}
 			continue
 		}
-		m.file.judged(a)
-		if w.c.Judged != nil {
-			w.c.Judged(a)
+		m.problems[p.Evidence] = err.Error()
+		var unable *verifyError
+		if errors.As(err, &unable) {
+			m.again[p.Evidence] = head.Epoch + pause
 		}
+		errs = append(errs, fmt.Errorf("post %d of deadline %d: %w", p.Index, p.Deadline.Index, err))
 	}
 	return errors.Join(errs...)
+}
+
+// postponed says why a post is not judged now, or nothing.
+func (w *Watch) postponed(m *miner, p vigil.ChainPost, head vigil.Head) string {
+	again := m.again[p.Evidence]
+	switch {
+	case head.Epoch < again:
+		m.next = min(m.next, again)
+		return m.problems[p.Evidence]
+	case w.c.Busy != nil && head.Epoch < p.Deadline.Close+patience && w.c.Busy():
+		m.next = head.Epoch // at the next tick, if no head comes
+		return "it waits until no proof is being made"
+	}
+	return ""
 }
 
 // verdict judges a post and writes the verdict down.
