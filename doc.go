@@ -25,7 +25,7 @@
 // progress; the runner makes it so. Nothing is done until the chain itself
 // shows it.
 //
-// The files: vigil.go has the nouns, message.go those of messages, status.go
-// what people are shown, seams.go the interfaces between rooms, reason.go why
-// a duty was missed.
+// The files: vigil.go has the nouns, message.go those of messages, audit.go
+// those of posts that are on chain, status.go what people are shown, seams.go
+// the interfaces between rooms, reason.go why a duty was missed.
 package vigil

@@ -162,7 +162,7 @@ type ProveRequest struct {
 // Verifier judges proofs as the network does. It may be called concurrently.
 type Verifier interface {
 	// Verify says whether the proof proves the statement; an error means
-	// that the proof is malformed or could not be judged.
+	// that the proof is malformed (ErrMalformed) or could not be judged.
 	Verify(ctx context.Context, s Statement, proof []byte) (bool, error)
 }
 
@@ -259,6 +259,35 @@ type VanillaShelf interface {
 	Drop(id DutyID) error
 	// DropBefore gives up what is kept for a miner's deadlines that open before the epoch.
 	DropBefore(miner abi.ActorID, open abi.ChainEpoch) error
+}
+
+// PostRecords reads what a miner's state remembers of deadlines that have
+// closed. Every method may fail and may be called concurrently.
+type PostRecords interface {
+	// Closed gives the deadlines of a miner whose posts can be disputed at the
+	// head, the newest first. One that has closed is not among them before the
+	// state that the head was built on has closed it too.
+	Closed(ctx context.Context, miner abi.ActorID, head Head) ([]ClosedDeadline, error)
+	// Record reads the record of a closed deadline.
+	Record(ctx context.Context, d ClosedDeadline) (PostRecord, error)
+	// PostSectors gives the sectors of a set, ascending, as they were when the
+	// post's deadline closed; one that did not exist is an error.
+	PostSectors(ctx context.Context, p ChainPost, set bitfield.BitField) ([]Sector, error)
+}
+
+// AuditStore keeps verdicts on posts. What a method wrote is durable when it
+// returns; methods may be called concurrently.
+type AuditStore interface {
+	// Audits gives the verdicts on a miner's posts of deadlines that close after
+	// the epoch, the newest first.
+	Audits(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]Audit, error)
+	// SaveAudit writes a verdict, in place of an earlier one on the same evidence.
+	SaveAudit(ctx context.Context, a Audit) error
+	// DropAudit gives up a verdict whose evidence is not on chain any more.
+	DropAudit(ctx context.Context, a Audit) error
+	// DropAudits gives up the verdicts on a miner's posts of deadlines that
+	// closed at or before the epoch.
+	DropAudits(ctx context.Context, miner abi.ActorID, closed abi.ChainEpoch) error
 }
 
 // StatusSource is where pages and commands look. It never blocks on the chain.

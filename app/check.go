@@ -323,18 +323,26 @@ const amountAdvice = `write it as "5 FIL"`
 
 // anyAmount is amount that may be zero.
 func (c *checker) anyAmount(key, text string) abi.TokenAmount {
+	atto, err := ParseFIL(text)
+	if err != nil {
+		c.wrong(key, amountAdvice, "%v", err)
+		return abi.NewTokenAmount(1)
+	}
+	return atto
+}
+
+// ParseFIL reads an amount as people write it: "5 FIL" or "0.5".
+func ParseFIL(text string) (abi.TokenAmount, error) {
 	number := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "FIL"))
 	value, ok := new(big.Rat).SetString(number)
 	if !ok || len(number) > 40 || strings.ContainsAny(number, "/eExXpP_") || value.Sign() < 0 {
-		c.wrong(key, amountAdvice, "%q is no amount of FIL", text)
-		return abi.NewTokenAmount(1)
+		return abi.TokenAmount{}, fmt.Errorf("%q is no amount of FIL", text)
 	}
 	atto := value.Mul(value, new(big.Rat).SetInt64(1e18))
 	if !atto.IsInt() {
-		c.wrong(key, amountAdvice, "%q is finer than a FIL's 18 decimals", text)
-		return abi.NewTokenAmount(1)
+		return abi.TokenAmount{}, fmt.Errorf("%q is finer than a FIL's 18 decimals", text)
 	}
-	return stbig.NewFromGo(new(big.Int).Set(atto.Num()))
+	return stbig.NewFromGo(new(big.Int).Set(atto.Num())), nil
 }
 
 // fileProblem is an error of the file system in words: what, and the path.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/filecoin-project/go-address"
 	filelock "github.com/gofrs/flock"
@@ -15,19 +16,28 @@ func (d *Daemon) claim(key address.Address) error {
 	if path == "" || d.config.Messager.Sophon.URL != "" || d.claimed[key] {
 		return nil
 	}
-	lock := filelock.New(path+"."+key.String()+".lock", filelock.SetPermissions(0o600))
-	got, err := lock.TryLock()
-	if err != nil { // a keystore in a folder that only root writes is a good one
-		d.log.Warn("a second daemon with this key would not be noticed", "key", key.String(), "error", err)
-		return nil
-	}
-	if !got {
-		return unfit{fmt.Errorf("another vigil on this machine sends with the key %s of %s, and two would send everything twice: stop it, or give each a key of its own", key, path)}
+	release, err := claimKey(path, key, d.log)
+	if err != nil {
+		return err
 	}
 	if d.claimed == nil {
 		d.claimed = map[address.Address]bool{}
 	}
 	d.claimed[key] = true
-	d.onClose(lock.Unlock)
+	d.onClose(release)
 	return nil
+}
+
+// claimKey takes the lock of a keystore's key, where it can be taken, until release.
+func claimKey(keystore string, key address.Address, log *slog.Logger) (release func() error, err error) {
+	lock := filelock.New(keystore+"."+key.String()+".lock", filelock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	if err != nil { // a keystore in a folder that only root writes is a good one
+		log.Warn("a second daemon with this key would not be noticed", "key", key.String(), "error", err)
+		return func() error { return nil }, nil
+	}
+	if !got {
+		return nil, unfit{fmt.Errorf("another vigil on this machine sends with the key %s of %s, and two would send everything twice: stop it, or give each a key of its own", key, keystore)}
+	}
+	return lock.Unlock, nil
 }

@@ -173,15 +173,34 @@ func LoadForReading(path string) (Config, error) {
 	if !errors.As(err, &found) {
 		return c, err
 	}
-	all := slices.Clone(found.Findings)
-	found.Findings = slices.DeleteFunc(found.Findings, func(f Finding) bool {
+	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f Finding) bool {
 		return strings.HasPrefix(f.Key, "wallet") || strings.HasPrefix(f.Key, "proofs") && f.Problem != unknownSetting
 	})
-	if len(found.Findings) > 0 || len(found.config.Storages) == 0 {
-		found.Findings = all
+	if len(left) > 0 || len(found.config.Storages) == 0 {
 		return Config{}, found
 	}
 	return found.config, nil
+}
+
+// LoadForDisputing is Load for what has no miners or sectors of its own, and
+// signs only if it is said so.
+func LoadForDisputing(path string, signs bool) (Config, error) {
+	c, err := Load(path)
+	var found *FindingsError
+	if !errors.As(err, &found) {
+		return c, err
+	}
+	left := slices.DeleteFunc(slices.Clone(found.Findings), func(f Finding) bool {
+		own := strings.HasPrefix(f.Key, "miner") || strings.HasPrefix(f.Key, "storage") || !signs && strings.HasPrefix(f.Key, "wallet")
+		return own && f.Problem != unknownSetting
+	})
+	switch {
+	case len(left) > 0:
+		found.Findings = left
+	case len(found.config.Nodes) > 0: // else the file could not be read at all
+		return found.config, nil
+	}
+	return Config{}, found
 }
 
 // parse is Load without the file system's part: relative paths are relative to dir.

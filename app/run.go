@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/audit"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -53,6 +54,7 @@ type Daemon struct {
 	courier courier
 	keys    keyring // that messages are sent with
 	runner  *runner.Runner
+	audit   *audit.Watch
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
@@ -110,22 +112,28 @@ func reader(c Config) *sector.Reader {
 
 // signer opens the keystore and the remote wallets, behind the policy.
 func signer(c Wallet) (vigil.Signer, error) {
-	guard := wallet.Guard{Policy: c.Policy}
+	sources, err := keySources(c)
+	return wallet.Guard{Policy: c.Policy, Sources: sources}, err
+}
+
+// keySources opens the keystore and the remote wallets.
+func keySources(c Wallet) ([]wallet.Source, error) {
+	var sources []wallet.Source
 	if c.Keystore != "" {
 		keys, err := wallet.Open(c.Keystore, string(c.Passphrase), wallet.Options{})
 		if err != nil {
 			return nil, err
 		}
-		guard.Sources = append(guard.Sources, keys)
+		sources = append(sources, keys)
 	}
 	for _, r := range c.Remotes {
 		remote, err := wallet.NewRemote(r.URL, string(r.Token), r.Timeout)
 		if err != nil {
 			return nil, err
 		}
-		guard.Sources = append(guard.Sources, remote)
+		sources = append(sources, remote)
 	}
-	return guard, nil
+	return sources, nil
 }
 
 // sayKernels says what proofs will be computed with.
@@ -208,6 +216,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err != nil {
 		return err
 	}
+	if d.audit, err = d.newAudit(with.maths); err != nil {
+		return err
+	}
 	return d.listen(ctx, c.Dashboard.Listen)
 }
 
@@ -229,6 +240,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
+	all.Go(func() error { return d.audit.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
 	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
 	all.Go(func() error { d.tellSystemd(ctx); return nil })
@@ -278,6 +290,7 @@ func (d *Daemon) Status() vigil.Status {
 	if storages, ok := d.sectors.(interface{ Status() []vigil.StorageStatus }); ok {
 		s.Storages = storages.Status()
 	}
+	d.showAudits(&s)
 	return s
 }
 

@@ -254,6 +254,8 @@ func (a api) StateMinerRecoveries(x ctxT, p rawP) (rawM, error) {
 func (a api) StateAccountKey(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateAccountKey", p) }
 func (a api) StateLookupID(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateLookupID", p) }
 func (a api) StateGetActor(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateGetActor", p) }
+func (a api) ChainReadObj(x ctxT, p rawP) (rawM, error)    { return a.n.ask(x, "ChainReadObj", p) }
+func (a api) StateListMiners(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateListMiners", p) }
 func (a api) StateSearchMsg(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "StateSearchMsg", p) }
 func (a api) MpoolPush(x ctxT, p rawP) (rawM, error)       { return a.n.ask(x, "MpoolPush", p) }
 func (a api) StateNetworkVersion(x ctxT, p rawP) (rawM, error) {

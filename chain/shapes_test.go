@@ -87,6 +87,17 @@ func calls(t testing.TB) []someCall {
 		{"PushMessage", "MpoolPush", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PushMessage(ctx, signed) }},
 		{"Executed", "ChainGetParentMessages", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
 		{"Executed's receipts", "ChainGetParentReceipts", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
+		{"Closed's objects", "ChainReadObj", nil, func(ctx context.Context, c *chain.Client) (any, error) {
+			return c.Closed(ctx, miner, vigil.Head{Key: key})
+		}},
+		{"Record", "ChainReadObj", nil, func(ctx context.Context, c *chain.Client) (any, error) {
+			r, err := c.Record(ctx, vigil.ClosedDeadline{Miner: miner, Record: block})
+			return r.Posts, err
+		}},
+		{"PostSectors", "ChainReadObj", nil, func(ctx context.Context, c *chain.Client) (any, error) {
+			return c.PostSectors(ctx, vigil.ChainPost{Sectors: block}, bitfield.NewFromSet([]uint64{4}))
+		}},
+		{"Miners", "StateListMiners", []string{`[]`}, func(ctx context.Context, c *chain.Client) (any, error) { return c.Miners(ctx, key) }},
 		{"Search", "StateSearchMsg", []string{`null`}, func(ctx context.Context, c *chain.Client) (any, error) { return c.Search(ctx, block, key) }},
 	}
 }
@@ -103,7 +114,7 @@ func soundNode() *fakeNode {
 		"ChainGetMessagesInTipset": fmt.Sprintf(`[{"Cid":{"/":%q},"Message":%s}]`, blockCID(5), message),
 		"StateMinerFaults":         `[4,2]`,
 		"StateMinerRecoveries":     `[4,1]`,
-		"StateGetActor":            `{"Nonce":7,"Balance":"5"}`,
+		"StateGetActor":            fmt.Sprintf(`{"Nonce":7,"Balance":"5","Head":{"/":%q}}`, blockCID(1)),
 		"StateLookupID":            `"t0100"`,
 	} {
 		n.answer(method, raw)

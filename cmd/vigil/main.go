@@ -6,6 +6,7 @@
 //	vigil run                the daemon, against any Filecoin node
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
+//	vigil dispute            judges other miners' proofs, and disputes wrong ones
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
 //	vigil proof verify …     judges proofs as the network does
@@ -59,7 +60,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:          onUsageError,
 		Action:                needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), initCommand(), configCommand(), doctorCommand(), manCommand(), versionCommand(),
+			devnetCommand(),
+			runCommand(),
+			initCommand(),
+			doctorCommand(),
+			configCommand(),
+			storageCommand(),
+			checkCommand(),
+			walletCommand(),
+			messageCommand(),
+			disputeCommand(),
+			proofCommand(),
+			paramsCommand(),
+			selftestCommand(),
+			benchCommand(),
+			manCommand(),
+			versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)

@@ -41,6 +41,11 @@ func TestExitCodes(t *testing.T) {
 		{"too many null rounds", []string{"devnet", "--null-rounds", "1"}, 2, "--null-rounds"},
 		{"a config that is gone", []string{"run", "--config", filepath.Join(dir, "gone.toml")}, 1, "gone.toml"},
 		{"a config that is wrong", []string{"run", "--config", bad}, 1, `url = "nowhere"`},
+		{"nobody to judge", []string{"dispute", "--config", bad}, 2, "--miner"},
+		{"everybody and somebody", []string{"dispute", "--config", bad, "--all", "--miner", "f01000"}, 2, "--all"},
+		{"no account that disputes", []string{"dispute", "--config", bad, "--all"}, 2, "--from"},
+		{"a fee that is none", []string{"dispute", "--config", bad, "--all", "--dry-run", "--max-fee", "0"}, 2, "--max-fee"},
+		{"a disputer's config that is wrong", []string{"dispute", "--config", bad, "--all", "--dry-run"}, 1, `url = "nowhere"`},
 		{"a keystore that is gone", []string{"wallet", "list", "--keystore", filepath.Join(dir, "none")}, 1, "vigil wallet new"},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package post
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
@@ -11,6 +12,9 @@ import (
 
 // PartitionProofSize is the number of bytes of one partition's proof.
 const PartitionProofSize = groth16.ProofSize
+
+// ErrMalformed says that bytes are no proof of so many sectors, whatever they are.
+var ErrMalformed = errors.New("malformed proof")
 
 // Verifier judges proofs of one form. It may be used concurrently.
 type Verifier struct {
@@ -34,8 +38,8 @@ func NewVerifier(c Config, key *groth16.VerifyingKey) (*Verifier, error) {
 
 // Verify says whether the proof proves the statement. An error means what it
 // means in filecoin-proofs: the statement is none (no sectors, a value that is no
-// field element), or the bytes are no proof of so many sectors (a wrong length, a
-// point that is not in its group or is infinity). The prover id is checked for
+// field element), or the bytes are no proof of so many sectors (ErrMalformed: a wrong
+// length, a point that is not in its group or is infinity). The prover id is checked for
 // its form and has no other influence.
 func (v *Verifier) Verify(s Statement, proof []byte) (bool, error) {
 	partitions, err := v.config.partitions(s)
@@ -43,13 +47,13 @@ func (v *Verifier) Verify(s Statement, proof []byte) (bool, error) {
 		return false, err
 	}
 	if want := len(partitions) * PartitionProofSize; len(proof) != want {
-		return false, fmt.Errorf("proof of %d bytes, want %d for %d partitions", len(proof), want, len(partitions))
+		return false, fmt.Errorf("%w: %d bytes, want %d for %d partitions", ErrMalformed, len(proof), want, len(partitions))
 	}
 	proofs, inputs := make([]groth16.Proof, len(partitions)), make([][]fr.Element, len(partitions))
 	for k, part := range partitions {
 		b := proof[k*PartitionProofSize : (k+1)*PartitionProofSize]
 		if proofs[k], err = groth16.ParseProof(b); err != nil {
-			return false, fmt.Errorf("partition %d: %w", k, err)
+			return false, fmt.Errorf("%w: partition %d: %w", ErrMalformed, k, err)
 		}
 		if inputs[k], err = v.circuit.PublicInputs(part.says); err != nil {
 			return false, fmt.Errorf("partition %d: %w", k, err)

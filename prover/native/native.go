@@ -88,7 +88,11 @@ func (n *Native) Verify(_ context.Context, s vigil.Statement, proof []byte) (boo
 	if err != nil {
 		return false, err
 	}
-	return verifier.Verify(statement, proof)
+	valid, err := verifier.Verify(statement, proof)
+	if errors.Is(err, post.ErrMalformed) {
+		err = fmt.Errorf("%w: %w", vigil.ErrMalformed, err)
+	}
+	return valid, err
 }
 
 // Check opens both keys of a proof type and sees that they belong together, so

@@ -24,6 +24,20 @@ type Attempt struct {
 	Pushed    int64
 }
 
+type Audit struct {
+	Miner      int64
+	Open       int64
+	Closed     int64
+	Evidence   string
+	Snapshot   string
+	Post       int64
+	Deadline   string
+	Partitions string
+	Verdict    string
+	Problem    string
+	Epoch      int64
+}
+
 type Cursor struct {
 	Epoch   int64
 	Tipset  string

@@ -1,0 +1,115 @@
+package chain_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/filecoin-project/go-bitfield"
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// What the devnet's actor keeps of a deadline that closed is what is read: the
+// state's objects are the network's own.
+func TestTheRecordOfAClosedDeadlineIsRead(t *testing.T) {
+	n, c := startDevnet(t)
+	ctx := t.Context()
+	addr := n.Miners()[0]
+	advance := func(epochs int) vigil.Head {
+		t.Helper()
+		if err := n.Advance(ctx, epochs); err != nil {
+			t.Fatal(err)
+		}
+		h, err := c.Head(ctx)
+		if err != nil || h.Epoch != n.Epoch() {
+			t.Fatalf("the head is %d of %d, %v", h.Epoch, n.Epoch(), err)
+		}
+		return h
+	}
+	h := advance(1)
+	d, err := c.Deadline(ctx, 1000, h.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for { // to one with a partition
+		if list, err := c.Partitions(ctx, 1000, d.Index, h.Key); err != nil {
+			t.Fatal(err)
+		} else if len(list) > 0 && d.Open > h.Epoch {
+			break
+		}
+		d = d.Plus(1)
+	}
+	h = advance(int(d.Open + 1 - h.Epoch))
+	if _, err := n.WrongPost(ctx, addr, 0); err != nil {
+		t.Fatal(err)
+	}
+	find := func(h vigil.Head) *vigil.ClosedDeadline {
+		t.Helper()
+		list, err := c.Closed(ctx, 1000, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, closed := range list {
+			if i > 0 && closed.Deadline != list[i-1].Deadline.Plus(-1) || closed.Deadline.Close > h.Epoch {
+				t.Errorf("at epoch %d, closed deadline %d is %+v", h.Epoch, i, closed.Deadline)
+			}
+			if closed.Deadline == d {
+				return &list[i]
+			}
+		}
+		return nil
+	}
+	if h = advance(int(d.Close - 1 - h.Epoch)); find(h) != nil {
+		t.Error("it is closed before its end")
+	}
+	h = advance(1)
+	closed := find(h)
+	if closed == nil {
+		t.Fatal("it is not closed at its end")
+	}
+	r, err := c.Record(ctx, *closed)
+	if err != nil || len(r.Posts) != 1 {
+		t.Fatalf("the record %+v, %v", r, err)
+	}
+	p := r.Posts[0]
+	active, err := p.Partitions[0].Active.All(100)
+	if err != nil || len(active) != 2 || len(p.Proof) != 192 || p.Evidence == "" || p.Snapshot != r.Snapshot {
+		t.Errorf("the post %+v with the sectors %v, %v", p, active, err)
+	}
+	sectors, err := c.PostSectors(ctx, p, p.Partitions[0].Active)
+	if err != nil || len(sectors) != 2 || uint64(sectors[0].Number) != active[0] || !sectors[1].SealedCID.Defined() {
+		t.Errorf("sectors %v, %v", sectors, err)
+	}
+	if _, err := c.PostSectors(ctx, p, bitfield.NewFromSet([]uint64{5000})); err == nil {
+		t.Error("a sector that does not exist was given")
+	}
+	h = advance(int(vigil.DisputeWindow) - 1)
+	if find(h) == nil {
+		t.Error("it cannot be disputed at the last epoch")
+	}
+	if h = advance(1); find(h) != nil {
+		t.Error("it can be disputed when the window is over")
+	}
+	if miners, err := c.Miners(ctx, h.Key); err != nil || len(miners) != 1 || miners[0] != abi.ActorID(1000) {
+		t.Errorf("miners %v, %v", miners, err)
+	}
+}
+
+// Whatever a node says that an object is, it is looked at no further than its name.
+func TestAnObjectThatIsNotWhatItsNameSaysIsRefused(t *testing.T) {
+	n := newFakeNode(30 * time.Second)
+	n.answer("StateGetActor", fmt.Sprintf(`{"Head":{"/":%q}}`, blockCID(1)))
+	n.answer("ChainReadObj", fmt.Sprintf("%q", base64.StdEncoding.EncodeToString([]byte("a state of its own making"))))
+	_, err := dialNode(t, n).Closed(t.Context(), 1000, vigil.Head{Key: someKey()})
+	if err == nil || !strings.Contains(err.Error(), "what came for "+blockCID(1)+" is named ") {
+		t.Errorf("got %v", err)
+	}
+	n.answer("StateGetActor", `{"Nonce":1,"Balance":"2"}`)
+	if _, err := dialNode(t, n).Closed(t.Context(), 1000, vigil.Head{Key: someKey()}); err == nil || !strings.Contains(err.Error(), "Head") {
+		t.Errorf("without a state: %v", err)
+	}
+}
