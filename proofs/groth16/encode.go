@@ -8,6 +8,7 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
 
 	"github.com/vigil-post/vigil/proofs/ifma"
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Sizes of a point in a key file: big-endian x, y without flags (the
@@ -93,23 +94,23 @@ func checkG2(p *bls12381.G2Affine) error {
 
 // decodeAllG1 decodes len(points) points of a key, sharing the work.
 func decodeAllG1(points []bls12381.G1Affine, raw []byte, workers int) error {
-	return inParallel(len(points), workers, func(start, end int) error {
-		for i := start; i < end; i++ {
-			if err := decodeG1(&points[i], (*[g1Size]byte)(raw[i*g1Size:])); err != nil {
-				return fmt.Errorf("point %d: %w", i, err)
-			}
-		}
-		return nil
-	})
+	return readInParallel(raw, g1Size, workers, func(i int, b []byte) error { return decodeG1(&points[i], (*[g1Size]byte)(b)) })
 }
 
 func decodeAllG2(points []bls12381.G2Affine, raw []byte, workers int) error {
-	return inParallel(len(points), workers, func(start, end int) error {
-		for i := start; i < end; i++ {
-			if err := decodeG2(&points[i], (*[g2Size]byte)(raw[i*g2Size:])); err != nil {
-				return fmt.Errorf("point %d: %w", i, err)
+	return readInParallel(raw, g2Size, workers, func(i int, b []byte) error { return decodeG2(&points[i], (*[g2Size]byte)(b)) })
+}
+
+// readInParallel reads points, of so many bytes each, that may lie in a mapped file.
+func readInParallel(raw []byte, size, workers int, read func(i int, b []byte) error) error {
+	return inParallel(len(raw)/size, workers, func(start, end int) error {
+		return offheap.Reading(raw, func() error {
+			for i := start; i < end; i++ {
+				if err := read(i, raw[i*size:(i+1)*size]); err != nil {
+					return fmt.Errorf("point %d: %w", i, err)
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }

@@ -92,20 +92,14 @@ func (k *ProvingKey) Lengths() Lengths {
 // it does not tell; the proofs do.
 func (k *ProvingKey) CheckPoints(ctx context.Context) error {
 	for _, s := range k.sections() {
-		n := len(*s.points) / s.size
-		err := inParallel(n, 0, func(start, end int) error {
-			for i := start; i < end; i++ {
-				if i%1024 == 0 && ctx.Err() != nil {
-					return ctx.Err()
-				}
-				if err := checkCurve((*s.points)[i*s.size : (i+1)*s.size]); err != nil {
-					return fmt.Errorf("%s: point %d of %d: %w", s.name, i, n, err)
-				}
+		err := readInParallel(*s.points, s.size, 0, func(i int, b []byte) error {
+			if i%1024 == 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
-			return nil
+			return checkCurve(b)
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package ifma
 
 import (
+	"bytes"
 	"math/big"
 	"math/rand/v2"
 	"slices"
@@ -12,38 +13,185 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr/fft"
 )
 
-// FuzzProduct multiplies numbers of any 48 bytes, which may be above the modulus.
+// FuzzProduct multiplies numbers of the base field that are as large as the kernels ever have them,
+// other ones in each lane.
 func FuzzProduct(f *testing.F) {
 	needKernels(f)
-	w := newWorkspace(f)
+	w, v := newWorkspace(f), newVectors(f)
 	f.Add(make([]byte, 48), modulusBytes())
 	f.Add(slices.Repeat([]byte{0xff}, 48), slices.Repeat([]byte{0xff}, 48))
+	f.Add(append([]byte{0x1f}, slices.Repeat([]byte{0xff}, 48)...), append([]byte{0x1f}, slices.Repeat([]byte{0xff}, 48)...))
 	p := fp.Modulus()
+	bound := new(big.Int).Add(p, new(big.Int).Rsh(p, 17))
 	inverse := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 416), p)
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		x, y := new(big.Int).SetBytes(a), new(big.Int).SetBytes(b)
+		if x.BitLen() > 389 || y.BitLen() > 389 {
+			t.Skip()
+		}
+		for lane := range 8 {
+			v[0].setLane(lane, row(limbsOfInt(x)))
+			v[1].setLane(lane, row(limbsOfInt(new(big.Int).Rsh(y, uint(lane)))))
+		}
+		mulFp(&w[0], at(&v[2]), at(&v[0]), at(&v[1]))
+		for lane := range 8 {
+			want := new(big.Int).Rsh(y, uint(lane))
+			want.Mul(want, x).Mul(want, inverse).Mod(want, p)
+			have := v[2].lane(lane)
+			if got := have.int(); slices.Max(have[:]) > limbMask || got.Cmp(bound) > 0 || got.Mod(got, p).Cmp(want) != 0 {
+				t.Fatalf("%x times %x in lane %d is %x", x, y, lane, have)
+			}
+		}
+	})
+}
+
+// newVectors are three, in memory that kernels take.
+func newVectors(f *testing.F) []vector {
 	var r room
 	if err := r.reserve(3 * sizeVector); err != nil {
 		f.Fatal(err)
 	}
-	v := take[vector](&r, 3)
+	f.Cleanup(r.close)
+	return take[vector](&r, 3)
+}
+
+// FuzzScalarProduct does the same in the scalar field, whose second factor is below the modulus.
+func FuzzScalarProduct(f *testing.F) {
+	needKernels(f)
+	v := newVectors(f)
+	w := transformer{workspace: newWorkspace(f)}
+	w.fill()
+	q := fr.Modulus()
+	f.Add(make([]byte, 32), q.Bytes())
+	f.Add(append([]byte{0x0f}, slices.Repeat([]byte{0xff}, 32)...), new(big.Int).Sub(q, big.NewInt(1)).Bytes())
+	bound := new(big.Int).Lsh(q, 1)
+	inverse := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 260), q)
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		if len(a) > 48 || len(b) > 48 {
+		x, y := new(big.Int).SetBytes(a), new(big.Int).SetBytes(b)
+		if x.BitLen() > 260 || y.BitLen() > 260 {
 			t.Skip()
 		}
-		x, y := new(big.Int).SetBytes(a), new(big.Int).SetBytes(b)
+		y.Mod(y, q)
 		for lane := range 8 {
-			v[0].setLane(lane, row(limbsOfInt(x)))
+			v[0].setLane(lane, row(limbsOfInt(new(big.Int).Rsh(x, uint(lane)))))
 			v[1].setLane(lane, row(limbsOfInt(y)))
 		}
-		mulFp(&w[0], at(&v[2]), at(&v[0]), at(&v[1]))
-		want := new(big.Int).Mul(x, y)
-		want.Mul(want, inverse).Mod(want, p)
+		mulFr(&w.workspace[0], at(&v[2]), at(&v[0]), at(&v[1]))
 		for lane := range 8 {
+			want := new(big.Int).Rsh(x, uint(lane))
+			want.Mul(want, y).Mul(want, inverse).Mod(want, q)
 			have := v[2].lane(lane)
-			if got := have.int(); got.BitLen() > 382 || got.Mod(got, p).Cmp(want) != 0 {
-				t.Fatalf("%x times %x in lane %d is %x", x, y, lane, got)
+			clear(have[5:])
+			if got := have.int(); slices.Max(have[:]) > limbMask || got.Cmp(bound) >= 0 || got.Mod(got, q).Cmp(want) != 0 {
+				t.Fatalf("%x times %x in lane %d is %x", x, y, lane, have)
 			}
 		}
 	})
+}
+
+// FuzzAdditions adds lists of points up that are small multiples of one, so that points
+// meet themselves, their negatives and infinity. Each byte of picks is a point, half of
+// them with rows as large as kernels leave them, and a sign; endOfList begins a new list.
+func FuzzAdditions(f *testing.F) {
+	needKernels(f)
+	f.Add([]byte{1, 2, 3, endOfList, 1, 1, endOfList, 1, 0x81, endOfList, 1, 0x41, 5, 0x85}, uint64(1))
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 0x80, endOfList, 3, endOfList, endOfList, 7, 0x88, 0x40, 0xc0}, uint64(77))
+	_, _, p, q := bls12381.Generators()
+	f.Fuzz(func(t *testing.T, picks []byte, seed uint64) {
+		if len(picks) > 1<<12 {
+			t.Skip()
+		}
+		multiples := make([]fr.Element, picked)
+		for i := range multiples {
+			multiples[i] = fr.NewElement(seed)
+			multiples[i].Mul(&multiples[i], ptr(fr.NewElement(uint64(i+1))))
+			if multiples[i].IsZero() {
+				t.Skip()
+			}
+		}
+		p := bls12381.BatchScalarMultiplicationG1(&p, multiples)
+		q := bls12381.BatchScalarMultiplicationG2(&q, multiples)
+		addLists(t, &g1, picks, func(i int, to []row) { putG1(to, &p[i]) }, func(of []byte, rows []row, flipped bool) bool {
+			var want bls12381.G1Jac
+			for _, pick := range of {
+				point := p[pick%picked]
+				if pick&0x80 != 0 {
+					point.Neg(&point)
+				}
+				want.AddMixed(&point)
+			}
+			if rows == nil {
+				return want.Z.IsZero()
+			}
+			have := pointG1(rows, flipped)
+			return want.Equal(new(bls12381.G1Jac).FromAffine(&have)) && !have.IsInfinity()
+		})
+		addLists(t, &g2, picks, func(i int, to []row) { putG2(to, &q[i]) }, func(of []byte, rows []row, flipped bool) bool {
+			var want bls12381.G2Jac
+			for _, pick := range of {
+				point := q[pick%picked]
+				if pick&0x80 != 0 {
+					point.Neg(&point)
+				}
+				want.AddMixed(&point)
+			}
+			if rows == nil {
+				return want.Z.IsZero()
+			}
+			have := pointG2(rows, flipped)
+			return want.Equal(new(bls12381.G2Jac).FromAffine(&have)) && !have.IsInfinity()
+		})
+	})
+}
+
+const (
+	picked    = 64 // multiples of a point
+	endOfList = 0xff
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// addLists adds the lists up that picks are of, and asks of each list and its sum whether
+// it is right. Infinity has no rows.
+func addLists(t *testing.T, c *curve, picks []byte, put func(i int, to []row), right func(of []byte, rows []row, flipped bool) bool) {
+	t.Helper()
+	s := &Sums{Workers: 1}
+	defer s.Close()
+	r, err := s.newRun(c, 2*picked, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &r.adders[0]
+	for i := range 2 * picked {
+		rows := a.point(r.points + uint32(i))
+		if put(i%picked, rows); i >= picked {
+			stretched(rows)
+		}
+	}
+	l := lists{refs: r.lists[0].refs[:0], lengths: r.lists[0].lengths[:0]}
+	each := bytes.Split(picks, []byte{endOfList})
+	for _, list := range each {
+		for _, pick := range list {
+			l.refs = append(l.refs, (r.points+uint32(pick&0x7f))<<1|uint32(pick>>7))
+		}
+		l.lengths = append(l.lengths, int32(len(list)))
+	}
+	a.sum(&l, r.results[0])
+	if a.wrong != nil {
+		t.Fatal(a.wrong)
+	}
+	at := 0
+	for i, list := range each {
+		var rows []row
+		flipped := false
+		if l.lengths[i] > 0 {
+			rows, flipped = a.point(l.refs[at]>>1), l.refs[at]&1 == 1
+			at++
+		}
+		if !right(list, rows, flipped) {
+			t.Fatalf("list %d in %s: another sum of %x", i, c.name, list)
+		}
+	}
 }
 
 // FuzzSums sums few points often: each byte of picks is a point, equal or opposite to

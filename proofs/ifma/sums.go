@@ -10,6 +10,8 @@ import (
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
+
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Terms are points, as they lie in a key file, and what they are multiplied by in
@@ -275,7 +277,8 @@ func (r *run) decodeAll(ctx context.Context, first int, points []byte) error {
 	return each(ctx, r.workers, (n+pointsAtOnce-1)/pointsAtOnce, func(worker, unit int) error {
 		from := unit * pointsAtOnce
 		to := min(n, from+pointsAtOnce)
-		if err := r.decodeSome(worker, first+from, points[from*r.fileBytes:to*r.fileBytes]); err != nil {
+		some := points[from*r.fileBytes : to*r.fileBytes]
+		if err := offheap.Reading(some, func() error { return r.decodeSome(worker, first+from, some) }); err != nil {
 			return fmt.Errorf("decode, from point %d on: %w", from, err)
 		}
 		return nil

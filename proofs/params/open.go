@@ -10,12 +10,13 @@ import (
 	"syscall"
 
 	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Key is a proving key in a mapped file. Its points may be read until Close.
-// The file must not be shortened while it is open: the system ends a process
-// that reads where a mapped file no longer is. Files that this package writes
-// are never changed in place.
+// Should the file be cut short meanwhile, or its disk fail, proofs end with
+// offheap.ErrUnreadable, until it is opened again. Files that this package writes are
+// never changed in place.
 type Key struct {
 	*groth16.ProvingKey
 	unmap func() error
@@ -65,7 +66,11 @@ func open(path string, want groth16.Lengths) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	pk, err := groth16.ParseProvingKey(data)
+	var pk *groth16.ProvingKey
+	err = offheap.Reading(data, func() (err error) {
+		pk, err = groth16.ParseProvingKey(data)
+		return err
+	})
 	if err == nil && pk.Lengths() != want {
 		err = &groth16.WrongKeyError{Want: want, Have: pk.Lengths()}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/proofs/merkle"
+	"github.com/vigil-post/vigil/proofs/offheap"
 	"github.com/vigil-post/vigil/proofs/params"
 	"github.com/vigil-post/vigil/proofs/post"
 )
@@ -75,7 +76,23 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 		return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
 	}
 	defer n.line.leave()
-	return prover.Prove(ctx, statement, vanilla)
+	proof, err := prover.Prove(ctx, statement, vanilla)
+	if errors.Is(err, offheap.ErrUnreadable) {
+		n.forget(r.Statement.ProofType, prover)
+		return nil, n.advise(r.Statement.ProofType, err)
+	}
+	return proof, err
+}
+
+// forget has the key opened anew for the next proof: a file put in the place of a
+// damaged one is another file. Close gives the old mapping up, which other proofs may
+// be reading.
+func (n *Native) forget(t abi.RegisteredPoStProof, p *post.Prover) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.provers[t] == p {
+		delete(n.provers, t)
+	}
 }
 
 // Verify implements vigil.Verifier.
