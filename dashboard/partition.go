@@ -330,6 +330,6 @@ func (v *partitionView) draw() {
 			v.Grid.Paths = append(v.Grid.Paths, gridPath{state.Class, p.String()})
 		}
 	}
-	v.Grid.Width = gridStep * min(gridColumns, max(len(squares), 1))
+	v.Grid.Width = gridStep * gridColumns
 	v.Grid.Height = gridStep * ((len(squares) + gridColumns - 1) / gridColumns)
 }

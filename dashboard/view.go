@@ -70,6 +70,7 @@ func viewHead(s vigil.Status, now time.Time) headView {
 		Seen:    "no head yet",
 		Delay:   duration(s.Delay),
 		Problem: headProblem(s, now),
+		Nav:     navigation("", moment{s, now}),
 	}
 	if !s.HeadSeen.IsZero() {
 		v.Epoch = strconv.FormatInt(int64(s.Head), 10)

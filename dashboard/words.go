@@ -50,6 +50,14 @@ func duration(d time.Duration) string {
 	return twoUnits(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
 }
 
+// took is how long something took: as duration, with a tenth of a second where that counts.
+func took(d time.Duration) string {
+	if d >= time.Second && d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return duration(d)
+}
+
 func twoUnits(large int, largeUnit string, small int, smallUnit string) string {
 	if small == 0 {
 		return fmt.Sprintf("%d %s", large, largeUnit)

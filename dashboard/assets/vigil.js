@@ -79,6 +79,7 @@ const events = new EventSource(location.pathname);
 events.addEventListener("open", () => { lost.hidden = true; });
 events.addEventListener("error", () => { lost.hidden = false; });
 events.addEventListener("parts", (event) => {
+  document.body.dataset.live = "yes";
   const { title, icon, order, parts } = JSON.parse(event.data);
   document.title = title;
   const link = document.getElementById("icon");
