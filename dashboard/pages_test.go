@@ -23,6 +23,7 @@ func TestEveryPageSaysWhatItIsOf(t *testing.T) {
 		{"furnished", "/forecast", 200, []string{"1 deadline will not be proved in time", "25 min to spare", "10 min late", "the one prover is busy"}},
 		{"none", "/forecast", 200, []string{"There is no forecast yet"}},
 		{"furnished", "/system", 200, []string{"ws://10.0.0.2:1234/rpc/v1", "its head is 12 epochs behind", "/mnt/two", "no read returned", "send it 0.3 FIL", "1 × <b>proving</b>"}},
+		{"hundred", "/system", 200, []string{"that close later", "waiting for the chain"}},
 		{"none", "/system", 200, []string{"No node is known yet", "No storage is configured", "Nothing is being done right now"}},
 		{"furnished", "/times", 200, []string{"Of 96 proofs", "5 min 40 s", `href="/duties/f01000/1144200/0"`}},
 		{"furnished", "/miners/f01000", 200, []string{"the tree is cut off", "not fit: the one prover", "valid", "/mnt/two does not answer", "Every sector that owes proofs was read since"}},

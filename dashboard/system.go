@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/vigil-post/vigil"
 )
@@ -45,9 +46,13 @@ func viewNodes(at moment) nodesView {
 	return v
 }
 
+// mostWork is how many duties that something is being done about are listed.
+const mostWork = 30
+
 // workView is what is being done right now.
 type workView struct {
-	Duties  []dutyView // each with what is being done about it
+	Duties  []dutyView // each with what is being done about it, the first to close first
+	Rest    int        // of those, how many are not in the list
 	Verbs   []verbCount
 	Waiting int // duties that are open and that nothing is being done about
 }
@@ -76,6 +81,9 @@ func workIn(at moment) workView {
 	for i := range v.Verbs {
 		v.Verbs[i].N = counts[v.Verbs[i].Verb]
 	}
+	slices.SortStableFunc(v.Duties, func(a, b dutyView) int { return a.Closes.Compare(b.Closes) })
+	v.Rest = max(0, len(v.Duties)-mostWork)
+	v.Duties = v.Duties[:len(v.Duties)-v.Rest]
 	return v
 }
 

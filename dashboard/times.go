@@ -23,7 +23,7 @@ type Times struct {
 
 const (
 	mostTimes      = 400 // on the plot
-	mostTimesLines = 50  // in the table
+	mostTimesLines = 24  // in the table
 )
 
 // timesView is the page of times.

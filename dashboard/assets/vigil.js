@@ -74,17 +74,50 @@ function show(parts) {
   }
 }
 
-localise(document);
-const events = new EventSource(location.pathname);
-events.addEventListener("open", () => { lost.hidden = true; });
-events.addEventListener("error", () => { lost.hidden = false; });
-events.addEventListener("parts", (event) => {
-  document.body.dataset.live = "yes";
-  const { title, icon, order, parts } = JSON.parse(event.data);
+function tab(title, icon) {
   document.title = title;
   const link = document.getElementById("icon");
   if (link.getAttribute("href") !== icon) link.href = icon;
-  show(parts);
-  arrange(order);
-  document.dispatchEvent(new Event("vigil:parts"));
-});
+}
+
+// A page that is seen follows a stream. One behind other tabs only keeps its
+// title and icon current: browsers open six connections to a server at most,
+// and each stream is one.
+let events = null;
+let glances = 0;
+
+function stream() {
+  events = new EventSource(location.pathname);
+  events.addEventListener("open", () => { lost.hidden = true; });
+  events.addEventListener("error", () => { lost.hidden = false; });
+  events.addEventListener("parts", (event) => {
+    const { title, icon, order, parts } = JSON.parse(event.data);
+    tab(title, icon);
+    show(parts);
+    arrange(order);
+    document.body.dataset.live = "yes";
+  });
+}
+
+async function glance() {
+  const answer = await fetch(location.pathname);
+  if (!answer.ok) return;
+  const seen = new DOMParser().parseFromString(await answer.text(), "text/html");
+  tab(seen.title, seen.getElementById("icon").getAttribute("href"));
+}
+
+function follow() {
+  clearInterval(glances);
+  events?.close();
+  if (document.hidden) {
+    const again = () => { glance().catch(() => {}); }; // a daemon that is away is asked again
+    again();
+    glances = setInterval(again, 20000);
+  } else {
+    stream();
+  }
+}
+
+localise(document);
+document.addEventListener("visibilitychange", follow);
+follow();

@@ -34,6 +34,7 @@ try {
     for (const look of looks) await tour(state, paths, look);
   }
   await seeLive(plan.live);
+  await behindOthers(plan.live);
   await withoutScript(plan.live.path);
   await byKeyboard(plan.keyboard);
 } finally {
@@ -65,8 +66,8 @@ async function tour(state, paths, look) {
     if (at !== "/messages") await page.waitForSelector("body[data-live]"); // the first event has come
     if (at === "/times" && state !== "none") await page.waitForSelector(".plot canvas");
     paints.push({ state, at, look: look.name, ms: Math.round(await firstPaint(page)) });
-    const { wide, width } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, width: innerWidth }));
-    if (wide > width) fault(`it is ${wide} pixels wide on a screen of ${width}`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (wide > look.viewport.width) fault(`it is ${wide} pixels wide on a screen of ${look.viewport.width}`);
     if (!/Vigil$/.test(await page.title())) fault(`its title is ${await page.title()}`);
     await page.screenshot({ path: join(plan.out, `${state}${at.replace(/\W+/g, "-")}-${look.name}.png`), fullPage: state !== "hundred" && at !== "/forecast" });
     if (state !== "hundred" || look.name === "wide") await judge(page, fault);
@@ -105,6 +106,31 @@ async function seeLive({ path, from, to, before, after }) {
   if (!(await page.evaluate(() => window.here))) fault("it was loaded again");
   if ((await page.title()) === titleBefore) fault(`its title stays ${titleBefore}`);
   await context.close();
+}
+
+// behindOthers acts as a tab that nobody sees: its title follows, and its content when it is seen again.
+async function behindOthers({ path, from, to, before, after }) {
+  await become(from);
+  const fault = (text) => faults.push(`hidden ${path}: ${text}`);
+  const { context, page } = await open(looks[0], fault);
+  await page.goto(plan.base + path);
+  await page.waitForSelector("body[data-live]");
+  await see(page, false);
+  await become(to);
+  const title = await page.title();
+  await see(page, false);
+  await page.waitForFunction((old) => document.title !== old, title);
+  if (!(await page.textContent("body")).includes(before)) fault("its stream went on");
+  await see(page, true);
+  await page.waitForFunction((text) => document.body.textContent.includes(text), after);
+  await context.close();
+}
+
+function see(page, seen) {
+  return page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, !seen);
 }
 
 // withoutScript looks at a page whose scripts do not run.
