@@ -1,23 +1,34 @@
-// Package dashboard shows what the daemon sees: one page that follows along,
-// the same as JSON, health for a load balancer and metrics for Prometheus. It
-// is read-only and knows nothing but a [vigil.StatusSource] and how to find
-// messages, so that looking can never change what the daemon does.
+// Package dashboard shows what the daemon sees: pages that follow along, the same as JSON, health for a load balancer and metrics for Prometheus. It
+// is read-only and knows nothing but a [vigil.StatusSource] and how to look
+// things up, so that looking can never change what the daemon does.
 //
-//	GET /            the page; it keeps itself current over /events
-//	GET /events      server-sent events: the parts of the page that changed
-//	GET /messages    the messages, and one of them with what happened to it
-//	GET /api/status  vigil.Status as JSON
+//	GET /              the alarms and the miners
+//	GET /alarms        the alarms, each with what to do
+//	GET /forecast      when the work on the deadlines to come will be done
+//	GET /miners/{miner}                            its deadlines as a dial, duties, faults
+//	GET /miners/{miner}/deadlines/{d}              its partitions as the chain has them
+//	GET /miners/{miner}/deadlines/{d}/partitions/{p}   down to the sector
+//	GET /duties/{duty}   what happened to a duty
+//	GET /times         how long reading and proving took
+//	GET /system        nodes, storages, senders, and what is being worked on
+//	GET /messages      the messages, and one of them with what happened to it
+//	GET /api/status    vigil.Status as JSON
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
-//	GET /healthz     200, or 503 when the chain has been silent
-//	GET /metrics     Prometheus
+//	GET /api/times     the times as JSON
+//	GET /healthz       200, or 503 when the chain has been silent
+//	GET /metrics       Prometheus
 //
-// The page is rendered here, whole, and works without JavaScript; the script
-// only puts changed parts in place.
+// The pages are rendered here, whole, and work without JavaScript; the script
+// only puts changed parts in place. It asks for a page's own address as
+// text/event-stream, and is sent the parts that changed.
 package dashboard
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +36,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +50,12 @@ type Config struct {
 	Status vigil.StatusSource
 	// Messages finds messages and tells of them; nil where there is no messager.
 	Messages func(context.Context, vigil.MessageQuery) ([]explain.Message, error)
+	// Chain is asked for partitions and sectors; nil where there is no node.
+	Chain Chain
+	// Story tells what happened to a duty, or vigil.ErrNotFound; nil where nothing is remembered.
+	Story func(context.Context, vigil.DutyID) (Story, error)
+	// Times gives what the newest proofs took, about so many; nil where none are kept.
+	Times func(ctx context.Context, most int) ([]Times, error)
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -50,18 +68,25 @@ var assets embed.FS
 
 // New makes the handler of all the dashboard's pages.
 func New(c Config) http.Handler {
-	d := &dashboard{Config: c, metrics: metricsHandler(c.Status)}
+	d := &dashboard{
+		Config: c, metrics: metricsHandler(c.Status),
+		deadlines: newPerHead[chainSight](2), stories: newPerHead[Story](1), proofs: newPerHead[[]Times](1),
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", d.page)
-	mux.HandleFunc("GET /events", d.events)
+	for pattern, p := range map[string]page{
+		"/{$}": d.overview, "/alarms": d.alarmsPage, "/forecast": d.forecastPage, "/times": d.timesPage, "/system": d.systemPage,
+		"/miners/{miner}": d.minerPage, "/duties/{duty...}": d.dutyPage,
+		"/miners/{miner}/deadlines/{deadline}": d.deadlinePage, "/miners/{miner}/deadlines/{deadline}/partitions/{partition}": d.partitionPage,
+	} {
+		mux.HandleFunc("GET "+pattern, d.live(p))
+	}
+	mux.HandleFunc("GET /api/times", d.timesJSON)
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
 	mux.HandleFunc("GET /api/messages", d.messagesJSON)
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)
-	mux.HandleFunc("GET /assets/vigil.css", asset("text/css; charset=utf-8"))
-	mux.HandleFunc("GET /assets/vigil.js", asset("text/javascript; charset=utf-8"))
-	mux.HandleFunc("GET /assets/icon.svg", asset("image/svg+xml"))
+	mux.HandleFunc("GET /assets/{file}", asset)
 	return guard(c.Hosts, http.NewCrossOriginProtection().Handler(mux))
 }
 
@@ -95,17 +120,10 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 
 type dashboard struct {
 	Config
-	metrics http.Handler
-}
-
-func (d *dashboard) page(w http.ResponseWriter, r *http.Request) {
-	page, err := renderPage(d.Status.Status(), time.Now())
-	if err != nil {
-		d.broken(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(page)
+	metrics   http.Handler
+	deadlines *perHead[chainSight]
+	stories   *perHead[Story]
+	proofs    *perHead[[]Times]
 }
 
 func (d *dashboard) status(w http.ResponseWriter, r *http.Request) {
@@ -135,17 +153,27 @@ func (d *dashboard) broken(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, "the page could not be rendered; the log says why", http.StatusInternalServerError)
 }
 
+// assetTypes are the kinds of files that are served; templates are not.
+var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
 // asset serves the embedded file that the request's path names.
-func asset(contentType string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := assets.ReadFile(strings.TrimPrefix(r.URL.Path, "/"))
-		if err != nil {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", contentType)
-		w.Write(body)
+func asset(w http.ResponseWriter, r *http.Request) {
+	kind, served := assetTypes[path.Ext(r.PathValue("file"))]
+	body, err := assets.ReadFile("assets/" + path.Base(r.PathValue("file")))
+	if !served || err != nil {
+		http.NotFound(w, r)
+		return
 	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("ETag", etag(body))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// etag names a file's content, so that a browser that has it is not sent it again.
+func etag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:8]) + `"`
 }
 
 // guard refuses names that are not ours and tells the browser to trust only

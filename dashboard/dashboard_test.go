@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,14 +142,19 @@ func states() map[string]vigil.Status {
 	healthy.Miners = []vigil.MinerStatus{healthyMiner("f01000", epoch)}
 	trouble.Problem = "write to the store: the disk is full"
 	trouble.Miners = []vigil.MinerStatus{troubledMiner("f01000", epoch), {Miner: "f02438", Problem: "no such actor"}}
-	for i := range 40 {
+	for i := range 100 {
 		many.Miners = append(many.Miners, healthyMiner(fmt.Sprintf("f0%d", 1000+i), epoch+abi.ChainEpoch(i*40)))
 	}
 	many.Miners[7] = troubledMiner("f01007", epoch)
 	silent.Miners = healthy.Miners
+	troubled := trouble
+	troubled.Miners = trouble.Miners[:1]
+	furnish, hundred := healthy, many
+	furnish.Miners, hundred.Miners = slices.Clone(healthy.Miners), slices.Clone(many.Miners)
 	silent.HeadSeen = time.Now().Add(-4 * time.Minute)
 	return map[string]vigil.Status{
 		"none": network(epoch), "healthy": healthy, "trouble": trouble, "many": many, "silent": silent, "starting": {Version: "v0.1.0"},
+		"troubled": troubled, "furnished": furnished(furnish), "hundred": furnished(hundred),
 	}
 }
 
@@ -161,7 +167,7 @@ func TestShow(t *testing.T) {
 	}
 	fake := newFake(states()["healthy"])
 	mux := http.NewServeMux()
-	mux.Handle("/", New(Config{Status: fake}))
+	mux.Handle("/", New(whole(fake)))
 	mux.HandleFunc("POST /state/{name}", func(_ http.ResponseWriter, r *http.Request) {
 		fake.set(states()[r.PathValue("name")])
 	})
@@ -207,12 +213,14 @@ func TestThePageSaysInEveryStateWhatMatters(t *testing.T) {
 			"deadline 3: no sectors", "waiting for the chain", "published", "bafy2b…", "Nothing needs attention",
 		}, []string{"Needs attention", "cannot be read", "Missed"}},
 		{"trouble", []string{
-			"Needs attention", "the disk is full", "was missed: not included", "no block took it before Close",
-			"sector 17", "no such file", "2 sectors cannot be read", "recover sectors 4, 5, 19", "connection refused",
-			"deadline 12: missed", "no such actor", "its deadlines have not been read yet", "pool is full",
+			"Needs attention", "the disk is full", "was missed: not included", "2 sectors cannot be read", "connection refused",
+			"no such actor", "its deadlines have not been read yet",
 		}, []string{evil, "Nothing needs attention"}},
-		{"silent", []string{"no new chain head for 4 min", "no new chain head since epoch 1144209"}, nil},
-		{"many", []string{"40 miners", `href="#miner-f01039"`, `id="miner-f01039"`}, nil},
+		{"troubled", []string{
+			"no block took it before Close", "sector 17", "no such file", "recover sectors 4, 5, 19", "connection refused", "deadline 12: missed", "pool is full",
+		}, []string{evil, "Nothing needs attention"}},
+		{"silent", []string{"no new chain head for 4 min", "No new chain head since epoch 1144209"}, nil},
+		{"many", []string{"100 miners", `href="/miners/f01099"`, `id="miner-f01099"`, "1 with trouble (first)"}, nil},
 	} {
 		t.Run(c.state, func(t *testing.T) {
 			r := get(t, New(Config{Status: newFake(states()[c.state])}), "/")
@@ -365,14 +373,11 @@ func TestTheStreamSendsWhatChanged(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- Serve(ctx, l, New(Config{Status: fake})) }()
 
-	r, err := http.Get("http://" + l.Addr().String() + "/events")
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := askForEvents(t, "http://"+l.Addr().String()+"/")
 	defer r.Body.Close()
 	events := bufio.NewReader(r.Body)
 	first := nextDelta(t, events)
-	if len(first.Parts) != 43 || len(first.Order) != 43 {
+	if len(first.Parts) != 103 || len(first.Order) != 102 { // the head is no part of the order
 		t.Fatalf("first event: %d parts, %d in order", len(first.Parts), len(first.Order))
 	}
 	next := fake.Status()
@@ -383,7 +388,7 @@ func TestTheStreamSendsWhatChanged(t *testing.T) {
 	for _, found := second.Parts["miner-f01004"]; !found; _, found = second.Parts["miner-f01004"] {
 		second = nextDelta(t, events) // the age of the head may have changed first
 	}
-	if len(second.Order) != 42 || len(second.Parts) > 4 {
+	if len(second.Order) != 101 || len(second.Parts) > 4 { // head, alarms, sum and the miner
 		t.Errorf("second event: %d parts, %d in order", len(second.Parts), len(second.Order))
 	}
 	if html := second.Parts["miner-f01004"]; strings.Contains(html, "<script") || !strings.Contains(html, "&lt;script") {
@@ -394,6 +399,21 @@ func TestTheStreamSendsWhatChanged(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Errorf("the end of the context is not a failure: %v", err)
 	}
+}
+
+// askForEvents asks for a page as its script does.
+func askForEvents(t *testing.T, url string) *http.Response {
+	t.Helper()
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask.Header.Set("Accept", "text/event-stream")
+	r, err := http.DefaultClient.Do(ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func nextDelta(t *testing.T, events *bufio.Reader) delta {
@@ -433,7 +453,7 @@ func TestWhatIsOverDoesNotCrowdOutWhatIsNot(t *testing.T) {
 		}
 		m.Duties = append(m.Duties, duty("f01000", deadlineAt(5, 9000-60*i), state, ""))
 	}
-	v := viewMiner(m, vigil.Status{})
+	v := viewMiner(m, moment{})
 	if len(v.Duties) != 9 || len(v.Earlier) != 11 || v.Duties[8].Word != "missed" {
 		t.Errorf("%d shown, %d folded away", len(v.Duties), len(v.Earlier))
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -18,12 +19,21 @@ const (
 
 // delta is an event's data: which parts the page has now, and those that changed.
 type delta struct {
+	Title string            `json:"title"`
+	Icon  string            `json:"icon"`
 	Order []string          `json:"order"`
 	Parts map[string]string `json:"parts"`
 }
 
-// events streams the changed parts of the page until the reader leaves.
-func (d *dashboard) events(w http.ResponseWriter, r *http.Request) {
+// events streams the changed parts of a page until the reader leaves.
+func (d *dashboard) events(w http.ResponseWriter, r *http.Request, p page) {
+	known := reader{parts: map[string]string{}}
+	changed := d.Status.Changed() // asked for before the status is read, so that no change is lost
+	event, err := d.changes(r, p, &known)
+	if err != nil {
+		d.refuseStream(w, r, err)
+		return
+	}
 	stream := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -33,14 +43,7 @@ func (d *dashboard) events(w http.ResponseWriter, r *http.Request) {
 	defer tick.Stop()
 	pause := time.NewTicker(betweenEvents)
 	defer pause.Stop()
-	shown := map[string]string{}
 	for {
-		changed := d.Status.Changed() // asked for before the status is read, so that no change is lost
-		event, err := d.changes(shown)
-		if err != nil {
-			d.broken(w, r, err)
-			return
-		}
 		stream.SetWriteDeadline(time.Now().Add(writePatience))
 		if _, err := w.Write(event); err != nil {
 			return
@@ -59,30 +62,51 @@ func (d *dashboard) events(w http.ResponseWriter, r *http.Request) {
 		case <-changed:
 		case <-tick.C:
 		}
+		changed = d.Status.Changed()
+		if event, err = d.changes(r, p, &known); err != nil {
+			return // the reader asks again, and is told why
+		}
 	}
 }
 
-// changes is the event that brings a reader up to date, given what it was
-// shown, which it updates; or a comment that keeps the connection alive.
-func (d *dashboard) changes(shown map[string]string) ([]byte, error) {
-	parts, err := renderParts(d.Status.Status(), time.Now())
+// refuseStream answers so that the reader's browser does not try again for ever what is gone.
+func (d *dashboard) refuseStream(w http.ResponseWriter, r *http.Request, err error) {
+	var gone *notHere
+	if errors.As(err, &gone) {
+		http.Error(w, gone.what, http.StatusNotFound)
+		return
+	}
+	d.broken(w, r, err)
+}
+
+// reader is what the other end of a stream has.
+type reader struct {
+	title, icon string
+	parts       map[string]string
+}
+
+// changes is the event that brings a reader up to date, or a comment that
+// keeps the connection alive.
+func (d *dashboard) changes(r *http.Request, p page, known *reader) ([]byte, error) {
+	v, err := d.show(r, p)
 	if err != nil {
 		return nil, err
 	}
-	news := delta{Parts: map[string]string{}}
-	for _, p := range parts {
+	news := delta{Title: v.Title, Icon: v.Icon, Order: []string{}, Parts: map[string]string{}}
+	now := map[string]string{v.Head.ID: string(v.Head.HTML)}
+	for _, p := range v.Parts {
 		news.Order = append(news.Order, p.ID)
-		if html, ok := shown[p.ID]; !ok || html != string(p.HTML) {
-			news.Parts[p.ID] = string(p.HTML)
+		now[p.ID] = string(p.HTML)
+	}
+	for id, html := range now {
+		if before, ok := known.parts[id]; !ok || before != html {
+			news.Parts[id] = html
 		}
 	}
-	if len(news.Parts) == 0 && len(news.Order) == len(shown) {
+	if len(news.Parts) == 0 && len(now) == len(known.parts) && v.Title == known.title && v.Icon == known.icon {
 		return []byte(": nothing new\n\n"), nil
 	}
-	clear(shown)
-	for _, p := range parts {
-		shown[p.ID] = string(p.HTML)
-	}
+	*known = reader{v.Title, v.Icon, now}
 	data, err := json.Marshal(news)
 	if err != nil {
 		return nil, err

@@ -4,55 +4,35 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"time"
 
-	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/explain"
 )
 
 var templates = template.Must(template.New("").
-	Funcs(template.FuncMap{"short": shortCID, "meaning": meaning, "first": firstSectors, "rest": restOfSectors}).
-	ParseFS(assets, "assets/page.html", "assets/messages.html"))
+	Funcs(template.FuncMap{
+		"short": shortCID, "meaning": meaning, "first": firstSectors, "rest": restOfSectors, "duration": duration, "took": took, "clock": clockTime,
+		"count": count, "fil": explain.FIL, "storage": storageMark, "verdict": verdictMark,
+	}).
+	ParseFS(assets, "assets/*.html"))
 
-// part is a piece of the page that changes as a whole; its HTML is one
-// element whose id is the part's.
+// piece is a part of a page before it is rendered. The template makes one
+// element whose id is the piece's, and it changes as a whole.
+type piece struct {
+	id, template string
+	data         any
+}
+
+// part is a piece that was rendered. Every value that comes from the status is
+// escaped by html/template.
 type part struct {
 	ID   string
 	HTML template.HTML
 }
 
-// renderParts renders the page's parts in their order. Every value that comes
-// from the status is escaped by html/template.
-func renderParts(s vigil.Status, now time.Time) ([]part, error) {
-	miners := make([]minerView, len(s.Miners))
-	for i, m := range s.Miners {
-		miners[i] = viewMiner(m, s)
+func (p piece) render() (part, error) {
+	var html bytes.Buffer
+	if err := templates.ExecuteTemplate(&html, p.template, p.data); err != nil {
+		return part{}, fmt.Errorf("render %s: %w", p.id, err)
 	}
-	parts := []part{{ID: "head"}, {ID: "alarms"}, {ID: "overview"}}
-	data := []any{viewHead(s, now), viewAlarms(s, now), miners}
-	for _, m := range miners {
-		parts = append(parts, part{ID: m.Anchor})
-		data = append(data, m)
-	}
-	for i := range parts {
-		name := parts[i].ID
-		if i >= 3 {
-			name = "miner"
-		}
-		var html bytes.Buffer
-		if err := templates.ExecuteTemplate(&html, name, data[i]); err != nil {
-			return nil, fmt.Errorf("render %s: %w", parts[i].ID, err)
-		}
-		parts[i].HTML = template.HTML(html.String())
-	}
-	return parts, nil
-}
-
-func renderPage(s vigil.Status, now time.Time) ([]byte, error) {
-	parts, err := renderParts(s, now)
-	if err != nil {
-		return nil, err
-	}
-	var page bytes.Buffer
-	err = templates.ExecuteTemplate(&page, "page", parts)
-	return page.Bytes(), err
+	return part{p.id, template.HTML(html.String())}, nil
 }

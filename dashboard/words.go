@@ -2,9 +2,12 @@ package dashboard
 
 import (
 	"fmt"
+	"html/template"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -45,6 +48,14 @@ func duration(d time.Duration) string {
 		return twoUnits(int(d.Hours()), "h", int(d.Minutes())%60, "min")
 	}
 	return twoUnits(int(d.Hours())/24, "d", int(d.Hours())%24, "h")
+}
+
+// took is how long something took: as duration, with a tenth of a second where that counts.
+func took(d time.Duration) string {
+	if d >= time.Second && d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return duration(d)
 }
 
 func twoUnits(large int, largeUnit string, small int, smallUnit string) string {
@@ -90,3 +101,50 @@ const mostSectors = 50
 func firstSectors(bad []vigil.BadSector) []vigil.BadSector { return bad[:min(len(bad), mostSectors)] }
 
 func restOfSectors(bad []vigil.BadSector) int { return len(bad) - len(firstSectors(bad)) }
+
+// sentence begins with a capital letter and ends with a full stop.
+func sentence(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	if end, _ := utf8.DecodeLastRuneInString(text); !strings.ContainsRune(".!?", end) {
+		text += "."
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// left is how much time there is until an epoch that is so far away.
+func left(epochs abi.ChainEpoch, delay time.Duration) string {
+	if epochs <= 0 {
+		return "its time is over"
+	}
+	if delay <= 0 {
+		return count(int(epochs), "epoch") + " left"
+	}
+	return duration(time.Duration(epochs)*delay) + " left"
+}
+
+// clockTime is a time as a machine reads it; the page's script turns what
+// people see of it into the reader's own clock.
+func clockTime(t time.Time) template.HTML {
+	if t.IsZero() {
+		return ""
+	}
+	t = t.UTC().Truncate(time.Second)
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format("Jan 2 15:04")))
+}
+
+// Addresses of pages. A miner's name and a duty's are made of letters, digits and slashes.
+func minerPath(miner string) string { return "/miners/" + miner }
+
+func deadlinePath(miner string, index uint64) string {
+	return fmt.Sprintf("/miners/%s/deadlines/%d", miner, index)
+}
+
+func partitionPath(miner string, deadline, index uint64) string {
+	return fmt.Sprintf("%s/partitions/%d", deadlinePath(miner, deadline), index)
+}
+
+func dutyPath(duty string) string { return "/duties/" + duty }

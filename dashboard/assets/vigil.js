@@ -5,21 +5,34 @@
 const page = document.getElementById("parts");
 const lost = document.getElementById("lost");
 
+// Times come in UTC and are shown on the reader's own clock; the title keeps UTC.
+const clock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    time.title = time.textContent;
+    time.textContent = clock.format(new Date(time.dateTime));
+  }
+}
+
 function place(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.firstElementChild;
+  localise(fresh);
   const old = document.getElementById(fresh.id);
   if (!old) {
     page.append(fresh);
     return;
   }
+  if ("keep" in old.dataset && "keep" in fresh.dataset) return; // it is drawn here
   for (const details of old.querySelectorAll("details[id][open]")) {
     const same = fresh.querySelector("#" + CSS.escape(details.id));
     if (same) same.open = true;
   }
   const focus = old.contains(document.activeElement) ? pathTo(document.activeElement) : null;
+  const scrolled = [...old.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
   old.replaceWith(fresh);
+  fresh.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
   if (focus) focus.path.reduce((at, i) => at && at.children[i], document.getElementById(focus.id))?.focus({ preventScroll: true });
 }
 
@@ -61,11 +74,50 @@ function show(parts) {
   }
 }
 
-const events = new EventSource("/events");
-events.addEventListener("open", () => { lost.hidden = true; });
-events.addEventListener("error", () => { lost.hidden = false; });
-events.addEventListener("parts", (event) => {
-  const { order, parts } = JSON.parse(event.data);
-  show(parts);
-  arrange(order);
-});
+function tab(title, icon) {
+  document.title = title;
+  const link = document.getElementById("icon");
+  if (link.getAttribute("href") !== icon) link.href = icon;
+}
+
+// A page that is seen follows a stream. One behind other tabs only keeps its
+// title and icon current: browsers open six connections to a server at most,
+// and each stream is one.
+let events = null;
+let glances = 0;
+
+function stream() {
+  events = new EventSource(location.pathname);
+  events.addEventListener("open", () => { lost.hidden = true; });
+  events.addEventListener("error", () => { lost.hidden = false; });
+  events.addEventListener("parts", (event) => {
+    const { title, icon, order, parts } = JSON.parse(event.data);
+    tab(title, icon);
+    show(parts);
+    arrange(order);
+    document.body.dataset.live = "yes";
+  });
+}
+
+async function glance() {
+  const answer = await fetch(location.pathname);
+  if (!answer.ok) return;
+  const seen = new DOMParser().parseFromString(await answer.text(), "text/html");
+  tab(seen.title, seen.getElementById("icon").getAttribute("href"));
+}
+
+function follow() {
+  clearInterval(glances);
+  events?.close();
+  if (document.hidden) {
+    const again = () => { glance().catch(() => {}); }; // a daemon that is away is asked again
+    again();
+    glances = setInterval(again, 20000);
+  } else {
+    stream();
+  }
+}
+
+localise(document);
+document.addEventListener("visibilitychange", follow);
+follow();
