@@ -1,13 +1,15 @@
 // Package dashboard shows what the daemon sees: one page that follows along,
-// the same as JSON, health for a load balancer and metrics for Prometheus. It
-// is read-only and knows nothing but a [vigil.StatusSource] and how to find
-// messages, so that looking can never change what the daemon does.
+// the same as JSON, health for a load balancer and metrics for Prometheus.
+// Looking needs no token and can never change what the daemon does: for that
+// it knows nothing but a [vigil.StatusSource] and how to find messages. What
+// changes something is behind an operator's token: see operator.go.
 //
 //	GET /            the page; it keeps itself current over /events
 //	GET /events      server-sent events: the parts of the page that changed
 //	GET /messages    the messages, and one of them with what happened to it
 //	GET /api/status  vigil.Status as JSON
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
+//	/login, POST /messages/…, POST /api/messages/…  for operators: see operator.go and messagewish.go
 //	GET /healthz     200, or 503 when the chain has been silent
 //	GET /metrics     Prometheus
 //
@@ -38,6 +40,12 @@ type Config struct {
 	Status vigil.StatusSource
 	// Messages finds messages and tells of them; nil where there is no messager.
 	Messages func(context.Context, vigil.MessageQuery) ([]explain.Message, error)
+	// Desk takes operators' wishes for messages; nil where there is no messager.
+	Desk vigil.MessageDesk
+	// Operator says whether a token permits to change something, or gives an
+	// error where it is no token of this daemon's. Without it nothing can be
+	// changed here. It may be called concurrently.
+	Operator func(token string) (permits bool, err error)
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -57,6 +65,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
 	mux.HandleFunc("GET /api/messages", d.messagesJSON)
+	d.operatorRoutes(mux)
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)
 	mux.HandleFunc("GET /assets/vigil.css", asset("text/css; charset=utf-8"))
@@ -95,7 +104,8 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 
 type dashboard struct {
 	Config
-	metrics http.Handler
+	metrics  http.Handler
+	sessions sessions
 }
 
 func (d *dashboard) page(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +164,7 @@ func guard(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+			"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")

@@ -10,8 +10,8 @@ import (
 )
 
 var templates = template.Must(template.New("").
-	Funcs(template.FuncMap{"short": shortCID, "meaning": meaning, "first": firstSectors, "rest": restOfSectors}).
-	ParseFS(assets, "assets/page.html", "assets/messages.html"))
+	Funcs(template.FuncMap{"short": shortCID, "last": lastAttempt, "meaning": meaning, "first": firstSectors, "rest": restOfSectors}).
+	ParseFS(assets, "assets/page.html", "assets/messages.html", "assets/operator.html"))
 
 // part is a piece of the page that changes as a whole; its HTML is one
 // element whose id is the part's.
