@@ -150,6 +150,7 @@ func operators(tokens sophon.Tokens) func(token string) (bool, error) {
 func (d *Daemon) api(tokens sophon.Tokens) http.Handler {
 	return sophon.Server{
 		Messager: d.courier, Desk: d.courier, Has: d.keys.Has, Allow: d.config.Wallet.Policy.Allows, Permissions: tokens.Permissions,
+		Changed: d.runner.Changed,
 		Head:    func(context.Context) (abi.ChainEpoch, error) { return d.runner.Status().Head, nil },
 		Version: d.config.Version,
 	}.Handler()

@@ -118,6 +118,11 @@ func TestAnotherProgramSendsThroughTheDaemon(t *testing.T) {
 		}
 	}
 	s.stop()
+	for _, secret := range []string{string(token), s.chain.Token()} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("the log has the token %s:\n%s", secret, s.log.String())
+		}
+	}
 }
 
 // cancelled is the dashboard's answer to the wish to cancel a message.
