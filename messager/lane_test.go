@@ -135,12 +135,12 @@ func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 	})
 }
 
-// within refuses to sign what may cost more than a FIL, as a policy may.
+// within refuses to sign what may use much gas, as a wallet with a policy of its own may.
 type within struct{ vigil.Signer }
 
 func (s within) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
-	if gasCost(m.Gas).GreaterThan(oneFIL) {
-		return crypto.Signature{}, &vigil.SigningRefusal{Text: "too dear"}
+	if m.Gas.Limit > 50_000_000 {
+		return crypto.Signature{}, &vigil.SigningRefusal{Text: "too much gas"}
 	}
 	return s.Signer.Sign(ctx, m)
 }
@@ -151,12 +151,12 @@ func TestAWishThatNoKeySignsKeepsNoReplacementBack(t *testing.T) {
 		w.restart()
 		w.chain.minPremium = 10_000_000_000
 		w.push("a", 160)
-		gas := &vigil.Gas{Limit: 50_000_000, FeeCap: big.NewInt(1 << 50), Premium: big.NewInt(1 << 50)}
+		gas := &vigil.Gas{Limit: 60_000_000, FeeCap: big.NewInt(1 << 33), Premium: big.NewInt(1 << 33)}
 		if err := w.m.Replace(t.Context(), "a", gas); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "too dear") {
+		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "too much gas") {
 			t.Fatalf("%d attempts, problem %q", len(m.Attempts), m.Problem)
 		}
 		w.mine(59)

@@ -128,11 +128,12 @@ func (l *loop) turn(ctx context.Context) {
 		return
 	}
 	l.forget(open)
+	books := l.c.books(open)
 	if l.pushed != l.round || slices.ContainsFunc(open, wishful) {
-		l.push(ctx, open)
+		l.push(ctx, open, books)
 		l.pushed = l.round
 	}
-	if signed := l.sign(ctx, open); len(signed) > 0 {
+	if signed := l.sign(ctx, open, books); len(signed) > 0 {
 		l.pushLines(ctx, linesOf(signed)) // those before them are pushed
 	}
 }

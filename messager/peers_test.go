@@ -362,11 +362,11 @@ func TestAKeyThatWasLostIsNotReliedOn(t *testing.T) {
 
 func TestWhatIsTooLateIsNotReplaced(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
-		w.chain.minPremium = 1 << 50
+		w.chain.pushFault = func(vigil.SignedMessage) (bool, error) { return false, errors.New("the line is dead") }
 		w.push("a", 104)
 		w.mine(3) // 103: no tipset can include it in time
 		before := len(w.message("a").Attempts)
-		gas := vigil.Gas{Limit: 5e7, FeeCap: big.NewInt(1e12), Premium: big.NewInt(1e12)}
+		gas := vigil.Gas{Limit: 5e7, FeeCap: big.NewInt(1e11), Premium: big.NewInt(1e11)}
 		if err := w.m.Replace(t.Context(), "a", &gas); err != nil {
 			t.Fatal(err)
 		}
@@ -471,7 +471,10 @@ func TestADaysBudgetHoldsMessagesBackWithItsReason(t *testing.T) {
 		if m := w.expect("b", vigil.MessageQueued); !strings.Contains(m.Problem, "day's budget for post messages") {
 			t.Errorf("problem %q", m.Problem)
 		}
-		w.mine(2) // what the first has really cost is known
+		w.mine(5) // the first is on chain, and a reorg may take it back: it counts for the most that it may cost
+		w.expect("a", vigil.MessageIncluded)
+		w.expect("b", vigil.MessageQueued)
+		w.mine(2) // it is confirmed, and counts for what it took
 		if m := w.expect("b", vigil.MessagePublished); gasCost(m.Attempts[0].Signed.Gas).GreaterThan(oneFIL) {
 			t.Errorf("gas %+v", m.Attempts[0].Signed.Gas)
 		}

@@ -17,9 +17,8 @@ import (
 // push hands the messages in flight to the nodes, each once a round: whether it
 // was lost on the way, or the answer to the last push was, the same bytes do
 // no harm.
-func (l *loop) push(ctx context.Context, open []vigil.Message) {
+func (l *loop) push(ctx context.Context, open []vigil.Message, b books) {
 	var lines []line
-	b := booksOf(open)
 	for _, sender := range sendersOf(open) {
 		if err := l.lease(ctx, sender); err != nil {
 			l.warn(ctx, "the messages of a sender are another vigil's", err)

@@ -121,12 +121,12 @@ func wishedFor(m vigil.Message) bool {
 
 // renewedGas is the gas of a slot's next attempt.
 func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil.Attempt, cancel bool, b books) (vigil.Gas, error) {
-	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
-		return *s.m.Wish.Gas, nil
-	}
 	t, err := l.termsOf(ctx, in, s, cancel || s.m.Duty.Kind == vigil.KindFill, b)
 	if err != nil {
 		return vigil.Gas{}, err
+	}
+	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
+		return affordable(*s.m.Wish.Gas, t)
 	}
 	highest, last := big.Zero(), vigil.Gas{Limit: sendLimit, FeeCap: big.NewInt(minFeeCap)}
 	for _, a := range s.m.Attempts {
@@ -152,6 +152,14 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 	}
 	if gas.FeeCap.LessThan(amount(l.head.BaseFee)) {
 		return gas, errors.New("the base fee is above the fee cap that the greatest fee or the balance allow")
+	}
+	return gas, nil
+}
+
+// affordable is gas that somebody wished for, unless it could cost more than may be paid.
+func affordable(gas vigil.Gas, t terms) (vigil.Gas, error) {
+	if cost := gasCost(gas); cost.GreaterThan(t.budget) {
+		return gas, fmt.Errorf("the replacement that was wished for may cost %s attoFIL, and the greatest fee or the balance allow %s", cost, t.budget)
 	}
 	return gas, nil
 }
@@ -185,26 +193,6 @@ func spendable(balance abi.TokenAmount, s slot, nothing bool) abi.TokenAmount {
 		return balance
 	}
 	return big.Sub(balance, amount(s.m.Call.Value))
-}
-
-// budgetOf is what a slot may cost. Those who wait behind it can only be
-// executed after it, so it may cost as much as one of another kind there: a
-// recovery that is stuck must not cost a window post its deadline. One kind's
-// day is one purse, whoever waits. A send of nothing is held back by no day's budget.
-func (l *loop) budgetOf(ctx context.Context, in line, s slot, nothing bool, b books) (abi.TokenAmount, error) {
-	budget := l.c.maxFee(s.m.Duty.Kind)
-	if !nothing {
-		var err error
-		if budget, err = l.allowance(ctx, s.m, b); err != nil {
-			return budget, err
-		}
-	}
-	for _, kind := range in.behind(s.nonce, l.head.Epoch) {
-		if nothing || kind != s.m.Duty.Kind {
-			budget = big.Max(budget, l.c.maxFee(kind))
-		}
-	}
-	return budget, nil
 }
 
 // mayFill says that a hole has been waited out: whoever took its nonce may

@@ -234,22 +234,24 @@ func (s *Store) LastGas(ctx context.Context, method abi.MethodNum, paramsSize in
 	return decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 }
 
-// Paid is what the messages of a kind that tipsets of the epoch or later
-// executed took from their senders for gas.
-func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
+// Paid is what the settled messages of a kind that tipsets of the epoch or
+// later executed took from their senders for gas: up to so much each, and
+// beyond that. One that is not settled may yet be taken back, and cost more.
+func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch, most abi.TokenAmount) (within, beyond abi.TokenAmount, err error) {
+	within, beyond = big.Zero(), big.Zero()
 	found, err := rows.New(s.db).ListPaid(ctx, rows.ListPaidParams{Kind: string(kind), Since: int64(max(since, 0))})
 	if err != nil {
-		return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+		return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
 	}
-	sum := big.Zero()
 	for _, text := range found {
 		paid, err := big.FromString(text)
 		if err != nil {
-			return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+			return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
 		}
-		sum = big.Add(sum, paid)
+		part := big.Min(paid, most)
+		within, beyond = big.Add(within, part), big.Add(beyond, big.Sub(paid, part))
 	}
-	return sum, nil
+	return within, beyond, nil
 }
 
 // Sent counts the messages that a sender signed attempts of at or after the epoch.

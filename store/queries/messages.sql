@@ -35,7 +35,7 @@ SELECT * FROM messages WHERE id IN (SELECT message FROM nonces WHERE nonces.send
 SELECT * FROM messages WHERE state IN (sqlc.slice(states)) ORDER BY seq DESC LIMIT ?;
 
 -- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since);
+SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since) AND settled = 1;
 
 -- name: CountSent :one
 SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND epoch >= sqlc.arg(since);

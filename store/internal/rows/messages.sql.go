@@ -666,7 +666,7 @@ func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersPara
 }
 
 const listPaid = `-- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2
+SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2 AND settled = 1
 `
 
 type ListPaidParams struct {
