@@ -2,6 +2,7 @@ package messager
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,4 +74,93 @@ func TestTimesAreThoseOfTheNetwork(t *testing.T) {
 			}
 		})
 	}
+}
+
+// crawling is a node that does not say what a tipset executed, and says the
+// rest to those who still listen.
+type crawling struct{ *fakeChain }
+
+func (crawling) Executed(ctx context.Context, _ vigil.TipSetKey) ([]vigil.Executed, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (c crawling) At(ctx context.Context, epoch abi.ChainEpoch, key vigil.TipSetKey) (vigil.Head, error) {
+	if ctx.Err() != nil {
+		return vigil.Head{}, ctx.Err()
+	}
+	select {
+	case <-time.After(14 * time.Second):
+	case <-ctx.Done():
+		return vigil.Head{}, ctx.Err()
+	}
+	return c.fakeChain.At(ctx, epoch, key)
+}
+
+func (c crawling) Account(ctx context.Context, a address.Address, key vigil.TipSetKey) (uint64, abi.TokenAmount, error) {
+	if ctx.Err() != nil {
+		return 0, abi.TokenAmount{}, ctx.Err()
+	}
+	return c.fakeChain.Account(ctx, a, key)
+}
+
+// What the chain executed cannot be read; what became of nonces can, and is.
+func TestAScanThatTakesAllItsTimeLeavesTheNoncesTheirs(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.chain.minPremium = 1 << 50
+		w.push("a", 110)
+		w.kill()
+		w.config.Heads, w.config.Node = crawling{w.chain}, crawling{w.chain}
+		w.chain.mine(18)
+		w.start()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		w.expect("a", vigil.MessageExpired)
+	})
+}
+
+// unmoved is a node that takes no message, and does not say so.
+type unmoved struct {
+	*fakeChain
+	mu    sync.Mutex // guards what follows
+	first time.Time
+	last  time.Time
+	heard map[uint64]int
+}
+
+func (u *unmoved) PushMessage(ctx context.Context, m vigil.SignedMessage) ([]vigil.PushResult, error) {
+	u.mu.Lock()
+	if u.first.IsZero() {
+		u.first = time.Now()
+	}
+	if u.heard[m.Nonce]++; u.heard[m.Nonce] == 1 {
+		u.last = time.Now()
+	}
+	u.mu.Unlock()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestNodesThatHangHoldALineUpOnceAndNotForEachMessage(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.kill()
+		node := &unmoved{fakeChain: w.chain, heard: map[uint64]int{}}
+		w.config.Node, w.config.MaxFee = node, oneFIL
+		w.start()
+		const many = 30
+		for i := range many {
+			r := w.request(name(i), 400)
+			r.Senders = w.ids[:1]
+			if _, err := w.m.Push(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		node.mu.Lock()
+		defer node.mu.Unlock()
+		if took := node.last.Sub(node.first); len(node.heard) != many || took > 2*w.m.c.patience() { // the first was pushed alone, before the others came
+			t.Errorf("%d messages were handed over, the last %s after the first", len(node.heard), took)
+		}
+	})
 }

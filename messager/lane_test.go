@@ -115,6 +115,26 @@ func TestAPostThatWaitsForItsSendersMoneyHurriesWhatHasIt(t *testing.T) {
 	})
 }
 
+// Those behind a stuck message cannot be executed before it: it may have of
+// their money what they do not need at the least.
+func TestAStuckMessageBorrowsFromThoseBehindIt(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindRecover: {MaxFee: centFIL}, vigil.KindPost: {MaxFee: oneFIL}}
+		w.chain.balance[w.chain.keys[w.ids[0]]] = big.Add(oneFIL, centFIL)
+		w.restart()
+		w.chain.minPremium = 5_000_000_000 // a quarter of a FIL for 50 million gas
+		w.pushAlone(vigil.KindRecover, "recovery", 2000)
+		w.pushAlone(vigil.KindPost, "post", 220)
+		w.expect("post", vigil.MessagePublished) // all of the sender's money is promised
+		w.mine(119)
+		for _, id := range []string{"recovery", "post"} {
+			if w.included(id) != 1 {
+				t.Errorf("%s is not on chain at epoch %d: %s", id, w.chain.head.Epoch, w.message(id).Problem)
+			}
+		}
+	})
+}
+
 func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.chain.minPremium = 1 << 40
