@@ -42,6 +42,16 @@ func (c Config) maxFee(kind vigil.DutyKind) abi.TokenAmount {
 // price was raised last was weighed against all the others; and a reorg of no more than
 // the confidence takes back nothing that counted for less.
 
+// budgeted says that some kind has a budget for the day.
+func (c Config) budgeted() bool {
+	for _, b := range c.Budgets {
+		if !b.PerDay.NilOrZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // payer is the kind whose purse pays for what stands in the way of others.
 func (c Config) payer() vigil.DutyKind {
 	payer := vigil.KindPost

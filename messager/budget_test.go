@@ -130,3 +130,32 @@ func TestTheDearestKindPaysForWhatIsInTheWay(t *testing.T) {
 		t.Errorf("%s pays", c.payer())
 	}
 }
+
+// A version without budgets wrote down no costs.
+func TestWhatWasNotPricedIsPricedBeforeADayIsCounted(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.MaxFee = oneFIL
+		w.restart()
+		w.chain.estimate = func(vigil.Call) (vigil.Gas, error) {
+			return vigil.Gas{Limit: 50_000_000, FeeCap: big.NewInt(20_000_000_000), Premium: big.NewInt(16_000_000_000)}, nil
+		}
+		w.push("old", 150)
+		w.mine(8)
+		old := w.expect("old", vigil.MessageConfirmed)
+		cost := old.Paid
+		w.kill()
+		old.Paid = big.Zero()
+		if err := w.store.SaveMessages(t.Context(), "test", old); err != nil {
+			t.Fatal(err)
+		}
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindPost: {PerDay: halves(3)}}
+		w.start()
+		w.push("new", 400)
+		if m := w.expect("new", vigil.MessageQueued); !strings.Contains(m.Problem, "day's budget") {
+			t.Errorf("problem %q", m.Problem)
+		}
+		if m := w.message("old"); !m.Paid.Equals(cost) || cost.LessThan(halves(1)) {
+			t.Errorf("it cost %s, and is counted for %s", cost, m.Paid)
+		}
+	})
+}
