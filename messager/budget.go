@@ -74,13 +74,14 @@ func (c Config) kinds() []vigil.DutyKind {
 type books struct {
 	c        Config
 	payer    vigil.DutyKind
+	budgeted bool                                // some purse has a bottom
 	reserved map[address.Address]abi.TokenAmount // from a sender's balance, by those in flight
 	promised map[vigil.DutyKind]abi.TokenAmount  // from a purse, by those that are not settled
 	spent    map[vigil.DutyKind]abi.TokenAmount  // from a purse in the last 24 hours, as far as it was read
 }
 
 func (c Config) books(open []vigil.Message) books {
-	b := books{c, c.payer(), map[address.Address]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}}
+	b := books{c, c.payer(), c.budgeted(), map[address.Address]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}, map[vigil.DutyKind]abi.TokenAmount{}}
 	for _, m := range open {
 		b.add(vigil.Message{}, m)
 	}
@@ -98,21 +99,24 @@ func (b books) shares(kind vigil.DutyKind, cost abi.TokenAmount) (own, beyond ab
 
 // add counts a message as it is now in place of what it was.
 func (b books) add(before, m vigil.Message) {
-	for sign, m := range map[int64]vigil.Message{-1: before, 1: m} {
-		if counts(m) {
-			own, beyond := b.shares(m.Duty.Kind, worst(m))
-			b.promise(m.Duty.Kind, big.Max(own, b.c.maxFee(m.Duty.Kind)), sign)
-			b.promise(b.payer, beyond, sign)
-		}
-		if inFlight(m) {
-			most := big.Add(worst(m), amount(m.Call.Value))
-			b.reserved[m.Call.From] = big.Add(amount(b.reserved[m.Call.From]), big.Mul(most, big.NewInt(sign)))
-		}
-	}
+	b.count(before, big.Sub)
+	b.count(m, big.Add)
 }
 
-func (b books) promise(kind vigil.DutyKind, most abi.TokenAmount, sign int64) {
-	b.promised[kind] = big.Add(amount(b.promised[kind]), big.Mul(most, big.NewInt(sign)))
+func (b books) count(m vigil.Message, with func(a, b big.Int) big.Int) {
+	if !counts(m) {
+		return
+	}
+	most := worst(m)
+	if inFlight(m) {
+		b.reserved[m.Call.From] = with(amount(b.reserved[m.Call.From]), big.Add(most, amount(m.Call.Value)))
+	}
+	if b.budgeted {
+		own, beyond := b.shares(m.Duty.Kind, most)
+		own = big.Max(own, b.c.maxFee(m.Duty.Kind))
+		b.promised[m.Duty.Kind] = with(amount(b.promised[m.Duty.Kind]), own)
+		b.promised[b.payer] = with(amount(b.promised[b.payer]), beyond)
+	}
 }
 
 // counts says that the message may still take something from a purse: it has

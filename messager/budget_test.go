@@ -95,7 +95,7 @@ func TestAReplacementByHandStaysWithinTheGreatestFee(t *testing.T) {
 }
 
 func TestTheDearestKindPaysForWhatIsInTheWay(t *testing.T) {
-	c := Config{MaxFee: oneFIL, Budgets: map[vigil.DutyKind]Budget{vigil.KindPost: {MaxFee: halves(6)}, vigil.KindRecover: {MaxFee: centFIL}, "sealing": {MaxFee: halves(4)}}}
+	c := Config{MaxFee: oneFIL, Budgets: map[vigil.DutyKind]Budget{vigil.KindPost: {MaxFee: halves(6)}, vigil.KindRecover: {MaxFee: centFIL, PerDay: oneFIL}, "sealing": {MaxFee: halves(4)}}}
 	if c.payer() != vigil.KindPost {
 		t.Errorf("%s pays", c.payer())
 	}
