@@ -66,7 +66,7 @@ var house = map[string]room{
 	"audit":     {job: "Judges posts that are on chain, as a disputer would.", uses: []string{"."}},
 	"runner":    {job: "The only package that acts.", uses: []string{".", "schedule", "partition"}, tests: []string{"sector"}},
 	"explain":   {job: "Says what happened to a message, in sentences.", uses: []string{"."}, pure: true},
-	"dashboard": {job: "Shows what the daemon sees, read-only, over HTTP.", uses: []string{".", "explain"}},
+	"dashboard": {job: "Shows what the daemon sees over HTTP, and takes operators' wishes.", uses: []string{".", "explain"}},
 
 	"app": {
 		job: "The configuration and the straight-line wiring.",

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/dashboard"
 	"github.com/vigil-post/vigil/explain"
 	"github.com/vigil-post/vigil/jsonrpc"
 	"github.com/vigil-post/vigil/messager"
@@ -119,15 +121,37 @@ func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (tol
 	return tellAll(found, explain.At{}), err
 }
 
-// api is the HTTP API of the messager, for other programs and the command line.
-func (d *Daemon) api() (http.Handler, error) {
+// pages are the dashboard and the messager's API at one address. Both take the
+// tokens of the data folder; without them there is the dashboard to look at.
+func (d *Daemon) pages() http.Handler {
+	shown := d.shown()
+	mux := http.NewServeMux()
 	tokens, err := sophon.OpenTokens(d.config.Data)
 	if err != nil {
-		return nil, err
+		d.log.Error("the messager's API is not served, and nothing can be done on the dashboard; proving goes on", "error", err)
+	} else {
+		shown.Operator = operators(tokens)
+		mux.Handle(sophon.Path, d.api(tokens))
 	}
+	mux.Handle("/", dashboard.New(shown))
+	return mux
+}
+
+// operators are those whose token permits to write, as for the API's methods
+// that change something.
+func operators(tokens sophon.Tokens) func(token string) (bool, error) {
+	return func(token string) (bool, error) {
+		permissions, err := tokens.Permissions(token)
+		return slices.Contains(permissions, "write"), err
+	}
+}
+
+// api is the HTTP API of the messager, for other programs and the command line.
+func (d *Daemon) api(tokens sophon.Tokens) http.Handler {
 	return sophon.Server{
 		Messager: d.courier, Desk: d.courier, Has: d.keys.Has, Allow: d.config.Wallet.Policy.Allows, Permissions: tokens.Permissions,
+		Changed: d.runner.Changed,
 		Head:    func(context.Context) (abi.ChainEpoch, error) { return d.runner.Status().Head, nil },
 		Version: d.config.Version,
-	}.Handler(), nil
+	}.Handler()
 }

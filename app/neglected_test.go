@@ -163,7 +163,7 @@ func (s *kept) daemon(miners ...address.Address) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.run, err = New(s.t.Context(), config, slog.New(slog.NewTextHandler(&s.log, nil))); err != nil {
+	if s.run, err = New(s.t.Context(), config, slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))); err != nil {
 		s.t.Fatal(err)
 	}
 	s.stop = runs(s.t, s.run.Run)

@@ -14,10 +14,10 @@ import (
 	"github.com/vigil-post/vigil/store"
 )
 
-// pages is what the dashboard may ask for.
-func (d *Daemon) pages() dashboard.Config {
+// shown is what the dashboard may ask for.
+func (d *Daemon) shown() dashboard.Config {
 	return dashboard.Config{
-		Status: d, Messages: d.tell, Chain: d.nodes, Story: d.story, Times: d.times,
+		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Story: d.story, Times: d.times,
 		Hosts: d.config.Dashboard.Hosts, Log: d.log,
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -24,7 +23,6 @@ import (
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
-	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -258,14 +256,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	mux := http.NewServeMux()
-	mux.Handle("/", dashboard.New(d.pages()))
-	if api, err := d.api(); err != nil {
-		d.log.Error("the messager's API is not served; proving goes on", "error", err)
-	} else {
-		mux.Handle(sophon.Path, api)
-	}
-	if err := dashboard.Serve(ctx, d.page, mux); err != nil {
+	if err := dashboard.Serve(ctx, d.page, d.pages()); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -111,7 +112,33 @@ func TestAnotherProgramSendsThroughTheDaemon(t *testing.T) {
 	if err := client.Call(ctx, nil, "Message.MarkBadMessage", "nothing"); err == nil {
 		t.Error("a confirmed message was cancelled")
 	}
+	for of, want := range map[string]int{string(token): http.StatusConflict, "": http.StatusUnauthorized} {
+		if got := s.cancelled(of, "nothing"); got != want {
+			t.Errorf("to cancel it over the dashboard with the token %q is answered with %d, want %d", of, got, want)
+		}
+	}
 	s.stop()
+	for _, secret := range []string{string(token), s.chain.Token()} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("the log has the token %s:\n%s", secret, s.log.String())
+		}
+	}
+}
+
+// cancelled is the dashboard's answer to the wish to cancel a message.
+func (s *kept) cancelled(token, id string) int {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.run.Page()+"/api/messages/"+id+"/cancel", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
 }
 
 func actorID(t *testing.T, a address.Address) abi.ActorID {

@@ -1,6 +1,8 @@
-// Package dashboard shows what the daemon sees: pages that follow along, the same as JSON, health for a load balancer and metrics for Prometheus. It
-// is read-only and knows nothing but a [vigil.StatusSource] and how to look
-// things up, so that looking can never change what the daemon does.
+// Package dashboard shows what the daemon sees: pages that follow along, the
+// same as JSON, health for a load balancer and metrics for Prometheus.
+// Looking needs no token and can never change what the daemon does: for that
+// it knows nothing but a [vigil.StatusSource] and how to look things up. What
+// changes something is behind an operator's token: see operator.go.
 //
 //	GET /              the alarms and the miners
 //	GET /alarms        the alarms, each with what to do
@@ -15,6 +17,7 @@
 //	GET /api/status    vigil.Status as JSON
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /api/times     the times as JSON
+//	/login, POST /messages/…, POST /api/messages/…  for operators: see operator.go and messagewish.go
 //	GET /healthz       200, or 503 when the chain has been silent
 //	GET /metrics       Prometheus
 //
@@ -56,6 +59,12 @@ type Config struct {
 	Story func(context.Context, vigil.DutyID) (Story, error)
 	// Times gives what the newest proofs took, about so many; nil where none are kept.
 	Times func(ctx context.Context, most int) ([]Times, error)
+	// Desk takes operators' wishes for messages; nil where there is no messager.
+	Desk vigil.MessageDesk
+	// Operator says whether a token permits to change something, or gives an
+	// error where it is no token of this daemon's. Without it nothing can be
+	// changed here. It may be called concurrently.
+	Operator func(token string) (permits bool, err error)
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -84,6 +93,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
 	mux.HandleFunc("GET /api/messages", d.messagesJSON)
+	d.operatorRoutes(mux)
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)
 	mux.HandleFunc("GET /assets/{file}", asset)
@@ -124,6 +134,7 @@ type dashboard struct {
 	deadlines *perHead[chainSight]
 	stories   *perHead[Story]
 	proofs    *perHead[[]Times]
+	sessions  sessions
 }
 
 func (d *dashboard) status(w http.ResponseWriter, r *http.Request) {
@@ -182,7 +193,7 @@ func guard(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
-			"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+			"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")

@@ -348,6 +348,7 @@ func TestOnlyOwnNamesAndReadingAreServed(t *testing.T) {
 		{"GET", "localhost", "/assets/vigil.js", 200},
 		{"GET", "localhost", "/assets/page.html", 404},
 		{"GET", "localhost", "/../dashboard.go", 404},
+		{"GET", "localhost", "/debug/pprof/", 404},
 	} {
 		r := httptest.NewRequest(c.method, "/", nil)
 		r.Host, r.URL.Path = c.host, c.path

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -59,18 +58,15 @@ func (d *dashboard) messages(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
-	page := messagesPage{Head: viewHead(d.Status.Status(), time.Now()), Of: r.URL.Query().Get("of"), Most: mostOnPage}
+	page := messagesPage{
+		Head: viewHead(d.Status.Status(), time.Now()), Of: r.URL.Query().Get("of"), Most: mostOnPage,
+		Operable: d.Operator != nil && d.Desk != nil, Operator: d.operates(r), Here: r.URL.RequestURI(),
+	}
 	head := d.Status.Status().Head
 	for _, m := range found {
 		page.Messages = append(page.Messages, viewMessage(m, head))
 	}
-	var html bytes.Buffer
-	if err := templates.ExecuteTemplate(&html, "messages", page); err != nil {
-		d.broken(w, r, err)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write(html.Bytes())
+	d.showPage(w, r, http.StatusOK, "messages", page)
 }
 
 func (d *dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -128,6 +124,9 @@ type messagesPage struct {
 	Of       string // the text that was asked for
 	Most     int
 	Messages []messageView
+	Operable bool   // operators may log in and do something
+	Operator bool   // one has
+	Here     string // to come back to from the login
 }
 
 // Detailed says that each message is told of in whole.
@@ -145,7 +144,7 @@ type messageView struct {
 func viewMessage(m explain.Message, head abi.ChainEpoch) messageView {
 	v := messageView{
 		mark: messageMark(m.State), Message: m,
-		Link: "/messages?of=" + url.QueryEscape(m.ID),
+		Link: messageLink(m.ID),
 		What: fmt.Sprintf("%s to %s", cmp.Or(m.Name, fmt.Sprintf("method %d", m.Method)), m.To),
 		When: "–",
 	}

@@ -10,7 +10,7 @@ import (
 
 var templates = template.Must(template.New("").
 	Funcs(template.FuncMap{
-		"short": shortCID, "meaning": meaning, "first": firstSectors, "rest": restOfSectors, "duration": duration, "took": took, "clock": clockTime,
+		"short": shortCID, "last": lastAttempt, "meaning": meaning, "first": firstSectors, "rest": restOfSectors, "duration": duration, "took": took, "clock": clockTime,
 		"count": count, "fil": explain.FIL, "storage": storageMark, "verdict": verdictMark,
 	}).
 	ParseFS(assets, "assets/*.html"))

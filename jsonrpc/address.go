@@ -39,6 +39,15 @@ func ParseAddress(address, token, defaultPath string) (at, with string, err erro
 	return u.String(), token, nil
 }
 
+// shown is an address as an error may show it: one that may hold a secret, in
+// whatever form it was meant, is not repeated.
+func shown(address string) string {
+	if len(address) > 64 || strings.ContainsAny(address, "@?#") || strings.Contains(address, "eyJ") {
+		return "what is given"
+	}
+	return fmt.Sprintf("%q", address)
+}
+
 var schemes = map[string]string{"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
 func parseURL(address string) (*url.URL, error) {
@@ -47,7 +56,7 @@ func parseURL(address string) (*url.URL, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%q is no address: give http://host:port or /ip4/host/tcp/port/http", address)
+		return nil, fmt.Errorf("%s is no address: give http://host:port or /ip4/host/tcp/port/http", shown(address))
 	}
 	if u.User != nil {
 		return nil, errors.New("the URL holds a user name: give a token instead")
@@ -63,7 +72,7 @@ func parseURL(address string) (*url.URL, error) {
 // parseMultiaddr takes the multiaddresses that programs write into their api
 // files, such as /ip4/127.0.0.1/tcp/1777/http.
 func parseMultiaddr(address string) (*url.URL, error) {
-	wrong := fmt.Errorf("%q is no address: want /ip4/host/tcp/port/http, also with ip6, dns, dns4, dns6, https, ws and wss", address)
+	wrong := fmt.Errorf("%s is no address: want /ip4/host/tcp/port/http, also with ip6, dns, dns4, dns6, https, ws and wss", shown(address))
 	parts := strings.Split(strings.Trim(address, "/"), "/")
 	if len(parts) < 4 || len(parts) > 5 || parts[2] != "tcp" {
 		return nil, wrong

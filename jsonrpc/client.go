@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -24,7 +25,8 @@ const (
 
 // Client asks one server. Its methods may be called concurrently.
 type Client struct {
-	url     string
+	at      string // what is posted to
+	url     string // without a query, which may hold a key: it may be logged
 	token   string
 	timeout time.Duration
 	http    *http.Client
@@ -47,14 +49,15 @@ var ErrToken = errors.New("the token is refused: is it this server's, and does i
 // New reads a server's address, a URL or token:multiaddress (see
 // ParseAddress), and asks nothing yet. A timeout of 0 is DefaultTimeout.
 func New(address, token, defaultPath string, timeout time.Duration) (*Client, error) {
-	url, token, err := ParseAddress(address, token, defaultPath)
+	at, token, err := ParseAddress(address, token, defaultPath)
 	if err != nil {
 		return nil, err
 	}
+	bare, _, _ := strings.Cut(at, "?")
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
-	return &Client{url: url, token: token, timeout: timeout, http: &http.Client{
+	return &Client{at: at, url: bare, token: token, timeout: timeout, http: &http.Client{
 		// A redirection would carry the token to whoever it names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -109,7 +112,7 @@ func (c *Client) CallWithin(ctx context.Context, timeout time.Duration, result a
 }
 
 func (c *Client) post(ctx context.Context, body []byte) (json.RawMessage, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.at, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +121,10 @@ func (c *Client) post(ctx context.Context, body []byte) (json.RawMessage, error)
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	answer, err := c.http.Do(r)
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = fmt.Errorf("ask %s: %w", c.url, asked.Err) // it has the whole URL
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +141,9 @@ func (c *Client) post(ctx context.Context, body []byte) (json.RawMessage, error)
 
 // read finds the result in an answer. Servers send errors with any status.
 func (c *Client) read(status int, text []byte) (json.RawMessage, error) {
+	if c.token != "" { // a server that repeats what it was sent
+		text = bytes.ReplaceAll(text, []byte(c.token), []byte("(token)"))
+	}
 	if status == http.StatusUnauthorized || status == http.StatusForbidden {
 		return nil, fmt.Errorf("%s: %w", c.url, ErrToken)
 	}

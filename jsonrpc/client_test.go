@@ -39,6 +39,7 @@ func TestWhatIsNoAddressIsSaidWithoutItsToken(t *testing.T) {
 	for _, address := range []string{
 		"", "host:1777", "ftp://host", "http://", "/ip4/999.0.0.1/tcp/1/http", "/ip4/10.0.0.1/udp/1", "/ip4/10.0.0.1/tcp/1/carrier-pigeon",
 		"http://user:hidden@host", "ey.hidden.sig:nonsense", "://",
+		"http://user:hidden@/path", "http://user:hidden@ho st", "eyJ hidden.sig:/ip4/10.0.0.1/tcp/1", "eyJh.hidden:/ip4/10.0.0.1/tcp/1",
 	} {
 		if _, _, err := ParseAddress(address, "", "/rpc/v0"); err == nil || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%q: %v", address, err)

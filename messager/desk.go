@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
@@ -30,15 +31,16 @@ func (m *Messager) Replace(ctx context.Context, id string, gas *vigil.Gas) error
 		return &vigil.WishError{ID: id, Why: "it is being cancelled"}
 	}
 	if gas != nil {
-		if why := refusedGas(message, *gas); why != "" {
+		if why := refusedGas(message, *gas, m.c.maxFee(message.Duty.Kind)); why != "" {
 			return &vigil.WishError{ID: id, Why: why}
 		}
 	}
 	return m.wish(ctx, id, vigil.Wish{Verb: vigil.WishReplace, After: lastAttempt(message).Number, Gas: gas})
 }
 
-// refusedGas says why no pool would take a replacement with the gas, or nothing.
-func refusedGas(m vigil.Message, gas vigil.Gas) string {
+// refusedGas says why no pool would take a replacement with the gas, or why it
+// is not made, or nothing.
+func refusedGas(m vigil.Message, gas vigil.Gas, most abi.TokenAmount) string {
 	highest := big.Zero()
 	for _, a := range m.Attempts {
 		if isCurrent(m, a) {
@@ -55,6 +57,8 @@ func refusedGas(m vigil.Message, gas vigil.Gas) string {
 		return fmt.Sprintf("its premium of %s attoFIL is above its fee cap of %s", premium, feeCap)
 	case premium.LessThan(leastReplacement(highest)):
 		return fmt.Sprintf("nodes replace a message only for a premium of %s attoFIL or more", leastReplacement(highest))
+	case gasCost(gas).GreaterThan(most):
+		return fmt.Sprintf("it could cost %s attoFIL, and one may cost %s: raise the greatest fee in [messager] to pay more", gasCost(gas), most)
 	}
 	return ""
 }

@@ -115,6 +115,26 @@ func TestAPostThatWaitsForItsSendersMoneyHurriesWhatHasIt(t *testing.T) {
 	})
 }
 
+// Those behind a stuck message cannot be executed before it: it may have of
+// their money what they do not need at the least.
+func TestAStuckMessageBorrowsFromThoseBehindIt(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindRecover: {MaxFee: centFIL}, vigil.KindPost: {MaxFee: oneFIL}}
+		w.chain.balance[w.chain.keys[w.ids[0]]] = big.Add(oneFIL, centFIL)
+		w.restart()
+		w.chain.minPremium = 5_000_000_000 // a quarter of a FIL for 50 million gas
+		w.pushAlone(vigil.KindRecover, "recovery", 2000)
+		w.pushAlone(vigil.KindPost, "post", 220)
+		w.expect("post", vigil.MessagePublished) // all of the sender's money is promised
+		w.mine(119)
+		for _, id := range []string{"recovery", "post"} {
+			if w.included(id) != 1 {
+				t.Errorf("%s is not on chain at epoch %d: %s", id, w.chain.head.Epoch, w.message(id).Problem)
+			}
+		}
+	})
+}
+
 func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
 		w.chain.minPremium = 1 << 40
@@ -135,12 +155,12 @@ func TestAFeeCapFollowsABalanceThatFell(t *testing.T) {
 	})
 }
 
-// within refuses to sign what may cost more than a FIL, as a policy may.
+// within refuses to sign what may use much gas, as a wallet with a policy of its own may.
 type within struct{ vigil.Signer }
 
 func (s within) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
-	if gasCost(m.Gas).GreaterThan(oneFIL) {
-		return crypto.Signature{}, &vigil.SigningRefusal{Text: "too dear"}
+	if m.Gas.Limit > 50_000_000 {
+		return crypto.Signature{}, &vigil.SigningRefusal{Text: "too much gas"}
 	}
 	return s.Signer.Sign(ctx, m)
 }
@@ -151,12 +171,12 @@ func TestAWishThatNoKeySignsKeepsNoReplacementBack(t *testing.T) {
 		w.restart()
 		w.chain.minPremium = 10_000_000_000
 		w.push("a", 160)
-		gas := &vigil.Gas{Limit: 50_000_000, FeeCap: big.NewInt(1 << 50), Premium: big.NewInt(1 << 50)}
+		gas := &vigil.Gas{Limit: 60_000_000, FeeCap: big.NewInt(1 << 33), Premium: big.NewInt(1 << 33)}
 		if err := w.m.Replace(t.Context(), "a", gas); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "too dear") {
+		if m := w.message("a"); len(m.Attempts) != 1 || !strings.Contains(m.Problem, "too much gas") {
 			t.Fatalf("%d attempts, problem %q", len(m.Attempts), m.Problem)
 		}
 		w.mine(59)

@@ -96,6 +96,20 @@ func (l line) behind(nonce uint64, head abi.ChainEpoch) []vigil.DutyKind {
 	return kinds
 }
 
+// lends is what those behind a nonce can leave of the money that is promised to
+// them: all but what the next tipset takes them for. Without that they could
+// not be executed at all, and when they can, they are priced by what is there then.
+func (l line) lends(nonce uint64, head vigil.Head) abi.TokenAmount {
+	sum := big.Zero()
+	for _, s := range l.slots {
+		if s.nonce > nonce && s.lives(head.Epoch) {
+			spare := big.Sub(worst(s.m), least(lastAttempt(s.m).Signed.Gas, head.BaseFee))
+			sum = big.Add(sum, big.Max(spare, big.Zero()))
+		}
+	}
+	return sum
+}
+
 // readLine reads a sender's line, with a new attempt where one is due, or nothing
 // where another messager has the sender.
 func (l *loop) readLine(ctx context.Context, sender address.Address, open []vigil.Message, b books) (line, error) {

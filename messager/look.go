@@ -25,10 +25,12 @@ func (l *loop) look(ctx context.Context, open []vigil.Message) ([]vigil.Message,
 	if at >= 0 && at < len(known)-1 {
 		return open, nil // a node that is behind: it knows less than is stored
 	}
-	limited, cancel := context.WithTimeout(ctx, 2*l.c.patience())
-	defer cancel()
-	s, watched, errScan := l.see(limited, known, open)
-	f, errFacts := l.gather(limited, watched, s)
+	seeing, seen := context.WithTimeout(ctx, 2*l.c.patience())
+	defer seen()
+	s, watched, errScan := l.see(seeing, known, open)
+	gathering, gathered := context.WithTimeout(ctx, 2*l.c.patience()) // its own: a scan that takes long must not leave everything undecided
+	defer gathered()
+	f, errFacts := l.gather(gathering, watched, s)
 	if err := errors.Join(errScan, errFacts); err != nil {
 		l.warn(ctx, "the chain was not read completely", err)
 	} else {

@@ -25,6 +25,7 @@ type loop struct {
 	// round counts heads and ticks; in a round each message is tried once, so
 	// that other messages' arrival does not make a failing one a hot loop.
 	round  int
+	priced bool           // what settled messages of the last day cost is written down
 	pushed int            // the round in which all was handed to the nodes
 	tried  map[string]int // the round of a message's last try, by ID
 	// faults counts the rounds in a row in which no node could estimate a message.
@@ -128,11 +129,13 @@ func (l *loop) turn(ctx context.Context) {
 		return
 	}
 	l.forget(open)
+	books := l.c.books(open)
 	if l.pushed != l.round || slices.ContainsFunc(open, wishful) {
-		l.push(ctx, open)
+		l.push(ctx, open, books)
 		l.pushed = l.round
 	}
-	if signed := l.sign(ctx, open); len(signed) > 0 {
+	l.priceOld(ctx)
+	if signed := l.sign(ctx, open, books); len(signed) > 0 {
 		l.pushLines(ctx, linesOf(signed)) // those before them are pushed
 	}
 }

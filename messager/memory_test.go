@@ -30,8 +30,8 @@ type memory struct {
 	next     map[address.Address]uint64
 	leases   map[address.Address]lease
 	scanned  []vigil.Head
-	paid     map[vigil.DutyKind]map[abi.ChainEpoch]abi.TokenAmount
-	last     map[abi.MethodNum]vigil.Gas // of the last confirmed
+	paid     map[vigil.DutyKind]map[abi.ChainEpoch]map[string]abi.TokenAmount // of settled messages, by ID
+	last     map[abi.MethodNum]vigil.Gas                                      // of the last confirmed
 	broken   error
 }
 
@@ -55,7 +55,7 @@ func newMemory() *memory {
 	return &memory{
 		messages: map[string]*row{}, open: map[string]*row{}, included: map[string]*row{}, byCID: map[cid.Cid]*row{},
 		nonces: map[address.Address]map[uint64]*row{}, next: map[address.Address]uint64{}, leases: map[address.Address]lease{},
-		paid: map[vigil.DutyKind]map[abi.ChainEpoch]abi.TokenAmount{}, last: map[abi.MethodNum]vigil.Gas{},
+		paid: map[vigil.DutyKind]map[abi.ChainEpoch]map[string]abi.TokenAmount{}, last: map[abi.MethodNum]vigil.Gas{},
 	}
 }
 
@@ -152,15 +152,30 @@ func (s *memory) put(r *row, m vigil.Message) {
 
 // pay counts, or takes back, what a message's execution took for gas.
 func (s *memory) pay(m vigil.Message, sign int64) {
-	if m.Receipt == nil {
+	if m.Receipt == nil || !m.Settled {
 		return
 	}
 	by := s.paid[m.Duty.Kind]
 	if by == nil {
-		by = map[abi.ChainEpoch]abi.TokenAmount{}
+		by = map[abi.ChainEpoch]map[string]abi.TokenAmount{}
 		s.paid[m.Duty.Kind] = by
 	}
-	by[m.Receipt.Epoch] = big.Add(amount(by[m.Receipt.Epoch]), big.Mul(big.NewInt(sign), amount(m.Paid)))
+	at := by[m.Receipt.Epoch]
+	if at == nil {
+		at = map[string]abi.TokenAmount{}
+		by[m.Receipt.Epoch] = at
+	}
+	if at[m.ID] = m.Paid; sign < 0 {
+		delete(at, m.ID)
+	}
+	if len(by) < 4*2880 {
+		return
+	}
+	for epoch := range by {
+		if epoch < m.Receipt.Epoch-2*2880 {
+			delete(by, epoch)
+		}
+	}
 }
 
 // forget drops a settled message of the past, but not that its nonces were given.
@@ -306,16 +321,20 @@ func (s *memory) LastGas(_ context.Context, method abi.MethodNum, _ int) (vigil.
 	return gas, s.broken
 }
 
-func (s *memory) Paid(_ context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
+func (s *memory) Paid(_ context.Context, kind vigil.DutyKind, since abi.ChainEpoch, most abi.TokenAmount) (within, beyond abi.TokenAmount, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sum := big.Zero()
-	for epoch, paid := range s.paid[kind] {
-		if epoch >= since {
-			sum = big.Add(sum, paid)
+	within, beyond = big.Zero(), big.Zero()
+	for epoch, list := range s.paid[kind] {
+		if epoch < since {
+			continue
+		}
+		for _, paid := range list {
+			part := big.Min(paid, most)
+			within, beyond = big.Add(within, part), big.Add(beyond, big.Sub(paid, part))
 		}
 	}
-	return sum, s.broken
+	return within, beyond, s.broken
 }
 
 func (s *memory) Sent(_ context.Context, sender address.Address, since abi.ChainEpoch) (n int, err error) {

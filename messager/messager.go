@@ -29,6 +29,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -187,8 +188,8 @@ func check(r vigil.MessageRequest) error {
 		return errors.New("its value is negative")
 	case len(r.Call.Params) > vigil.MaxMessageSize-frame:
 		return &vigil.TooLargeError{Bytes: len(r.Call.Params) + frame, Most: vigil.MaxMessageSize}
-	case r.Duty.Kind == vigil.KindFill:
-		return errors.New("messages of this kind are the messager's own")
+	case r.Duty.Kind == vigil.KindFill || strings.HasPrefix(r.ID, fillPrefix):
+		return errors.New("messages of this kind, and IDs of this form, are the messager's own")
 	case r.Supersedes == r.ID:
 		return errors.New("it supersedes itself")
 	}

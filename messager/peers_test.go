@@ -1,8 +1,10 @@
 package messager
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -362,11 +364,11 @@ func TestAKeyThatWasLostIsNotReliedOn(t *testing.T) {
 
 func TestWhatIsTooLateIsNotReplaced(t *testing.T) {
 	story(t, func(t *testing.T, w *world) {
-		w.chain.minPremium = 1 << 50
+		w.chain.pushFault = func(vigil.SignedMessage) (bool, error) { return false, errors.New("the line is dead") }
 		w.push("a", 104)
 		w.mine(3) // 103: no tipset can include it in time
 		before := len(w.message("a").Attempts)
-		gas := vigil.Gas{Limit: 5e7, FeeCap: big.NewInt(1e12), Premium: big.NewInt(1e12)}
+		gas := vigil.Gas{Limit: 5e7, FeeCap: big.NewInt(1e11), Premium: big.NewInt(1e11)}
 		if err := w.m.Replace(t.Context(), "a", &gas); err != nil {
 			t.Fatal(err)
 		}
@@ -471,7 +473,10 @@ func TestADaysBudgetHoldsMessagesBackWithItsReason(t *testing.T) {
 		if m := w.expect("b", vigil.MessageQueued); !strings.Contains(m.Problem, "day's budget for post messages") {
 			t.Errorf("problem %q", m.Problem)
 		}
-		w.mine(2) // what the first has really cost is known
+		w.mine(5) // the first is on chain, and a reorg may take it back: it counts for the most that it may cost
+		w.expect("a", vigil.MessageIncluded)
+		w.expect("b", vigil.MessageQueued)
+		w.mine(2) // it is confirmed, and counts for what it took
 		if m := w.expect("b", vigil.MessagePublished); gasCost(m.Attempts[0].Signed.Gas).GreaterThan(oneFIL) {
 			t.Errorf("gas %+v", m.Attempts[0].Signed.Gas)
 		}
@@ -674,4 +679,58 @@ func TestTwoDaemonsWithOneKeyAndTwoFoldersSendNothingTwice(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where a second daemon is at work its nonces change at every head, and what
+// is said of it does not.
+func TestStrangersThatWaitAreSaidOnceForEachMessage(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		var said bytes.Buffer
+		w.config.Log = slog.New(slog.NewTextHandler(&said, nil))
+		w.restart()
+		w.chain.minPremium = 1 << 62 // nothing is mined
+		w.chain.foreign(w.chain.keys[w.ids[0]], 0)
+		w.push("a", 190)
+		for nonce := range uint64(4) {
+			w.chain.foreign(w.chain.keys[w.ids[0]], nonce+1)
+			w.mine(1)
+		}
+		w.expect("a", vigil.MessageQueued)
+		if n := strings.Count(said.String(), "does a second daemon"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, said.String())
+		}
+	})
+}
+
+// The IDs of sends of nothing are the messager's own: nobody's call is signed
+// in the place of one.
+func TestNobodysCallIsSignedToFillAHole(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		key := w.chain.keys[w.ids[0]]
+		r := w.request("fill/"+key.String()+"/0", 1000)
+		if _, err := w.m.Push(t.Context(), r); err == nil || !strings.Contains(err.Error(), "messager's own") {
+			t.Errorf("an ID of the messager's own was taken: %v", err)
+		}
+		// One that came into the store by another way.
+		r.Senders = []address.Address{w.chain.keys[w.ids[1]]}
+		r.Expires = 101
+		if _, err := w.store.AddMessage(t.Context(), vigil.Message{MessageRequest: r, State: vigil.MessageExpired, Settled: true}); err != nil {
+			t.Fatal(err)
+		}
+		w.chain.minPremium = 1 << 62
+		w.chain.foreign(key, 0)
+		w.push("a", 250)
+		w.mine(5) // it goes behind the stranger's
+		w.chain.mu.Lock()
+		clear(w.chain.pool)
+		clear(w.chain.outsiders) // who gave up
+		w.chain.mu.Unlock()
+		w.mine(14)
+		if m := w.expect("a", vigil.MessagePublished); m.Nonce != 1 {
+			t.Fatalf("nonce %d", m.Nonce)
+		}
+		if m, filled := w.chain.pool[senderNonce{key, 0}]; filled {
+			t.Errorf("a call of method %d was signed for the hole", m.Method)
+		}
+	})
 }

@@ -17,9 +17,8 @@ import (
 // push hands the messages in flight to the nodes, each once a round: whether it
 // was lost on the way, or the answer to the last push was, the same bytes do
 // no harm.
-func (l *loop) push(ctx context.Context, open []vigil.Message) {
+func (l *loop) push(ctx context.Context, open []vigil.Message, b books) {
 	var lines []line
-	b := booksOf(open)
 	for _, sender := range sendersOf(open) {
 		if err := l.lease(ctx, sender); err != nil {
 			l.warn(ctx, "the messages of a sender are another vigil's", err)
@@ -51,24 +50,38 @@ func linesOf(signed []vigil.Message) []line {
 	return lines
 }
 
-// pushLines pushes senders side by side, a sender's messages in the order of
-// their nonces and each by itself, so that one a node refuses keeps none
-// behind it back.
+// pushLines pushes senders side by side, and each message by itself, so that
+// one a node refuses keeps none behind it back.
 func (l *loop) pushLines(ctx context.Context, lines []line) {
 	pushed := make([][]handed, len(lines))
 	var wait sync.WaitGroup
 	for i := range lines {
 		lines[i].slots = slices.DeleteFunc(lines[i].slots, func(s slot) bool { return !l.toPush(s) })
-		wait.Go(func() {
-			for _, s := range lines[i].slots {
-				pushed[i] = append(pushed[i], l.pushSlot(ctx, lines[i].sender, s))
-			}
-		})
+		wait.Go(func() { pushed[i] = l.pushLine(ctx, lines[i]) })
 	}
 	wait.Wait()
 	for i, in := range lines {
 		l.saveLine(ctx, in, pushed[i])
 	}
+}
+
+// pushLine pushes a sender's messages one after the other for as long as a node
+// may take for one, and what is left then side by side: nodes that hang hold a
+// line up once and not once for each of its messages, and they can take what
+// comes out of order.
+func (l *loop) pushLine(ctx context.Context, in line) []handed {
+	pushed := make([]handed, len(in.slots))
+	orderly := time.Now().Add(l.c.patience())
+	var wait sync.WaitGroup
+	for i, s := range in.slots {
+		if time.Now().Before(orderly) {
+			pushed[i] = l.pushSlot(ctx, in.sender, s)
+			continue
+		}
+		wait.Go(func() { pushed[i] = l.pushSlot(ctx, in.sender, s) })
+	}
+	wait.Wait()
+	return pushed
 }
 
 // toPush says, once a round and once for each attempt and wish, that a slot is to be pushed.
@@ -117,8 +130,8 @@ func (l *loop) pushSlot(ctx context.Context, sender address.Address, s slot) han
 		if first && !errors.Is(err, vigil.ErrNonceTooLow) {
 			h.m.Problem = pushProblem + a.Problem
 		}
-		if first = false; a.Published {
-			return h
+		if first = false; a.Published || errors.Is(err, context.DeadlineExceeded) {
+			return h // nodes have it, or are not there to be given another
 		}
 	}
 	return h

@@ -121,12 +121,12 @@ func wishedFor(m vigil.Message) bool {
 
 // renewedGas is the gas of a slot's next attempt.
 func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil.Attempt, cancel bool, b books) (vigil.Gas, error) {
-	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
-		return *s.m.Wish.Gas, nil
-	}
-	t, err := l.termsOf(ctx, in, s, cancel || s.m.Duty.Kind == vigil.KindFill, b)
+	t, err := l.termsWithLoan(ctx, in, s, cancel || s.m.Duty.Kind == vigil.KindFill, b)
 	if err != nil {
 		return vigil.Gas{}, err
+	}
+	if !cancel && wishedFor(s.m) && s.m.Wish.Gas != nil {
+		return affordable(*s.m.Wish.Gas, t)
 	}
 	highest, last := big.Zero(), vigil.Gas{Limit: sendLimit, FeeCap: big.NewInt(minFeeCap)}
 	for _, a := range s.m.Attempts {
@@ -156,8 +156,36 @@ func (l *loop) renewedGas(ctx context.Context, in line, s slot, attempts []vigil
 	return gas, nil
 }
 
-// termsOf is what the price of a slot's next attempt depends on.
-func (l *loop) termsOf(ctx context.Context, in line, s slot, nothing bool, b books) (terms, error) {
+// affordable is gas that somebody wished for, unless it could cost more than may be paid.
+func affordable(gas vigil.Gas, t terms) (vigil.Gas, error) {
+	if cost := gasCost(gas); cost.GreaterThan(t.budget) {
+		return gas, fmt.Errorf("the replacement that was wished for may cost %s attoFIL, and the greatest fee or the balance allow %s", cost, t.budget)
+	}
+	return gas, nil
+}
+
+// termsWithLoan are the terms with what those behind the slot can leave it,
+// where the sender's balance allows less without. Its fee cap follows the base
+// fee then, so that it takes no more of their money than it needs. Where a pool
+// has refused it for its sender's funds it borrows nothing.
+func (l *loop) termsWithLoan(ctx context.Context, in line, s slot, nothing bool, b books) (terms, error) {
+	t, err := l.termsOf(ctx, in, s, nothing, big.Zero(), b)
+	lent := in.lends(s.nonce, l.head)
+	refused := slices.ContainsFunc(s.m.Attempts, func(a vigil.Attempt) bool { return l.asked[a.CID].cheaper })
+	if err != nil || refused || lent.Sign() == 0 {
+		return t, err
+	}
+	with, err := l.termsOf(ctx, in, s, nothing, lent, b)
+	if err != nil || !with.budget.GreaterThan(t.budget) {
+		return t, err
+	}
+	with.low = true
+	return with, nil
+}
+
+// termsOf is what the price of a slot's next attempt depends on. lent is what
+// others leave it of the sender's money that is promised to them.
+func (l *loop) termsOf(ctx context.Context, in line, s slot, nothing bool, lent abi.TokenAmount, b books) (terms, error) {
 	a, err := l.account(ctx, in.sender, l.head.Key)
 	if err != nil {
 		return terms{}, err
@@ -170,7 +198,7 @@ func (l *loop) termsOf(ctx context.Context, in line, s slot, nothing bool, b boo
 	if inFlight(s.m) && s.m.Nonce == s.nonce {
 		mine = worst(s.m)
 	}
-	free := big.Sub(a.balance, amount(b.reserved[in.sender]))
+	free := big.Add(big.Sub(a.balance, amount(b.reserved[in.sender])), lent)
 	payable := big.Min(big.Add(mine, big.Max(free, big.Zero())), spendable(a.balance, s, nothing))
 	return terms{
 		budget: big.Min(budget, big.Max(payable, big.Zero())),
@@ -187,26 +215,6 @@ func spendable(balance abi.TokenAmount, s slot, nothing bool) abi.TokenAmount {
 	return big.Sub(balance, amount(s.m.Call.Value))
 }
 
-// budgetOf is what a slot may cost. Those who wait behind it can only be
-// executed after it, so it may cost as much as one of another kind there: a
-// recovery that is stuck must not cost a window post its deadline. One kind's
-// day is one purse, whoever waits. A send of nothing is held back by no day's budget.
-func (l *loop) budgetOf(ctx context.Context, in line, s slot, nothing bool, b books) (abi.TokenAmount, error) {
-	budget := l.c.maxFee(s.m.Duty.Kind)
-	if !nothing {
-		var err error
-		if budget, err = l.allowance(ctx, s.m, b); err != nil {
-			return budget, err
-		}
-	}
-	for _, kind := range in.behind(s.nonce, l.head.Epoch) {
-		if nothing || kind != s.m.Duty.Kind {
-			budget = big.Max(budget, l.c.maxFee(kind))
-		}
-	}
-	return budget, nil
-}
-
 // mayFill says that a hole has been waited out: whoever took its nonce may
 // bring their message after all, but not while ours run out of time.
 func (l *loop) mayFill(in line) bool {
@@ -218,6 +226,9 @@ func (l *loop) mayFill(in line) bool {
 	return false
 }
 
+// fillPrefix begins the IDs of sends of nothing that are nobody's.
+const fillPrefix = "fill/"
+
 // fill makes a message of our own for a nonce that nobody of ours holds: a
 // send of nothing to oneself, without which those behind it cannot be executed.
 func (l *loop) fill(ctx context.Context, in line, nonce uint64, b books) (vigil.Message, error) {
@@ -227,19 +238,22 @@ func (l *loop) fill(ctx context.Context, in line, nonce uint64, b books) (vigil.
 	now := time.Now()
 	m, err := l.c.Store.AddMessage(ctx, vigil.Message{
 		MessageRequest: vigil.MessageRequest{
-			ID: fmt.Sprintf("fill/%s/%d", in.sender, nonce), Duty: vigil.DutyID{Kind: vigil.KindFill},
+			ID: fmt.Sprintf("%s%s/%d", fillPrefix, in.sender, nonce), Duty: vigil.DutyID{Kind: vigil.KindFill},
 			Call:    vigil.Call{To: in.sender, Value: big.Zero()},
 			Senders: []address.Address{in.sender}, Expires: l.head.Epoch + finality,
 		},
 		State: vigil.MessageQueued, Paid: big.Zero(), Created: now, Updated: now,
 	})
+	if err == nil && m.Duty.Kind != vigil.KindFill {
+		err = fmt.Errorf("somebody's message has the ID %s, and is not used for this", m.ID)
+	}
 	if err != nil || len(m.Attempts) > 0 {
 		return m, err
 	}
 	before := m
 	m.Call.From, m.Nonce, m.State, m.Settled = in.sender, nonce, vigil.MessageSigned, false
 	m.Problem = fmt.Sprintf("nobody uses nonce %d, and messages wait behind it", nonce)
-	t, err := l.termsOf(ctx, in, slot{nonce, m}, true, b)
+	t, err := l.termsWithLoan(ctx, in, slot{nonce, m}, true, b)
 	if err != nil {
 		return m, err
 	}

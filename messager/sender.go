@@ -120,7 +120,8 @@ func (l *loop) nextNonce(ctx context.Context, m vigil.Message, c candidate) (uin
 	l.waiting[c.key] = w
 	until := w.since + l.c.ReplaceAfter
 	if l.head.Epoch < until && m.Expires-l.head.Epoch > 4*l.c.ReplaceAfter {
-		return 0, fmt.Errorf("messages that are not ours wait in the node's pool, with nonces %d to %d of %s: does a second daemon or wallet use the key? This one waits for them until epoch %d", ours, pool-1, c.key, until)
+		// It says no nonces: they change from head to head, and what changes is logged again.
+		return 0, fmt.Errorf("messages that are not ours wait in the node's pool with nonces of %s: does a second daemon or wallet use the key? This one waits for them until epoch %d", c.key, until)
 	}
 	return pool, nil
 }

@@ -26,9 +26,9 @@ type offer struct {
 // sign gives the queued messages a nonce and a signature, the most urgent
 // first, and gives those that got one. The node is asked about all of them at
 // once, so that a slow answer to one does not hold up the others.
-func (l *loop) sign(ctx context.Context, open []vigil.Message) []vigil.Message {
+func (l *loop) sign(ctx context.Context, open []vigil.Message, b books) []vigil.Message {
 	queued := l.queued(open)
-	b, offers := booksOf(open), make([]offer, len(queued))
+	offers := make([]offer, len(queued))
 	var wait sync.WaitGroup
 	for i, m := range queued {
 		candidates, err := l.candidates(ctx, m, b)

@@ -55,7 +55,8 @@ type simChain struct {
 	deaf, mute, blind  float64 // how often a push is lost, its answer is, a read fails
 	pushes, reorgs     int
 	deepest, outsiders int
-	takenBack          map[abi.ChainEpoch]int // recoveries that a reorg took back, by epoch
+	confidence         abi.ChainEpoch
+	takenBack          map[abi.ChainEpoch]int // recoveries, and sends of nothing, that a reorg took back from below the confidence, by epoch
 }
 
 func newSimChain(t testing.TB, seed uint64, r *rand.Rand, senders []address.Address) *simChain {
@@ -119,6 +120,7 @@ func (c *simChain) count(m simMessage, ts *simTipset, by int) {
 func (c *simChain) reorg(depth int) {
 	c.reorgs++
 	c.deepest = max(c.deepest, depth)
+	from := c.head.Epoch
 	for range depth {
 		ts := c.head
 		if ts.parent == nil {
@@ -127,7 +129,7 @@ func (c *simChain) reorg(depth int) {
 		delete(c.byEpoch, ts.Epoch)
 		for _, m := range ts.included {
 			c.count(m, ts, -1)
-			if strings.HasPrefix(string(m.Params), string(vigil.KindRecover)) {
+			if recovery := strings.HasPrefix(string(m.Params), string(vigil.KindRecover)); from-ts.Epoch >= c.confidence && (recovery || m.ours && nothing(m.Call)) {
 				c.takenBack[ts.Epoch]++
 			}
 			if c.random.IntN(2) == 0 {

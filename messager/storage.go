@@ -66,8 +66,9 @@ type history interface {
 	// LastGas is the gas of the latest confirmed message that called the
 	// method with parameters of at least that size, or vigil.ErrNotFound.
 	LastGas(ctx context.Context, method abi.MethodNum, paramsSize int) (vigil.Gas, error)
-	// Paid is what the messages of a kind that tipsets of the epoch or later executed took for gas.
-	Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error)
+	// Paid is what the settled messages of a kind that tipsets of the epoch or
+	// later executed took for gas: up to so much each, and beyond that.
+	Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch, most abi.TokenAmount) (within, beyond abi.TokenAmount, err error)
 	// Sent counts the messages that a sender signed attempts of at or after the epoch.
 	Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"time"
 
@@ -164,6 +165,9 @@ func (b *Backend) turn(ctx context.Context) {
 	}
 	changed := false
 	for _, m := range open {
+		if !due(m, head.Epoch) {
+			continue
+		}
 		next, err := b.step(ctx, m, head)
 		if err != nil {
 			next = m
@@ -177,6 +181,25 @@ func (b *Backend) turn(ctx context.Context) {
 	if changed && b.c.Changed != nil {
 		b.c.Changed()
 	}
+}
+
+const (
+	// finality is when the chain itself is sure: a message is followed until then.
+	finality abi.ChainEpoch = 900
+	// seldom is in how many epochs a message is asked for that is believed.
+	seldom = 10
+)
+
+// due says that a message is to be asked for: at every head until it is
+// believed, and then each in its turn, because a reorg deeper than the
+// confidence takes even that back.
+func due(m vigil.Message, head abi.ChainEpoch) bool {
+	if !m.State.Done() || m.Receipt == nil || head >= m.Receipt.Epoch+finality {
+		return true
+	}
+	turn := fnv.New32a()
+	turn.Write([]byte(m.ID))
+	return (uint64(turn.Sum32())+uint64(head))%seldom == 0
 }
 
 func (b *Backend) warn(ctx context.Context, err error) {
@@ -203,7 +226,12 @@ func (b *Backend) step(ctx context.Context, m vigil.Message, head vigil.Head) (v
 	if err := b.c.Client.Call(ctx, &known, "Message.HasMessageByUid", m.ID); err != nil {
 		return m, err
 	}
-	if !known {
+	switch {
+	case known:
+	case m.State.Done() && m.Receipt != nil: // it has forgotten what the chain executed long ago
+		m.Settled = head.Epoch >= m.Receipt.Epoch+finality
+		return m, nil
+	default:
 		return b.handOver(ctx, m, head)
 	}
 	var there *Message
@@ -306,10 +334,11 @@ func (b *Backend) landed(m vigil.Message, there Message, head vigil.Head) (vigil
 	switch m.State = vigil.MessageIncluded; {
 	case head.Epoch < m.Receipt.Epoch+b.c.Confidence:
 	case m.Receipt.ExitCode == 0:
-		m.State, m.Settled = vigil.MessageConfirmed, true
+		m.State = vigil.MessageConfirmed
 	default:
-		m.State, m.Settled = vigil.MessageFailed, true
+		m.State = vigil.MessageFailed
 	}
+	m.Settled = head.Epoch >= m.Receipt.Epoch+finality
 	return m, nil
 }
 

@@ -139,11 +139,42 @@ func TestAMessageIsLeftToTheOtherMessager(t *testing.T) {
 	}
 	b.there.landed("post#1", 104, 0)
 	b.want(b.at(108), vigil.MessageIncluded, "")
-	if m := b.at(109); m.State != vigil.MessageConfirmed || m.Receipt.GasUsed != 777 || m.Receipt.Epoch != 104 || !m.Settled {
+	if m := b.at(109); m.State != vigil.MessageConfirmed || m.Receipt.GasUsed != 777 || m.Receipt.Epoch != 104 {
 		t.Errorf("at the confidence: %+v", m)
 	}
 	if len(b.there.rows) != 1 {
 		t.Errorf("it was handed over as %d messages", len(b.there.rows))
+	}
+}
+
+func TestAReorgDeeperThanTheConfidenceIsFollowed(t *testing.T) {
+	b := connect(t)
+	b.push("post")
+	b.at(100)
+	b.there.landed("post", 101, 0)
+	b.want(b.at(106), vigil.MessageConfirmed, "")
+	b.there.set("post", func(m *vigil.Message) { m.State, m.Receipt = vigil.MessagePublished, nil })
+	for head := range abi.ChainEpoch(seldom) {
+		b.at(107 + head)
+	}
+	if m := b.at(117); m.State != vigil.MessagePublished || m.Receipt != nil || m.Settled {
+		t.Fatalf("after a deep reorg: %+v", m)
+	}
+	b.there.landed("post", 118, 0)
+	b.want(b.at(123), vigil.MessageConfirmed, "")
+	b.there.mu.Lock()
+	b.there.rows = nil // it keeps its messages for less long
+	b.there.mu.Unlock()
+	for head := range abi.ChainEpoch(seldom) {
+		if m := b.at(124 + head); m.State != vigil.MessageConfirmed {
+			t.Fatalf("what was forgotten there is %s here", m.State)
+		}
+	}
+	if len(b.there.rows) != 0 {
+		t.Errorf("it was handed over again: %+v", b.there.rows)
+	}
+	if m := b.at(118 + finality); m.State != vigil.MessageConfirmed || !m.Settled {
+		t.Errorf("when the chain is sure: %+v", m)
 	}
 }
 

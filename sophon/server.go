@@ -24,7 +24,7 @@ const (
 	maxRequest = 1 << 20
 )
 
-// Server is what the API is answered with. All but Every and Version are required.
+// Server is what the API is answered with. All but Changed, Every and Version are required.
 type Server struct {
 	Messager vigil.Messager
 	Desk     vigil.MessageDesk
@@ -36,7 +36,10 @@ type Server struct {
 	Allow func(vigil.Call) error
 	// Permissions of a caller's token, or an error.
 	Permissions func(token string) ([]auth.Permission, error)
-	// Every is how often a message that is waited for is looked at; default 1 s.
+	// Changed is closed at the next change of the head or of a message: who
+	// waits for a message asks nothing before that. nil: they look again after Every.
+	Changed func() <-chan struct{}
+	// Every is how often a message that is waited for is looked at, at most; default 1 s.
 	Every   time.Duration
 	Version string
 }
@@ -44,9 +47,7 @@ type Server struct {
 // Handler answers at Path, over HTTP and WebSocket. Every call needs a token
 // in the Authorization header that permits it.
 func (s Server) Handler() http.Handler {
-	if s.Every == 0 {
-		s.Every = time.Second
-	}
+	s = s.withDefaults()
 	server := rpc.NewServer(rpc.WithMaxRequestSize(maxRequest))
 	server.Register(namespace, &api{s})
 	checked := &auth.Handler{
@@ -60,6 +61,16 @@ func (s Server) Handler() http.Handler {
 		}
 		checked.ServeHTTP(w, r)
 	})
+}
+
+func (s Server) withDefaults() Server {
+	if s.Every == 0 {
+		s.Every = time.Second
+	}
+	if s.Changed == nil {
+		s.Changed = func() <-chan struct{} { return always }
+	}
+	return s
 }
 
 // api is the methods. It is registered by reflection: everything exported is served.
@@ -87,7 +98,10 @@ func (a *api) PushMessageWithId(ctx context.Context, id string, call *Call, spec
 		return "", fmt.Errorf("push message %q: %w", id, err)
 	}
 	m, err := a.s.Messager.Push(ctx, r)
-	return m.ID, err
+	if err != nil {
+		return "", err
+	}
+	return m.ID, nil
 }
 
 // PushMessage is PushMessageWithId under an ID that is made here, so that it
@@ -120,17 +134,32 @@ func (a *api) WaitMessage(ctx context.Context, id string, confidence uint64) (*M
 	ticker := time.NewTicker(a.s.Every)
 	defer ticker.Stop()
 	for {
+		changed := a.s.Changed() // before looking: a change in between is not missed
 		m, err := a.GetMessageByUid(ctx, id)
 		if err != nil || m.State == FailedMsg || m.State == OnChainMsg && uint64(m.Confidence) > confidence {
 			return m, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-ticker.C:
+		if err := until(ctx, changed); err != nil {
+			return nil, err
+		}
+		if err := until(ctx, ticker.C); err != nil { // changes come in numbers
+			return nil, err
 		}
 	}
 }
+
+// until waits for a channel, or for who asked to leave.
+func until[T any](ctx context.Context, c <-chan T) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c:
+		return nil
+	}
+}
+
+// always is a change that has been.
+var always = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // ReplaceMessage signs the message anew at its nonce, with the gas given or,
 // if it says Auto, with what the daemon would take next, and answers with the

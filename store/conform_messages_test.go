@@ -27,7 +27,7 @@ type messageStore interface {
 	IncludedSince(ctx context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error)
 	MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Message, error)
 	FindMessages(ctx context.Context, q vigil.MessageQuery) ([]vigil.Message, error)
-	Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error)
+	Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch, most abi.TokenAmount) (within, beyond abi.TokenAmount, err error)
 	Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error)
 	SaveScan(ctx context.Context, scanned []vigil.Head, messages []vigil.Message) error
 	Scanned(ctx context.Context) ([]vigil.Head, error)
@@ -410,14 +410,19 @@ func counts(t *testing.T, s messageStore, _ func() messageStore) {
 		m.Receipt, m.Paid, m.Settled = &vigil.Receipt{Epoch: abi.ChainEpoch(100 + i), TipSet: "x"}, big.MustFromString("5000000000000000000"), true
 		saveMessages(t, s, m)
 	}
-	for since, want := range map[abi.ChainEpoch]string{100: "15000000000000000000", 102: "5000000000000000000", 103: "0"} {
-		paid, err := s.Paid(t.Context(), vigil.KindPost, since)
-		if err != nil || paid.String() != want {
-			t.Errorf("paid since %d: %s, %v, want %s", since, paid, err, want)
+	open := message(t, "not settled")
+	add(t, s, open)
+	open = sign(t, open, account(t, 2), 0)
+	open.Receipt, open.Paid = &vigil.Receipt{Epoch: 103, TipSet: "x"}, big.MustFromString("5000000000000000000")
+	saveMessages(t, s, open)
+	for since, want := range map[abi.ChainEpoch]string{100: "12000000000000000000 3000000000000000000", 102: "4000000000000000000 1000000000000000000", 103: "0 0"} {
+		within, beyond, err := s.Paid(t.Context(), vigil.KindPost, since, big.MustFromString("4000000000000000000"))
+		if got := within.String() + " " + beyond.String(); err != nil || got != want {
+			t.Errorf("paid since %d: %s, %v, want %s", since, got, err, want)
 		}
 	}
-	if paid, err := s.Paid(t.Context(), vigil.KindRecover, 0); err != nil || !paid.Equals(big.Zero()) {
-		t.Errorf("paid for another kind: %s, %v", paid, err)
+	if within, beyond, err := s.Paid(t.Context(), vigil.KindRecover, 0, big.NewInt(1)); err != nil || !big.Add(within, beyond).Equals(big.Zero()) {
+		t.Errorf("paid for another kind: %s, %s, %v", within, beyond, err)
 	}
 	included, err := s.IncludedSince(t.Context(), 101)
 	if err != nil || len(included) != 2 {

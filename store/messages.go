@@ -151,6 +151,9 @@ func (s *Store) MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Mess
 
 // FindMessages gives the messages of a query, oldest first.
 func (s *Store) FindMessages(ctx context.Context, query vigil.MessageQuery) ([]vigil.Message, error) {
+	if query.ID == "" && !query.CID.Defined() && query.Nonce == nil {
+		return s.listMessages(ctx, query)
+	}
 	found, err := s.messages(ctx, "find messages", func(q *rows.Queries) ([]rows.Message, error) {
 		return findMessages(ctx, q, query)
 	})
@@ -169,20 +172,53 @@ func findMessages(ctx context.Context, q *rows.Queries, query vigil.MessageQuery
 		return []rows.Message{row}, err
 	case query.CID.Defined():
 		return q.ListByCID(ctx, []string{query.CID.String()})
-	case query.Nonce != nil:
-		return q.ListByNonce(ctx, rows.ListByNonceParams{Sender: addressText(query.From), Nonce: int64(min(*query.Nonce, math.MaxInt64))})
 	}
+	return q.ListByNonce(ctx, rows.ListByNonceParams{Sender: addressText(query.From), Nonce: int64(min(*query.Nonce, math.MaxInt64))})
+}
+
+// listMessages gives the newest messages of a query, oldest first.
+func (s *Store) listMessages(ctx context.Context, query vigil.MessageQuery) ([]vigil.Message, error) {
+	var newest []vigil.Message
+	err := s.pages(ctx, query, func(page []vigil.Message) {
+		newest = append(newest, slices.DeleteFunc(page, func(m vigil.Message) bool { return !fits(m, query) })...)
+	})
+	slices.Reverse(newest)
+	return newest, err
+}
+
+// pageSize is how many messages are read at once.
+const pageSize = 500
+
+// pages reads a long list, the newest first, in transactions of a page each:
+// whoever has to write gets a turn between them, and a list that somebody
+// looks at holds up no proof's message.
+func (s *Store) pages(ctx context.Context, query vigil.MessageQuery, each func([]vigil.Message)) error {
 	states := query.States
 	if len(states) == 0 {
 		states = vigil.MessageStates
 	}
-	var words []string
+	want := rows.ListByStateParams{Seq: math.MaxInt64}
 	for _, state := range states {
-		words = append(words, string(state))
+		want.States = append(want.States, string(state))
 	}
-	newest, err := q.ListByState(ctx, rows.ListByStateParams{States: words, Limit: int64(cmp.Or(query.Limit, 1000))})
-	slices.Reverse(newest)
-	return newest, err
+	for left := int64(cmp.Or(query.Limit, 1000)); left > 0; left -= want.Limit {
+		want.Limit = min(left, pageSize)
+		full := false
+		page, err := s.messages(ctx, "list messages", func(q *rows.Queries) ([]rows.Message, error) {
+			found, err := q.ListByState(ctx, want)
+			if full = int64(len(found)) == want.Limit; full {
+				want.Seq = found[len(found)-1].Seq
+			}
+			return found, err
+		})
+		if err != nil {
+			return err
+		}
+		if each(page); !full {
+			return nil
+		}
+	}
+	return nil
 }
 
 func fits(m vigil.Message, q vigil.MessageQuery) bool {
@@ -234,22 +270,24 @@ func (s *Store) LastGas(ctx context.Context, method abi.MethodNum, paramsSize in
 	return decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 }
 
-// Paid is what the messages of a kind that tipsets of the epoch or later
-// executed took from their senders for gas.
-func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch) (abi.TokenAmount, error) {
+// Paid is what the settled messages of a kind that tipsets of the epoch or
+// later executed took from their senders for gas: up to so much each, and
+// beyond that. One that is not settled may yet be taken back, and cost more.
+func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEpoch, most abi.TokenAmount) (within, beyond abi.TokenAmount, err error) {
+	within, beyond = big.Zero(), big.Zero()
 	found, err := rows.New(s.db).ListPaid(ctx, rows.ListPaidParams{Kind: string(kind), Since: int64(max(since, 0))})
 	if err != nil {
-		return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+		return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
 	}
-	sum := big.Zero()
 	for _, text := range found {
 		paid, err := big.FromString(text)
 		if err != nil {
-			return big.Zero(), fmt.Errorf("read what was paid for gas: %w", err)
+			return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
 		}
-		sum = big.Add(sum, paid)
+		part := big.Min(paid, most)
+		within, beyond = big.Add(within, part), big.Add(beyond, big.Sub(paid, part))
 	}
-	return sum, nil
+	return within, beyond, nil
 }
 
 // Sent counts the messages that a sender signed attempts of at or after the epoch.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -43,7 +44,20 @@ func (w *Wallet) alone(f func() error) error {
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("lock keystore %s: %w", w.path, err)
 	}
-	return errors.Join(f(), lock.Unlock())
+	return errors.Join(f(), leaveLock(w.path), lock.Unlock())
+}
+
+// leaveLock leaves a keystore's lock to the keystore's owner.
+func leaveLock(path string) error {
+	keystore, err := os.Stat(path)
+	if err != nil {
+		return nil // it was not made, and that is said
+	}
+	lock, err := os.Open(path + ".lock")
+	if err != nil {
+		return err
+	}
+	return errors.Join(giveTo(lock, keystore), lock.Close())
 }
 
 // read decrypts the file and takes its keys.
@@ -162,7 +176,8 @@ func seal(plain []byte, passphrase string, workFactor int) ([]byte, error) {
 	return sealed.Bytes(), nil
 }
 
-// replaceFile writes beside the file, syncs, renames, and syncs the folder.
+// replaceFile writes beside the file, syncs, renames, and syncs the folder. The
+// owner stays who it was; root leaves a new file to who the folder belongs to.
 func replaceFile(path string, data []byte) error {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*") // with mode 0600
@@ -171,7 +186,7 @@ func replaceFile(path string, data []byte) error {
 	}
 	defer os.Remove(f.Name()) // there is none after the rename
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, keepOwner(f, path), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}
@@ -183,6 +198,20 @@ func replaceFile(path string, data []byte) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+func keepOwner(f *os.File, path string) error {
+	before, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if os.Geteuid() != 0 {
+			return nil
+		}
+		before, err = os.Stat(filepath.Dir(path))
+	}
+	if err != nil {
+		return err
+	}
+	return giveTo(f, before)
 }
 
 // Exposed says, in a sentence, that others than its owner may read or change a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/crypto"
@@ -15,6 +16,7 @@ import (
 type Source interface {
 	// Name is the source in errors and logs; it holds no secret.
 	Name() string
+	// Has says whether the key is held, and returns soon after ctx ends.
 	Has(ctx context.Context, key address.Address) (bool, error)
 	// Sign signs with the key of From, or fails. Its answer is not trusted.
 	Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error)
@@ -22,7 +24,7 @@ type Source interface {
 
 // Guard is the vigil.Signer of the daemon: it holds every message against the
 // policy before a key sees it, and every signature against the message before
-// anybody uses it. The sources are asked in their order.
+// anybody uses it. The sources are asked side by side, and who answers first is used first.
 type Guard struct {
 	Policy  Policy
 	Sources []Source
@@ -38,49 +40,84 @@ var (
 // error only where no other has it.
 func (g Guard) Has(ctx context.Context, key address.Address) (bool, error) {
 	var errs []error
-	for _, source := range g.Sources {
-		held, err := source.Has(ctx, key)
-		if held && err == nil {
-			return true, nil
+	found := false
+	g.ask(ctx, key, func(a answer) bool {
+		if a.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.source.Name(), a.err))
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", source.Name(), err))
-		}
+		found = found || a.held && a.err == nil
+		return found
+	})
+	if found {
+		return true, nil
 	}
 	return false, errors.Join(errs...)
 }
 
-// Sign gives the first source's signature that the network would accept. It is
+// Sign gives the first signature that the network would accept. It is
 // a *vigil.SigningRefusal, without any source being asked, where the policy
 // holds keys back; vigil.ErrNotFound where no source has the key.
-func (g Guard) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signature, error) {
+func (g Guard) Sign(ctx context.Context, m vigil.SignedMessage) (signature crypto.Signature, err error) {
 	if err := g.Policy.Check(m); err != nil {
 		return crypto.Signature{}, err
 	}
 	var errs []error
-	for _, source := range g.Sources {
-		signature, held, err := signWith(ctx, source, m)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", source.Name(), err))
-		} else if held {
-			return signature, nil
+	signed := false
+	g.ask(ctx, m.From, func(a answer) bool {
+		err := a.err
+		if a.held && err == nil {
+			signature, err = signWith(ctx, a.source, m)
+			signed = err == nil
 		}
-	}
-	if len(errs) == 0 {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.source.Name(), err))
+		}
+		return signed
+	})
+	switch {
+	case signed:
+		return signature, nil
+	case len(errs) == 0:
 		return crypto.Signature{}, noKey(m.From)
 	}
 	return crypto.Signature{}, errors.Join(errs...)
 }
 
-func signWith(ctx context.Context, source Source, m vigil.SignedMessage) (s crypto.Signature, held bool, err error) {
-	if held, err = source.Has(ctx, m.From); err != nil || !held {
-		return s, false, err
+// answer is a source's to whether it has a key.
+type answer struct {
+	source Source
+	held   bool
+	err    error
+}
+
+// ask asks all sources at once and gives their answers as they come, until it
+// is told that they are enough: one that hangs keeps nobody from another's key.
+func (g Guard) ask(ctx context.Context, key address.Address, enough func(answer) bool) {
+	limited, cancel := context.WithCancel(ctx)
+	answers := make(chan answer, len(g.Sources))
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	for _, source := range g.Sources {
+		wait.Go(func() {
+			held, err := source.Has(limited, key)
+			answers <- answer{source, held, err}
+		})
 	}
-	if s, err = source.Sign(ctx, m); err != nil {
-		return s, false, err
+	for range g.Sources {
+		if enough(<-answers) {
+			return
+		}
+	}
+}
+
+func signWith(ctx context.Context, source Source, m vigil.SignedMessage) (crypto.Signature, error) {
+	s, err := source.Sign(ctx, m)
+	if err != nil {
+		return crypto.Signature{}, err
 	}
 	if err := Verify(m, s); err != nil {
-		return crypto.Signature{}, false, fmt.Errorf("its signature for %s is refused: %w", m.From, err)
+		return crypto.Signature{}, fmt.Errorf("its signature for %s is refused: %w", m.From, err)
 	}
-	return s, true, nil
+	return s, nil
 }

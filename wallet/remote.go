@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,10 @@ import (
 // Filecoin.WalletSign. The message travels with the request, so that the
 // remote can judge it too.
 type Remote struct {
-	client *jsonrpc.Client
-	bare   atomic.Bool // it takes a key and bytes only, as a node's own wallet
+	client  *jsonrpc.Client
+	timeout time.Duration
+	bare    atomic.Bool  // it takes a key and bytes only, as a node's own wallet
+	hung    atomic.Int64 // when it was last waited for in vain, in nanoseconds since 1970
 }
 
 // remotePath is where wallets serve their API.
@@ -33,7 +36,26 @@ func NewRemote(address, token string, timeout time.Duration) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("remote wallet: %w", err)
 	}
-	return &Remote{client: client}, nil
+	return &Remote{client: client, timeout: cmp.Or(timeout, jsonrpc.DefaultTimeout)}, nil
+}
+
+// hangs is for how long a wallet that did not answer is given a tenth of the
+// time: who signs many messages does not wait in vain for each.
+const hangs = time.Minute
+
+func (r *Remote) call(ctx context.Context, result any, method string, params ...any) error {
+	patience, hung := r.timeout, time.Since(time.Unix(0, r.hung.Load())) < hangs
+	if hung {
+		patience /= 10
+	}
+	err := r.client.CallWithin(ctx, patience, result, method, params...)
+	switch {
+	case err == nil:
+		r.hung.Store(0)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && !hung:
+		r.hung.Store(time.Now().UnixNano())
+	}
+	return err
 }
 
 // Name implements Source.
@@ -41,12 +63,12 @@ func (r *Remote) Name() string { return "remote wallet " + r.client.URL() }
 
 // Has implements Source.
 func (r *Remote) Has(ctx context.Context, key address.Address) (held bool, err error) {
-	return held, r.client.Call(ctx, &held, "Filecoin.WalletHas", key)
+	return held, r.call(ctx, &held, "Filecoin.WalletHas", key)
 }
 
 // List gives the addresses of the wallet's keys.
 func (r *Remote) List(ctx context.Context) (keys []address.Address, err error) {
-	return keys, r.client.Call(ctx, &keys, "Filecoin.WalletList")
+	return keys, r.call(ctx, &keys, "Filecoin.WalletList")
 }
 
 // messageMeta tells a wallet what it signs (lotus api/api_wallet.go): of a
@@ -83,7 +105,7 @@ func (r *Remote) Sign(ctx context.Context, m vigil.SignedMessage) (crypto.Signat
 
 func (r *Remote) sign(ctx context.Context, params []any) (crypto.Signature, error) {
 	var signature *crypto.Signature
-	if err := r.client.Call(ctx, &signature, "Filecoin.WalletSign", params...); err != nil {
+	if err := r.call(ctx, &signature, "Filecoin.WalletSign", params...); err != nil {
 		return crypto.Signature{}, err
 	}
 	if signature == nil {

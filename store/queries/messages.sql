@@ -32,10 +32,10 @@ SELECT * FROM messages WHERE id IN (SELECT message FROM attempts WHERE attempts.
 SELECT * FROM messages WHERE id IN (SELECT message FROM nonces WHERE nonces.sender = sqlc.arg(sender) AND nonces.nonce = sqlc.arg(nonce)) ORDER BY seq;
 
 -- name: ListByState :many
-SELECT * FROM messages WHERE state IN (sqlc.slice(states)) ORDER BY seq DESC LIMIT ?;
+SELECT * FROM messages WHERE state IN (sqlc.slice(states)) AND seq < ? ORDER BY seq DESC LIMIT ?;
 
 -- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since);
+SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since) AND settled = 1;
 
 -- name: CountSent :one
 SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND epoch >= sqlc.arg(since);

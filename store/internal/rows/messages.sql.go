@@ -388,11 +388,12 @@ func (q *Queries) ListByNonce(ctx context.Context, arg ListByNonceParams) ([]Mes
 }
 
 const listByState = `-- name: ListByState :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE state IN (/*SLICE:states*/?) ORDER BY seq DESC LIMIT ?
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE state IN (/*SLICE:states*/?) AND seq < ? ORDER BY seq DESC LIMIT ?
 `
 
 type ListByStateParams struct {
 	States []string
+	Seq    int64
 	Limit  int64
 }
 
@@ -407,6 +408,7 @@ func (q *Queries) ListByState(ctx context.Context, arg ListByStateParams) ([]Mes
 	} else {
 		query = strings.Replace(query, "/*SLICE:states*/?", "NULL", 1)
 	}
+	queryParams = append(queryParams, arg.Seq)
 	queryParams = append(queryParams, arg.Limit)
 	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
@@ -666,7 +668,7 @@ func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersPara
 }
 
 const listPaid = `-- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2
+SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2 AND settled = 1
 `
 
 type ListPaidParams struct {
