@@ -31,4 +31,4 @@ race:
 
 # Writes the pages that are generated from the code.
 docs:
-	go test . -update
+	go test . ./alarm -update

@@ -20,6 +20,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alarm"
 )
 
 // fakeSource is a StatusSource that a test sets.
@@ -30,7 +31,13 @@ type fakeSource struct {
 }
 
 func newFake(s vigil.Status) *fakeSource {
-	return &fakeSource{status: s, changed: make(chan struct{})}
+	return &fakeSource{status: alarmed(s), changed: make(chan struct{})}
+}
+
+// alarmed is a status with the alarms that the daemon would give it.
+func alarmed(s vigil.Status) vigil.Status {
+	s.Alarms = alarm.Of(s, alarm.Policy{}, time.Now())
+	return s
 }
 
 func (f *fakeSource) Status() vigil.Status {
@@ -48,7 +55,7 @@ func (f *fakeSource) Changed() <-chan struct{} {
 func (f *fakeSource) set(s vigil.Status) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status = s
+	f.status = alarmed(s)
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
@@ -453,10 +460,10 @@ func TestNodesAreInTheMetricsAndTheTroubledOnesAmongTheAlarms(t *testing.T) {
 	}
 	s.Upgrade = &vigil.Upgrade{Name: "Next", Epoch: 5000}
 	var said []string
-	for _, a := range viewAlarms(s, time.Now()) {
+	for _, a := range viewAlarms(alarmed(s), time.Now()) {
 		said = append(said, a.Where+": "+a.What)
 	}
-	if got := strings.Join(said, "; "); got != "ws://two: set aside: its head is behind; network: the upgrade Next at epoch 5000 brings rules that this Vigil does not know: update it before" {
+	if got := strings.Join(said, "; "); got != "network: the upgrade Next at epoch 5000 brings rules that this Vigil does not know; ws://two: set aside: its head is behind" {
 		t.Errorf("the alarms are %q", got)
 	}
 	answer := httptest.NewRecorder()
