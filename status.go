@@ -115,6 +115,7 @@ type StorageStatus struct {
 	Lost    int           `json:"lost"`    // reads given up that have not returned
 	Read    uint64        `json:"read"`    // sectors read so far
 	Took    time.Duration `json:"took"`    // for one of them, smoothed
+	Spent   time.Duration `json:"spent"`   // in all of them
 }
 
 // MinerStatus is one miner's part of a Status.

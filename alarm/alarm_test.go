@@ -203,7 +203,9 @@ var stories = []struct {
 	{"a sender cannot pay for one message", func(s *vigil.Status) {
 		s.Senders[0] = vigil.SenderStatus{Address: "f3x", Balance: fil(5), Needed: fil(60), Urgent: true, Problem: "it has 5 attoFIL, and one message may cost 6: top it up"}
 	}, "balance-low f3x 10078 urgent", "one message may cost 6"},
-	{"a stranger uses a sender", func(s *vigil.Status) { s.Senders[0].Problem, s.Senders[0].Urgent = "messages that are not ours wait", true }, "sender-trouble f3x 0 urgent", "not ours"},
+	{"a stranger uses a sender", func(s *vigil.Status) {
+		s.Senders[0].Problem, s.Senders[0].Urgent = "messages that are not ours wait", true
+	}, "sender-trouble f3x 0 urgent", "not ours"},
 	{"the prover fails", func(s *vigil.Status) {
 		s.Prover = vigil.ProverStatus{Problem: "worker lost", Since: now.Add(-time.Minute)}
 	}, "prover-failing prover 10078", "worker lost"},

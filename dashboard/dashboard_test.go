@@ -467,7 +467,7 @@ func TestNodesAreInTheMetricsAndTheTroubledOnesAmongTheAlarms(t *testing.T) {
 		t.Errorf("the alarms are %q", got)
 	}
 	answer := httptest.NewRecorder()
-	metricsHandler(newFake(s)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metricsHandler(newFake(s), nil).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`vigil_node_state{node="ws://one",state="in use"} 1`, `vigil_node_state{node="ws://two",state="set aside"} 1`, `vigil_node_state{node="ws://two",state="in use"} 0`,
 		`vigil_node_epoch{node="ws://one"} 1000`, `vigil_node_latency_seconds{node="ws://one"} 0.02`, `vigil_node_questions_total{node="ws://one"} 7`, `vigil_node_failures_total{node="ws://one"} 1`,

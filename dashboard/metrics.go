@@ -29,11 +29,18 @@ var (
 	problemDesc    = prometheus.NewDesc("vigil_miner_problem", "1 while the miner's part of the plan cannot be made.", []string{"miner"}, nil)
 )
 
-func metricsHandler(source vigil.StatusSource) http.Handler {
+// metricsHandler serves what the status says and what was measured, if anything was.
+func metricsHandler(source vigil.StatusSource, measured prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(statusCollector{source}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(StatusCollector(source), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if measured != nil {
+		registry.MustRegister(measured)
+	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
+
+// StatusCollector gives the metrics that are read from a status when it is scraped.
+func StatusCollector(source vigil.StatusSource) prometheus.Collector { return statusCollector{source} }
 
 // statusCollector reads the status when it is scraped, so that metrics and
 // page can never disagree and a miner that is gone leaves no series behind.

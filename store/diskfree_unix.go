@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskFree is how many bytes the disk of a folder has left for this user. One that
+// DiskFree is how many bytes the disk of a folder has left for this user. One that
 // does not say is taken to have room: writing will tell.
-func diskFree(dir string) int64 {
+func DiskFree(dir string) int64 {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {
 		return math.MaxInt64

@@ -54,7 +54,7 @@ const (
 
 // OpenVanilla opens a folder of vanilla proofs, or makes it.
 func OpenVanilla(dir string) (*Vanilla, error) {
-	v := &Vanilla{dir: dir, most: mostVanilla, free: diskFree, open: map[vigil.DutyID]*os.File{}}
+	v := &Vanilla{dir: dir, most: mostVanilla, free: DiskFree, open: map[vigil.DutyID]*os.File{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of vanilla proofs: %w", err)
 	}

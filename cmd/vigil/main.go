@@ -8,6 +8,7 @@
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
+//	vigil notify test        tells everybody who is told of alarms of one that is none
 //	vigil proof verify …     judges proofs as the network does
 //	vigil proof prove …      proves sectors in a folder
 //	vigil params …           the keys that proofs need
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), notifyCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
