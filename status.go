@@ -42,7 +42,7 @@ type ProverStatus struct {
 type MachineStatus struct {
 	Data       string `json:"data"`                 // the folder of the database
 	Free       int64  `json:"free"`                 // bytes left there; negative if that cannot be told
-	Database   string `json:"database,omitempty"`   // what stopped the last write; empty after one that went well
+	Database   string `json:"database,omitempty"`   // what stopped the last use of it; empty after one that went well
 	Parameters string `json:"parameters,omitempty"` // why proofs cannot be made with the keys that are there
 }
 

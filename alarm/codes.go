@@ -94,8 +94,8 @@ var Codes = []Code{
 		"Fetch them again (vigil params), or name the folder that has them in [proofs]."},
 	{DiskFull, "The disk of the data folder is full, or nearly.",
 		"Make room: without it no proof and no message can be written down, and none is sent."},
-	{DatabaseTrouble, "The last write to the database failed.",
-		"Look at the disk of the data folder; nothing is sent that cannot be written down first."},
+	{DatabaseTrouble, "The database could not be written or read when it was last used.",
+		"Look at the disk of the data folder, and whether another program has the database open; nothing is sent that cannot be written down first."},
 }
 
 // explained gives the explanation of a code.

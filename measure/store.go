@@ -27,15 +27,16 @@ type dutyStore struct {
 func (s *dutyStore) Duties(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Duty, error) {
 	list, err := s.DutyStore.Duties(ctx, miner, since)
 	s.meter.know(list)
+	s.meter.touched(err)
 	return list, err
 }
 
 func (s *dutyStore) SaveDuty(ctx context.Context, d vigil.Duty) error {
-	return s.wrote(ctx, d, s.DutyStore.SaveDuty(ctx, d))
+	return s.wrote(d, s.DutyStore.SaveDuty(ctx, d))
 }
 
 func (s *dutyStore) SaveProof(ctx context.Context, p vigil.Proof, d vigil.Duty) error {
-	err := s.wrote(ctx, d, s.DutyStore.SaveProof(ctx, p, d))
+	err := s.wrote(d, s.DutyStore.SaveProof(ctx, p, d))
 	if err == nil {
 		s.meter.reading.Observe(p.ReadTime.Seconds())
 		s.meter.proving.Observe(p.ProveTime.Seconds())
@@ -45,22 +46,24 @@ func (s *dutyStore) SaveProof(ctx context.Context, p vigil.Proof, d vigil.Duty) 
 }
 
 func (s *dutyStore) DropProof(ctx context.Context, d vigil.Duty) error {
-	return s.wrote(ctx, d, s.DutyStore.DropProof(ctx, d))
+	return s.wrote(d, s.DutyStore.DropProof(ctx, d))
 }
 
 // wrote notes what became of a row that was written.
-func (s *dutyStore) wrote(ctx context.Context, d vigil.Duty, err error) error {
+func (s *dutyStore) wrote(d vigil.Duty, err error) error {
 	if err == nil {
 		s.meter.passed(d, s.left(d.Deadline.Close))
 	}
-	if err == nil || ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-		s.meter.Wrote(err)
-	}
+	s.meter.touched(err)
 	return err
 }
 
-// Wrote notes a write to the database, and why it failed if it did.
-func (m *Meter) Wrote(err error) {
+// touched notes that the database was used, and why that failed if it did. That a
+// task was ended is not the database's fault; that its time was over is.
+func (m *Meter) touched(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.database = ""
@@ -69,7 +72,7 @@ func (m *Meter) Wrote(err error) {
 	}
 }
 
-// Database is what stopped the last write, or nothing.
+// Database is what stopped the last use of the database, or nothing.
 func (m *Meter) Database() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
