@@ -66,13 +66,16 @@ var house = map[string]room{
 	"audit":     {job: "Judges posts that are on chain, as a disputer would.", uses: []string{"."}},
 	"runner":    {job: "The only package that acts.", uses: []string{".", "schedule", "partition"}, tests: []string{"sector"}},
 	"explain":   {job: "Says what happened to a message, in sentences.", uses: []string{"."}, pure: true},
-	"dashboard": {job: "Shows what the daemon sees over HTTP, and takes operators' wishes.", uses: []string{".", "explain"}},
+	"alarm":     {job: "Says what somebody should do something about.", uses: []string{"."}, pure: true},
+	"notify":    {job: "Tells people of alarms, and that the daemon lives.", uses: []string{"."}},
+	"measure":   {job: "Counts and times what passes the seams.", uses: []string{"."}},
+	"dashboard": {job: "Shows what the daemon sees over HTTP, and takes operators' wishes.", uses: []string{".", "alarm", "explain"}},
 
 	"app": {
 		job: "The configuration and the straight-line wiring.",
 		uses: []string{
 			".", "schedule", "partition", "proofs/...", "sector", "prover", "prover/native",
-			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "audit", "runner", "explain", "dashboard",
+			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "audit", "runner", "explain", "alarm", "notify", "measure", "dashboard",
 		},
 		tests: []string{"devnet", "devnet/actor", "faultproxy"},
 	},

@@ -20,9 +20,30 @@ type Status struct {
 	Upgrade  *Upgrade       `json:"upgrade,omitempty"` // the next one, if it is known when
 	Miners   []MinerStatus  `json:"miners"`
 	// Storages are in the order of the configuration.
-	Storages []StorageStatus `json:"storages"`
-	Senders  []SenderStatus  `json:"senders,omitempty"` // the accounts that pay for messages
-	Alarms   []Alarm         `json:"alarms"`            // the most urgent first
+	Storages []StorageStatus  `json:"storages"`
+	Senders  []SenderStatus   `json:"senders,omitempty"`  // the accounts that pay for messages
+	Alarms   []Alarm          `json:"alarms"`             // the most urgent first
+	BaseFee  *abi.TokenAmount `json:"base_fee,omitempty"` // of the head
+	Prover   ProverStatus     `json:"prover"`
+	Machine  MachineStatus    `json:"machine"`
+}
+
+// ProverStatus is how the making of proofs goes.
+type ProverStatus struct {
+	Running int       `json:"running"`           // proofs being made
+	Made    uint64    `json:"made"`              // since the start
+	Failed  uint64    `json:"failed"`            // tries that came to nothing, but for those that were given up
+	Problem string    `json:"problem,omitempty"` // what stopped the last try; empty after one that went well
+	Since   time.Time `json:"since,omitzero"`    // when the first try failed of those in a row
+}
+
+// MachineStatus is what the daemon depends on beside chain and storages, as
+// it was looked at last.
+type MachineStatus struct {
+	Data       string `json:"data"`                 // the folder of the database
+	Free       int64  `json:"free"`                 // bytes left there; negative if that cannot be told
+	Database   string `json:"database,omitempty"`   // what stopped the last use of it; empty after one that went well
+	Parameters string `json:"parameters,omitempty"` // why proofs cannot be made with the keys that are there
 }
 
 // Alarm is something that somebody should do something about, while it lasts.
@@ -94,6 +115,7 @@ type StorageStatus struct {
 	Lost    int           `json:"lost"`    // reads given up that have not returned
 	Read    uint64        `json:"read"`    // sectors read so far
 	Took    time.Duration `json:"took"`    // for one of them, smoothed
+	Spent   time.Duration `json:"spent"`   // in all of them
 }
 
 // MinerStatus is one miner's part of a Status.
@@ -190,4 +212,9 @@ type DutyStatus struct {
 	Running   string         `json:"running,omitempty"` // what is being done about it right now
 	Message   MessageState   `json:"message,omitempty"`
 	MessageIs string         `json:"message_cid,omitempty"`
+	// Of the message: what stopped its last try, the fee cap of its newest
+	// attempt, and the epoch of its first.
+	MessageProblem string          `json:"message_problem,omitempty"`
+	FeeCap         abi.TokenAmount `json:"fee_cap"`
+	Sent           abi.ChainEpoch  `json:"sent,omitempty"`
 }

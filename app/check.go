@@ -56,6 +56,7 @@ func (c *checker) config(f fileRest) Config {
 		Messager:  messages,
 		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
+		Alarms:    c.alarms(f.Alarms, f.Notify),
 		Data:      c.data(f.Data.Dir),
 		Log:       c.log(f.Log),
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	Messager  Messager
 	Schedule  schedule.Policy
 	Dashboard Dashboard
+	Alarms    Alarms
 	Data      string // the folder of the daemon's database
 	Log       Log
 

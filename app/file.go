@@ -28,6 +28,8 @@ type fileRest struct {
 	Messager  fileMessager  `toml:"messager"`
 	Schedule  fileSchedule  `toml:"schedule"`
 	Dashboard fileDashboard `toml:"dashboard"`
+	Alarms    fileAlarms    `toml:"alarms"`
+	Notify    []fileNotify  `toml:"notify"`
 	Data      fileData      `toml:"data"`
 	Log       fileLog       `toml:"log"`
 }
@@ -148,6 +150,7 @@ func defaults(getenv func(string) string) fileRest {
 		},
 		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent), Rehearse: true},
 		Dashboard: fileDashboard{Listen: "127.0.0.1:8748"},
+		Alarms:    fileAlarms{HeartbeatEvery: "1m"},
 		Log:       fileLog{Level: "info", Format: "text"},
 	}
 	if f.Proofs.Parameters == "" {

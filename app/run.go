@@ -19,6 +19,7 @@ import (
 	"github.com/vigil-post/vigil/audit"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
+	"github.com/vigil-post/vigil/measure"
 	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
@@ -56,6 +57,9 @@ type Daemon struct {
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
+	meter   *measure.Meter
+	machine *machine
+	alarms  alarms
 	closing []func() error
 
 	reloading sync.Mutex // guards what follows
@@ -178,14 +182,20 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.onClose(with.maths.Close)
-	d.prover = &counted{Prover: with.maths}
+	d.meter = measure.New(c.Miners...)
+	d.machine = &machine{parameters: with.maths, data: c.Data}
+	d.prover = &counted{Prover: d.meter.Prover(with.maths)}
 	d.sectors = with.sectors
 
 	known, err := readOrigin(c.Data)
 	if err != nil {
 		return err
 	}
-	if d.nodes, err = chain.Open(ctx, nodeConfigs(c.Nodes, known, log)...); err != nil {
+	configs := nodeConfigs(c.Nodes, known, log)
+	for i := range configs {
+		configs[i].Observe = d.meter.Call
+	}
+	if d.nodes, err = chain.Open(ctx, configs...); err != nil {
 		return err
 	}
 	d.onClose(d.nodes.Close)
@@ -202,13 +212,13 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, with.maths, log}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.courier, Store: d.store, Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
+		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {
@@ -243,6 +253,8 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
 	all.Go(func() error { d.tellSystemd(ctx); return nil })
 	all.Go(func() error { d.reload(ctx, d.config.Reloads); return nil })
+	all.Go(func() error { d.machine.run(ctx); return nil })
+	all.Go(func() error { d.notifier().Run(ctx); return nil })
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -282,7 +294,7 @@ func (d *Daemon) Status() vigil.Status {
 		s.Storages = storages.Status()
 	}
 	d.showAudits(&s)
-	return s
+	return d.judge(s)
 }
 
 // Changed implements vigil.StatusSource.

@@ -32,6 +32,7 @@ const (
 	proving   step = "a proof is made"
 	verifying step = "a proof is verified"
 	signing   step = "a message is signed"
+	checking  step = "the parameters are looked at"
 )
 
 // errWrong makes a prover give a proof of nothing.
@@ -104,6 +105,10 @@ func (w *workshop) Verify(ctx context.Context, s vigil.Statement, proof []byte) 
 		return false, err
 	}
 	return w.hashProofs.Verify(ctx, s, proof)
+}
+
+func (w *workshop) Check(abi.RegisteredPoStProof) error {
+	return w.at(context.Background(), checking, 0)
 }
 
 func (w *workshop) Has(ctx context.Context, key address.Address) (bool, error) {

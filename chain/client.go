@@ -31,6 +31,10 @@ type Config struct {
 	// DialContext connects to the node, as net.Dialer's does, which is the
 	// default: the place for a tunnel.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Observe, where set, is told of every call that the node was asked, by its
+	// URL without the token; the error is nil for one that was answered well,
+	// and for one that nobody waited for any more. It is called concurrently.
+	Observe func(node, method string, took time.Duration, err error)
 }
 
 // Client is a node, kept connected. Its methods may be called concurrently,
@@ -76,7 +80,7 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 	client := &Client{stop: stop, expected: c.Network, known: c.Known}
 	client.node = &node{
 		at: at, dial: c.DialContext, timeout: c.Timeout, log: c.Log.With("node", at.url),
-		accept: client.accept, publish: client.publish,
+		accept: client.accept, publish: client.publish, observe: c.Observe,
 		changed: make(chan struct{}),
 	}
 	client.done.Go(func() { client.node.keep(ctx) })

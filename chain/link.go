@@ -31,6 +31,7 @@ type link struct {
 	repaced  chan struct{}        // the quiet time has changed
 	dead     chan struct{}        // closed when the link is over; err is set before
 	running  sync.WaitGroup
+	observe  func(method string, took time.Duration, err error) // constant once there are calls; may be nil
 
 	mu      sync.Mutex // guards what follows
 	err     error      // why the link is over

@@ -20,6 +20,7 @@ type node struct {
 	log     *slog.Logger
 	accept  func(vigil.Network) error
 	publish func(vigil.Head)
+	observe func(node, method string, took time.Duration, err error) // may be nil
 
 	mu      sync.Mutex // guards what follows
 	current *session   // nil while the node is not connected

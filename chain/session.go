@@ -31,6 +31,9 @@ func (n *node) openSession(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.observe != nil {
+		l.observe = func(method string, took time.Duration, err error) { n.observe(n.at.url, method, took, err) }
+	}
 	s, err := n.introduce(ctx, l)
 	if err != nil {
 		l.close()
@@ -65,11 +68,24 @@ func (n *node) introduce(ctx context.Context, l *link) (*session, error) {
 type named struct{ link *link }
 
 func (n named) call(ctx context.Context, method string, params ...any) (json.RawMessage, error) {
+	began := time.Now()
 	raw, err := n.link.call(ctx, method, params...)
+	n.link.seen(method, time.Since(began), err)
 	if err != nil {
 		return nil, explain(method, err)
 	}
 	return raw, nil
+}
+
+// seen tells who observes of a call. That nobody waits for one is not the node's fault.
+func (l *link) seen(method string, took time.Duration, err error) {
+	switch {
+	case l.observe == nil:
+	case errors.Is(err, context.Canceled):
+		l.observe(method, took, nil)
+	default:
+		l.observe(method, took, err)
+	}
 }
 
 // identify asks a node for its network.

@@ -28,8 +28,7 @@ func (a alarmLine) Mark() mark {
 	return mark{"warning", "!", "look after it"}
 }
 
-// alarmLines are the status's alarms; before it has any, what the page itself
-// can see that somebody must look at.
+// alarmLines are the status's alarms: package alarm judges.
 func alarmLines(at moment) []alarmLine {
 	var lines []alarmLine
 	for _, a := range at.Alarms {
@@ -39,16 +38,6 @@ func alarmLines(at moment) []alarmLine {
 		}
 		if a.By > 0 {
 			line.By, line.Left = at.at(a.By), left(a.By-at.Head, at.Delay)
-		}
-		lines = append(lines, line)
-	}
-	if len(lines) > 0 {
-		return lines
-	}
-	for _, a := range viewAlarms(at.Status, at.now) {
-		line := alarmLine{About: a.Where, What: sentence(a.What)}
-		if _, err := at.miner(a.Where); err == nil {
-			line.Miner, line.Link, line.Urgent = a.Where, minerPath(a.Where), true
 		}
 		lines = append(lines, line)
 	}

@@ -44,6 +44,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
 )
@@ -69,7 +71,9 @@ type Config struct {
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
 	Hosts []string
-	Log   *slog.Logger
+	// Measured is shown among the metrics, beside what the status says; may be nil.
+	Measured prometheus.Collector
+	Log      *slog.Logger
 }
 
 //go:embed assets
@@ -78,7 +82,7 @@ var assets embed.FS
 // New makes the handler of all the dashboard's pages.
 func New(c Config) http.Handler {
 	d := &dashboard{
-		Config: c, metrics: metricsHandler(c.Status),
+		Config: c, metrics: metricsHandler(c.Status, c.Measured),
 		deadlines: newPerHead[chainSight](2), stories: newPerHead[Story](1), proofs: newPerHead[[]Times](1),
 	}
 	mux := http.NewServeMux()

@@ -21,6 +21,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alarm"
 )
 
 // fakeSource is a StatusSource that a test sets.
@@ -31,7 +32,16 @@ type fakeSource struct {
 }
 
 func newFake(s vigil.Status) *fakeSource {
-	return &fakeSource{status: s, changed: make(chan struct{})}
+	return &fakeSource{status: alarmed(s), changed: make(chan struct{})}
+}
+
+// alarmed is a status with the alarms that the daemon would give it.
+func alarmed(s vigil.Status) vigil.Status {
+	if s.Alarms != nil {
+		return s
+	}
+	s.Alarms = alarm.Of(s, alarm.Policy{}, time.Now())
+	return s
 }
 
 func (f *fakeSource) Status() vigil.Status {
@@ -49,7 +59,7 @@ func (f *fakeSource) Changed() <-chan struct{} {
 func (f *fakeSource) set(s vigil.Status) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.status = s
+	f.status = alarmed(s)
 	close(f.changed)
 	f.changed = make(chan struct{})
 }
@@ -474,14 +484,14 @@ func TestNodesAreInTheMetricsAndTheTroubledOnesAmongTheAlarms(t *testing.T) {
 	}
 	s.Upgrade = &vigil.Upgrade{Name: "Next", Epoch: 5000}
 	var said []string
-	for _, a := range viewAlarms(s, time.Now()) {
-		said = append(said, a.Where+": "+a.What)
+	for _, a := range alarmLines(moment{alarmed(s), time.Now()}) {
+		said = append(said, a.About+": "+a.What)
 	}
-	if got := strings.Join(said, "; "); got != "ws://two: set aside: its head is behind; network: the upgrade Next at epoch 5000 brings rules that this Vigil does not know: update it before" {
+	if got := strings.Join(said, "; "); got != "network: The upgrade Next at epoch 5000 brings rules that this Vigil does not know.; ws://two: Set aside: its head is behind." {
 		t.Errorf("the alarms are %q", got)
 	}
 	answer := httptest.NewRecorder()
-	metricsHandler(newFake(s)).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metricsHandler(newFake(s), nil).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`vigil_node_state{node="ws://one",state="in use"} 1`, `vigil_node_state{node="ws://two",state="set aside"} 1`, `vigil_node_state{node="ws://two",state="in use"} 0`,
 		`vigil_node_epoch{node="ws://one"} 1000`, `vigil_node_latency_seconds{node="ws://one"} 0.02`, `vigil_node_questions_total{node="ws://one"} 7`, `vigil_node_failures_total{node="ws://one"} 1`,

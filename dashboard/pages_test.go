@@ -62,7 +62,7 @@ func TestATabTellsHowAllStands(t *testing.T) {
 	for state, want := range map[string][2]string{
 		"none":      {"<title>✓ No miner – Vigil</title>", `href="/assets/icon.svg"`},
 		"healthy":   {"<title>… 2 in progress · f01000 – Vigil</title>", `href="/assets/icon.svg"`},
-		"silent":    {"<title>⚠ 1 alarm · f01000 – Vigil</title>", `href="/assets/icon-alarm.svg"`},
+		"silent":    {"<title>✕ 1 alarm · f01000 – Vigil</title>", `href="/assets/icon-urgent.svg"`},
 		"furnished": {"<title>✕ 2 alarms · f01000 – Vigil</title>", `href="/assets/icon-urgent.svg"`},
 	} {
 		page := body(t, get(t, New(whole(newFake(states()[state]))), "/"))

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alarm"
 )
 
 // What follows turns a vigil.Status into the words of the page. It is pure:
@@ -59,9 +59,6 @@ type headView struct {
 	Nav              []link // to the pages that follow along
 }
 
-// alarmView is something a human must look at.
-type alarmView struct{ Where, Link, What string }
-
 func viewHead(s vigil.Status, now time.Time) headView {
 	v := headView{
 		Network: cmp.Or(s.Network, "not known yet"),
@@ -85,61 +82,8 @@ func headProblem(s vigil.Status, now time.Time) string {
 	if s.HeadSeen.IsZero() {
 		return "no chain head has been seen yet"
 	}
-	silence := now.Sub(s.HeadSeen)
-	if silence > 3*s.Delay && silence > 10*time.Second {
-		return fmt.Sprintf("no new chain head for %s: what is shown below is as old", age(silence))
+	if alarm.Silent(s, now) {
+		return fmt.Sprintf("no new chain head for %s: what is shown below is as old", age(now.Sub(s.HeadSeen)))
 	}
 	return ""
-}
-
-// viewAlarms lists what needs a human, the most general first.
-func viewAlarms(s vigil.Status, now time.Time) []alarmView {
-	var alarms []alarmView
-	add := func(where, link, what string) { alarms = append(alarms, alarmView{where, link, what}) }
-	if problem := headProblem(s, now); problem != "" {
-		// The age stays out of it: an alarm that changes every second is read aloud every second.
-		if s.HeadSeen.IsZero() {
-			add("chain", "", "no chain head has been seen yet")
-		} else {
-			add("chain", "", fmt.Sprintf("no new chain head since epoch %d", s.Head))
-		}
-	}
-	if s.Problem != "" {
-		add("daemon", "", s.Problem)
-	}
-	for _, n := range s.Nodes {
-		if n.State != vigil.NodeReady && n.State != vigil.NodeInUse || n.Why != "" {
-			add(n.Node, "", string(n.State)+": "+n.Why)
-		}
-	}
-	if u := s.Upgrade; u != nil && !u.Known {
-		add("network", "", fmt.Sprintf("the upgrade %s at epoch %d brings rules that this Vigil does not know: update it before", u.Name, u.Epoch))
-	}
-	for _, m := range s.Miners {
-		link := "#" + anchor(m.Miner)
-		if m.Problem != "" {
-			add(m.Miner, link, m.Problem)
-		}
-		for _, d := range m.Duties {
-			if d.Row.State == vigil.StateMissed {
-				add(m.Miner, link, missedSentence(d))
-			}
-		}
-		if n := len(m.Bad); n > 0 {
-			add(m.Miner, link, count(n, "sector")+" cannot be read")
-		}
-	}
-	return alarms
-}
-
-func missedSentence(d vigil.DutyStatus) string {
-	kind := "the proof of"
-	if d.Kind == vigil.KindRecover {
-		kind = "the recovery at"
-	}
-	sentence := fmt.Sprintf("%s deadline %d (epoch %d) was missed", kind, d.Deadline, d.Open)
-	if d.Row.Reason != "" {
-		sentence += ": " + strings.ReplaceAll(string(d.Row.Reason), "_", " ")
-	}
-	return sentence
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-bitfield"
@@ -119,14 +120,14 @@ func furnished(s vigil.Status) vigil.Status {
 		{Code: "will-not-fit", About: "f01000/1144260/0", Miner: "f01000", Urgent: true, Since: now.Add(-4 * time.Minute), By: s.Head + 51, What: "the proof of deadline 15 needs 40 min and there are 25", Remedy: "start another worker, or let what is proved be posted alone " + evil},
 		{Code: "node-behind", About: "ws://10.0.0.2:1234/rpc/v1", Since: now.Add(-5 * time.Minute), What: "its head is 12 epochs behind", Remedy: "look whether it syncs"},
 	}
-	if len(s.Miners) > 0 {
+	if s.Miners = slices.Clone(s.Miners); len(s.Miners) > 0 { // others show the same miner without it
 		s.Miners[0] = furnishedMiner(s.Miners[0])
 	}
 	return s
 }
 
 func furnishedMiner(m vigil.MinerStatus) vigil.MinerStatus {
-	m.Covered = m.Epoch - 1440
+	m.Covered, m.Deadlines = m.Epoch-1440, slices.Clone(m.Deadlines)
 	for i := range uint64(6) {
 		m.Rehearsals = append(m.Rehearsals, vigil.RehearsalStatus{Deadline: 20 + i, Epoch: m.Epoch - 200 + abi.ChainEpoch(i*10), Sectors: 2349, ReadTime: 90 * time.Second})
 	}

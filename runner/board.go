@@ -139,9 +139,11 @@ func (m *miner) dutyLines(view schedule.View) []vigil.DutyStatus {
 		}
 		for _, message := range view.Messages {
 			if message.Duty == row.ID {
-				line.Message = message.State
+				line.Message, line.MessageProblem = message.State, message.Problem
+				line.MessageIs, line.FeeCap, line.Sent = "", abi.TokenAmount{}, 0
 				if n := len(message.Attempts); n > 0 {
-					line.MessageIs = message.Attempts[n-1].CID.String()
+					newest := message.Attempts[n-1]
+					line.MessageIs, line.FeeCap, line.Sent = newest.CID.String(), newest.Signed.Gas.FeeCap, message.Attempts[0].Epoch
 				}
 			}
 		}

@@ -208,7 +208,7 @@ func (r *Runner) pass(head vigil.Head) {
 		if s.HeadSeen.IsZero() || head.Epoch != s.Head {
 			s.HeadSeen, s.Problem = time.Now(), ""
 		}
-		s.Head, s.HeadTime = head.Epoch, head.Time
+		s.Head, s.HeadTime, s.BaseFee = head.Epoch, head.Time, &head.BaseFee
 	})
 	for _, m := range r.miners {
 		offer(m.heads, head)

@@ -140,7 +140,7 @@ func (g *gate) status(path string, most int) vigil.StorageStatus {
 	defer g.mu.Unlock()
 	s := vigil.StorageStatus{
 		Path: path, State: vigil.StorageReady, AtOnce: min(g.pace.places(), most), Reading: g.under, Waiting: len(g.waiting),
-		Lost: g.lost, Read: g.visits, Took: g.took,
+		Lost: g.lost, Read: g.visits, Took: g.took, Spent: g.spent,
 	}
 	switch {
 	case g.shut():

@@ -50,6 +50,7 @@ type gate struct {
 	probing    bool            // while silent: the one visit is under way
 	visits     uint64          // that returned
 	took       time.Duration   // of a visit, smoothed
+	spent      time.Duration   // in all visits that returned
 }
 
 // visit is one under way. The gate's mutex guards how it ended.
@@ -153,6 +154,7 @@ func (g *gate) end(v *visit) {
 	g.served++
 	took := time.Since(v.began)
 	g.took += (took - g.took) / 8
+	g.spent += took
 	g.pace.finished(time.Now(), len(g.waiting) > 0)
 }
 

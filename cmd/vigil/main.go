@@ -9,6 +9,7 @@
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
+//	vigil notify test        tells everybody who is told of alarms of one that is none
 //	vigil proof verify …     judges proofs as the network does
 //	vigil proof prove …      proves sectors in a folder
 //	vigil params …           the keys that proofs need
@@ -70,6 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			walletCommand(),
 			messageCommand(),
 			disputeCommand(),
+			notifyCommand(),
 			proofCommand(),
 			paramsCommand(),
 			selftestCommand(),
