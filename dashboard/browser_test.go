@@ -50,6 +50,7 @@ func TestInABrowser(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
+		s = alarmed(s)
 		if r.PathValue("name") != "silent" {
 			s.HeadSeen = time.Now().Add(time.Hour) // it does not grow old however slow the machine is
 		}

@@ -37,10 +37,9 @@ func newFake(s vigil.Status) *fakeSource {
 
 // alarmed is a status with the alarms that the daemon would give it.
 func alarmed(s vigil.Status) vigil.Status {
-	if s.Alarms != nil {
-		return s
+	if s.Alarms == nil {
+		s.Alarms = append([]vigil.Alarm{}, alarm.Of(s, alarm.Policy{}, time.Now())...)
 	}
-	s.Alarms = alarm.Of(s, alarm.Policy{}, time.Now())
 	return s
 }
 
