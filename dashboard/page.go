@@ -53,6 +53,12 @@ type notHere struct{ what string }
 
 func (e *notHere) Error() string { return e.what }
 
+// unreadable is a page whose content could not be read. It is a page all the
+// same, so that it comes right by itself when it can be.
+func unreadable(title string, err error) sight {
+	return sight{title: title, pieces: []piece{{"unreadable", "unreadable", err.Error()}}}
+}
+
 // shown is a page that was rendered. Every value that comes from the status
 // is escaped by html/template.
 type shown struct {

@@ -34,7 +34,7 @@ func TestEveryPageSaysWhatItIsOf(t *testing.T) {
 		{"furnished", "/duties/f0404/1144200/0", 404, []string{"there is no duty f0404/1144200/0"}},
 		{"furnished", "/duties/f01000/x/0", 404, []string{"is no duty"}},
 		{"furnished", "/duties/f01000/1144200/recover/0", 200, []string{"f01000/1144200/recover/0"}},
-		{"furnished", "/duties/f0500/1/0", 500, nil},
+		{"furnished", "/duties/f0500/1/0", 200, []string{"cannot be shown", "the disk is gone"}},
 		{"furnished", "/miners/f09", 404, []string{"no miner f09 is looked after here"}},
 		{"furnished", "/miners/f01000/deadlines/48", 404, []string{"has no deadline 48"}},
 		{"furnished", "/miners/f01000/deadlines/-1", 404, []string{"has no deadline -1"}},
