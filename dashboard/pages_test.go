@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,21 @@ func TestEveryPageSaysWhatItIsOf(t *testing.T) {
 		if strings.Contains(page, evil) {
 			t.Errorf("%s %s: what a node or a disk says is not escaped", c.state, c.path)
 		}
+	}
+}
+
+// A page that was opened too early comes to life when its miner is there.
+func TestAPageThatIsNotThereYetFollowsAlong(t *testing.T) {
+	fake := newFake(states()["none"])
+	r := askForEvents(t, serve(t, New(whole(fake)))+"/miners/f01000")
+	defer r.Body.Close()
+	events := bufio.NewReader(r.Body)
+	if first := nextDelta(t, events); len(first.Order) != 1 || first.Order[0] != "gone" {
+		t.Errorf("before: %v", first.Order)
+	}
+	fake.set(states()["healthy"])
+	for next := nextDelta(t, events); next.Order[0] == "gone"; next = nextDelta(t, events) {
+		t.Log("only the age of the head changed")
 	}
 }
 
