@@ -102,6 +102,7 @@ func (d *dashboard) show(r *http.Request, p page) (shown, error) {
 // changes to the page's own script.
 func (d *dashboard) live(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
 		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 			d.events(w, r, p)
 			return
