@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -31,7 +30,7 @@ func (d *dashboard) events(w http.ResponseWriter, r *http.Request, p page) {
 	changed := d.Status.Changed() // asked for before the status is read, so that no change is lost
 	event, err := d.changes(r, p, &known)
 	if err != nil {
-		d.refuseStream(w, r, err)
+		d.broken(w, r, err)
 		return
 	}
 	stream := http.NewResponseController(w)
@@ -67,16 +66,6 @@ func (d *dashboard) events(w http.ResponseWriter, r *http.Request, p page) {
 			return // the reader asks again, and is told why
 		}
 	}
-}
-
-// refuseStream answers so that the reader's browser does not try again for ever what is gone.
-func (d *dashboard) refuseStream(w http.ResponseWriter, r *http.Request, err error) {
-	var gone *notHere
-	if errors.As(err, &gone) {
-		http.Error(w, gone.what, http.StatusNotFound)
-		return
-	}
-	d.broken(w, r, err)
 }
 
 // reader is what the other end of a stream has.

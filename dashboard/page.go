@@ -53,12 +53,19 @@ type notHere struct{ what string }
 
 func (e *notHere) Error() string { return e.what }
 
+// unreadable is a page whose content could not be read. It is a page all the
+// same, so that it comes right by itself when it can be.
+func unreadable(title string, err error) sight {
+	return sight{title: title, pieces: []piece{{"unreadable", "unreadable", err.Error()}}}
+}
+
 // shown is a page that was rendered. Every value that comes from the status
 // is escaped by html/template.
 type shown struct {
 	Title string
 	Icon  string
 	Plots bool
+	Gone  bool // there is no such page, or not yet
 	Head  part
 	Parts []part
 }
@@ -67,13 +74,17 @@ type shown struct {
 func (d *dashboard) show(r *http.Request, p page) (shown, error) {
 	at := moment{d.Status.Status(), time.Now()}
 	seen, err := p(r, at)
+	var gone *notHere
+	if errors.As(err, &gone) {
+		seen, err = sight{title: "Not here", pieces: []piece{{"gone", "gone", gone.what}}}, nil
+	}
 	if err != nil {
 		return shown{}, err
 	}
 	head := viewHead(at.Status, at.now)
 	head.Nav = navigation(r.URL.Path, at)
 	mood := moodOf(at)
-	v := shown{Title: mood.title(seen.title), Icon: mood.icon(), Plots: seen.plots}
+	v := shown{Title: mood.title(seen.title), Icon: mood.icon(), Plots: seen.plots, Gone: gone != nil}
 	if v.Head, err = (piece{"head", "head", head}).render(); err != nil {
 		return shown{}, err
 	}
@@ -91,35 +102,30 @@ func (d *dashboard) show(r *http.Request, p page) (shown, error) {
 // changes to the page's own script.
 func (d *dashboard) live(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
 		if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 			d.events(w, r, p)
 			return
 		}
-		status := http.StatusOK
 		v, err := d.show(r, p)
-		var gone *notHere
-		if errors.As(err, &gone) {
-			status = http.StatusNotFound
-			v, err = d.show(r, func(*http.Request, moment) (sight, error) {
-				return sight{title: "Not here", pieces: []piece{{"gone", "gone", gone.what}}}, nil
-			})
-		}
 		if err != nil {
 			d.broken(w, r, err)
 			return
 		}
-		d.write(w, r, status, v)
+		d.write(w, r, v)
 	}
 }
 
-func (d *dashboard) write(w http.ResponseWriter, r *http.Request, status int, v shown) {
+func (d *dashboard) write(w http.ResponseWriter, r *http.Request, v shown) {
 	var html bytes.Buffer
 	if err := templates.ExecuteTemplate(&html, "page", v); err != nil {
 		d.broken(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
+	if v.Gone {
+		w.WriteHeader(http.StatusNotFound)
+	}
 	w.Write(html.Bytes())
 }
 

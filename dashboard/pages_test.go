@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func TestEveryPageSaysWhatItIsOf(t *testing.T) {
 		{"furnished", "/duties/f0404/1144200/0", 404, []string{"there is no duty f0404/1144200/0"}},
 		{"furnished", "/duties/f01000/x/0", 404, []string{"is no duty"}},
 		{"furnished", "/duties/f01000/1144200/recover/0", 200, []string{"f01000/1144200/recover/0"}},
-		{"furnished", "/duties/f0500/1/0", 500, nil},
+		{"furnished", "/duties/f0500/1/0", 200, []string{"cannot be shown", "the disk is gone"}},
 		{"furnished", "/miners/f09", 404, []string{"no miner f09 is looked after here"}},
 		{"furnished", "/miners/f01000/deadlines/48", 404, []string{"has no deadline 48"}},
 		{"furnished", "/miners/f01000/deadlines/-1", 404, []string{"has no deadline -1"}},
@@ -55,6 +56,21 @@ func TestEveryPageSaysWhatItIsOf(t *testing.T) {
 		if strings.Contains(page, evil) {
 			t.Errorf("%s %s: what a node or a disk says is not escaped", c.state, c.path)
 		}
+	}
+}
+
+// A page that was opened too early comes to life when its miner is there.
+func TestAPageThatIsNotThereYetFollowsAlong(t *testing.T) {
+	fake := newFake(states()["none"])
+	r := askForEvents(t, serve(t, New(whole(fake)))+"/miners/f01000")
+	defer r.Body.Close()
+	events := bufio.NewReader(r.Body)
+	if first := nextDelta(t, events); len(first.Order) != 1 || first.Order[0] != "gone" {
+		t.Errorf("before: %v", first.Order)
+	}
+	fake.set(states()["healthy"])
+	for next := nextDelta(t, events); next.Order[0] == "gone"; next = nextDelta(t, events) {
+		t.Log("only the age of the head changed")
 	}
 }
 

@@ -84,7 +84,7 @@ func (d *dashboard) dutyPage(r *http.Request, at moment) (sight, error) {
 		return sight{}, &notHere{"there is no duty " + name}
 	}
 	if err != nil {
-		return sight{}, err
+		return unreadable("Duty "+id.String(), err), nil
 	}
 	return sight{title: "Duty " + id.String(), pieces: []piece{{"duty", "duty", viewStory(story, at)}}}, nil
 }

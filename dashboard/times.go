@@ -59,7 +59,7 @@ func (d *dashboard) times(ctx context.Context, at moment) ([]Times, error) {
 func (d *dashboard) timesPage(r *http.Request, at moment) (sight, error) {
 	found, err := d.times(r.Context(), at)
 	if err != nil {
-		return sight{}, err
+		return unreadable("Times", err), nil
 	}
 	v := timesView{All: len(found)}
 	for i := len(found) - 1; i >= max(0, len(found)-mostTimesLines); i-- {

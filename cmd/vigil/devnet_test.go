@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -106,6 +107,31 @@ func checkPage(t *testing.T, url string) {
 	}
 	if len(s.Miners) != 1 || len(s.Miners[0].Deadlines) != 48 || s.Miners[0].Problem != "" {
 		t.Errorf("status: %+v", s)
+		return
+	}
+	for _, d := range s.Miners[0].Duties {
+		if d.Row.State != vigil.StateConfirmed || d.Kind != vigil.KindPost {
+			continue
+		}
+		checkMore(t, url, d)
+		return
+	}
+}
+
+// checkMore asks for the pages of a duty that is confirmed.
+func checkMore(t *testing.T, url string, d vigil.DutyStatus) {
+	t.Helper()
+	deadline := fmt.Sprintf("/miners/t01000/deadlines/%d", d.Deadline)
+	for path, says := range map[string]string{
+		"/duties/" + d.Duty:        `<ol class="timeline">`,
+		deadline:                   "active: 2",
+		deadline + "/partitions/0": "active: 2",
+		"/times":                   d.Duty,
+		"/system":                  "in use",
+	} {
+		if body := fetch(t, url+path); !strings.Contains(body, says) {
+			t.Errorf("%s does not say %q:\n%s", path, says, body)
+		}
 	}
 }
 

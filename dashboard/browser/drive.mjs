@@ -68,6 +68,7 @@ async function tour(state, paths, look) {
     paints.push({ state, at, look: look.name, ms: Math.round(await firstPaint(page)) });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     if (wide > look.viewport.width) fault(`it is ${wide} pixels wide on a screen of ${look.viewport.width}`);
+    if (await page.locator("#lost").isVisible()) fault("it says that the connection is lost");
     if (!/Vigil$/.test(await page.title())) fault(`its title is ${await page.title()}`);
     await page.screenshot({ path: join(plan.out, `${state}${at.replace(/\W+/g, "-")}-${look.name}.png`), fullPage: state !== "hundred" && at !== "/forecast" });
     if (state !== "hundred" || look.name === "wide") await judge(page, fault);
