@@ -40,6 +40,18 @@ type Duty struct {
 	Body  string
 }
 
+type Journal struct {
+	Seq   int64
+	At    int64
+	Epoch int64
+	Event string
+	Kind  string
+	Miner int64
+	Open  int64
+	Batch int64
+	Facts string
+}
+
 type Lease struct {
 	Sender string
 	Holder string
