@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -55,6 +56,7 @@ func (c *checker) config(f fileRest) Config {
 		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
 		Data:      c.data(f.Data.Dir),
+		Journal:   time.Duration(c.within("data.journal_days", f.Data.JournalDays, 0, 3650)) * 24 * time.Hour,
 		Log:       c.log(f.Log),
 	}
 }

@@ -38,6 +38,7 @@ type Config struct {
 	Dashboard Dashboard
 	Data      string // the folder of the daemon's database
 	Log       Log
+	Journal   time.Duration // how long what happened is kept; 0: for ever
 
 	// Version is shown to people; it is not in the file.
 	Version string

@@ -110,7 +110,8 @@ type fileDashboard struct {
 }
 
 type fileData struct {
-	Dir string `toml:"dir"`
+	Dir         string `toml:"dir"`
+	JournalDays int64  `toml:"journal_days"`
 }
 
 type fileLog struct {
@@ -147,6 +148,7 @@ func defaults(getenv func(string) string) fileRest {
 			PostMargin:       int64(policy.PostMargin),
 		},
 		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent), Rehearse: true},
+		Data:      fileData{JournalDays: 90},
 		Dashboard: fileDashboard{Listen: "127.0.0.1:8748"},
 		Log:       fileLog{Level: "info", Format: "text"},
 	}
