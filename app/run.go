@@ -248,7 +248,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 	}
 	d.log.Info("dashboard", "url", d.Page())
 	mux := http.NewServeMux()
-	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
+	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log, Past: d.past(), Present: d.present()}))
 	if api, err := d.api(); err != nil {
 		d.log.Error("the messager's API is not served; proving goes on", "error", err)
 	} else {

@@ -8,6 +8,7 @@
 //	GET /messages    the messages, and one of them with what happened to it
 //	GET /api/status  vigil.Status as JSON
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
+//	GET /api/…       what happened and how things are, for commands: see books.go
 //	GET /healthz     200, or 503 when the chain has been silent
 //	GET /metrics     Prometheus
 //
@@ -43,6 +44,9 @@ type Config struct {
 	// web page elsewhere cannot read this one by pointing its own name here.
 	Hosts []string
 	Log   *slog.Logger
+	// Past and Present answer what commands ask; nil: nothing does. See books.go.
+	Past    Past
+	Present Present
 }
 
 //go:embed assets
@@ -62,6 +66,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /assets/vigil.css", asset("text/css; charset=utf-8"))
 	mux.HandleFunc("GET /assets/vigil.js", asset("text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /assets/icon.svg", asset("image/svg+xml"))
+	d.books(mux)
 	return guard(c.Hosts, http.NewCrossOriginProtection().Handler(mux))
 }
 
