@@ -26,9 +26,16 @@ func OpenPast(ctx context.Context, data string) (*Past, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("no daemon has run with this configuration: %w", err)
 	}
+	network, err := readOrigin(data)
+	if err != nil {
+		return nil, err
+	}
 	s, err := store.OpenReading(ctx, path)
 	if err != nil {
 		return nil, err
+	}
+	if network.Name != "" {
+		writeAddressesOf(network)
 	}
 	return &Past{store: s, at: func(context.Context) explain.At { return explain.At{} }, close: s.Close}, nil
 }
@@ -109,10 +116,19 @@ func (p *Past) Trouble(ctx context.Context, miner abi.ActorID) (explain.Story, e
 		return explain.Story{}, err
 	}
 	if !ok {
-		return explain.Story{}, fmt.Errorf("of the last %d posts none was missed, and none was late: say which duty is meant, vigil duties lists them: %w", len(found), vigil.ErrNotFound)
+		return explain.Story{}, noTrouble(len(found))
 	}
 	return p.Why(ctx, d.ID)
 }
+
+// noTrouble says that all of so many duties went well: it is a vigil.ErrNotFound.
+type noTrouble int
+
+func (n noTrouble) Error() string {
+	return fmt.Sprintf("of the last %d posts none was missed, and none was late: say which duty is meant, vigil duties lists them", int(n))
+}
+
+func (noTrouble) Is(target error) bool { return target == vigil.ErrNotFound }
 
 // Journal implements dashboard.Past.
 func (p *Past) Journal(ctx context.Context, q vigil.JournalQuery) (explain.Page, error) {

@@ -47,7 +47,7 @@ func OpenPresent(ctx context.Context, path string, log *slog.Logger) (*Present, 
 		return nil, err
 	}
 	if _, err := meet(ctx, nodes, log); err != nil {
-		return nil, errors.Join(err, nodes.Close())
+		return nil, errors.Join(fmt.Errorf("no node of %s answers: %w", path, err), nodes.Close())
 	}
 	written := func(ctx context.Context, miner abi.ActorID) (map[abi.SectorNumber]string, error) {
 		return writtenCauses(ctx, c.Data, miner), nil

@@ -230,6 +230,16 @@ func TestWhenItIsSafeToRestart(t *testing.T) {
 			t.Errorf("%s: %+v", c.what, r)
 		}
 	}
+	busy := vigil.Status{Head: 75, Miners: []vigil.MinerStatus{{
+		Miner: "f01000", Current: window, Duties: []vigil.DutyStatus{duty(vigil.StateScheduled, "", "prove")},
+		Deadlines: []vigil.DeadlineStatus{deadline(window, 0), deadline(next, 0)},
+	}}}
+	if r := CanRestart(busy, 20); r.Safe || r.After != 102 { // then it is on chain, and the next is challenged at 130
+		t.Errorf("between two deadlines: %+v", r)
+	}
+	if r := CanRestart(busy, 40); r.Safe || r.After != 162 {
+		t.Errorf("not between, but after them: %+v", r)
+	}
 	if r := CanRestart(vigil.Status{}, 4); r.Safe {
 		t.Error("a daemon that knows nothing may be restarted")
 	}

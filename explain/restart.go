@@ -52,7 +52,7 @@ func (r *Restart) judge(needs []need, s vigil.Status) {
 	end := s.Head + r.For
 	for _, n := range needs {
 		if n.from < end {
-			r.Why, r.After = append(r.Why, n.why), max(r.After, n.to)
+			r.Why = append(r.Why, n.why)
 		}
 	}
 	if len(needs) > 0 {
@@ -60,7 +60,12 @@ func (r *Restart) judge(needs []need, s vigil.Status) {
 	}
 	switch {
 	case len(r.Why) > 0:
-		r.Answer = fmt.Sprintf("Not now: %s. Ask again after epoch %d, in %s.", r.Why[0], r.After, span(max(r.After-s.Head, 1), s.Delay))
+		r.Answer = fmt.Sprintf("Not now: %s. ", r.Why[0])
+		if r.After = gap(needs, s.Head, r.For); r.After > 0 {
+			r.Answer += fmt.Sprintf("It may be safe after epoch %d, in %s.", r.After, span(r.After-s.Head, s.Delay))
+		} else {
+			r.Answer += fmt.Sprintf("There are no %s in the coming proving period in which it is not needed.", span(r.For, s.Delay))
+		}
 	case len(needs) == 0:
 		r.Safe, r.Answer = true, "It is safe to restart: no miner owes anything in the coming proving period."
 	default:
@@ -68,6 +73,25 @@ func (r *Restart) judge(needs []need, s vigil.Status) {
 		r.Answer = fmt.Sprintf("It is safe to restart until epoch %d, for %s: then %s.", r.Until, span(r.Until-s.Head, s.Delay), needs[0].why)
 	}
 }
+
+// gap is the first epoch from which on nothing needs the daemon for as long as it
+// would be off, as far as it can be told; 0 if there is none. The needs are by their beginnings.
+func gap(needs []need, head, off abi.ChainEpoch) abi.ChainEpoch {
+	at := head
+	for _, n := range needs {
+		if n.from >= at+off {
+			return at
+		}
+		at = max(at, n.to)
+	}
+	if at >= head+day-off {
+		return 0
+	}
+	return at
+}
+
+// day is how far ahead deadlines are known: a proving period.
+const day = 2880
 
 // minerNeeds lists what a miner needs its daemon for.
 func minerNeeds(m vigil.MinerStatus, head abi.ChainEpoch) []need {

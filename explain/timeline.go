@@ -307,7 +307,7 @@ func tellChange(e vigil.Event) string {
 	case after == vigil.StateScheduled:
 		return "It was written down as owed" + because + "."
 	case after == vigil.StateProved:
-		return "Its stored proof fits what the chain asks for."
+		return "A verified proof is stored that fits what the chain asks for."
 	}
 	return fmt.Sprintf("It is %s%s.", e.After, because)
 }

@@ -4,6 +4,9 @@
 //
 //	vigil devnet             a chain, a miner and the daemon on this machine, to watch
 //	vigil run                the daemon, against any Filecoin node
+//	vigil status             what the daemon sees and does; also deadlines, duties, faults, power, provers
+//	vigil why …              what was done for a duty, and why it was late or missed; also logs
+//	vigil can-restart        whether the daemon may be stopped now
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil wallet …           the keys that send its messages
@@ -54,10 +57,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ErrWriter:       stderr,
 		HideVersion:     true,
 		HideHelpCommand: true,
-		ExitErrHandler:  func(context.Context, *cli.Command, error) {},
-		OnUsageError:    onUsageError,
-		Action:          needsCommand,
+
+		EnableShellCompletion: true,
+		ExitErrHandler:        func(context.Context, *cli.Command, error) {},
+		OnUsageError:          onUsageError,
+		Action:                needsCommand,
 		Commands: []*cli.Command{
+			statusCommand(), deadlinesCommand(), dutiesCommand(), whyCommand(), faultsCommand(), powerCommand(), proversCommand(), logsCommand(), canRestartCommand(),
 			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
