@@ -87,9 +87,12 @@ func (c *chronicle) node(head abi.ChainEpoch, n vigil.NodeStatus, now time.Time)
 	c.note(head, vigil.EventNode, facts)
 }
 
+// leastSilence is how long a network with short epochs may be silent without a word.
+const leastSilence = 10 * time.Second
+
 // silence notes that no new head came for three epochs, and the next that does.
 func (c *chronicle) silence(s vigil.Status, now time.Time) {
-	silent := now.Sub(s.HeadSeen) > max(3*s.Delay, lookEvery)
+	silent := now.Sub(s.HeadSeen) > max(3*s.Delay, leastSilence)
 	if silent == c.silent {
 		return
 	}
