@@ -32,3 +32,4 @@ race:
 # Writes the pages that are generated from the code.
 docs:
 	go test . -update
+	go test ./cmd/vigil -run ThePageOfCommands -update

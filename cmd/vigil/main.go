@@ -50,24 +50,7 @@ func main() {
 
 // run is the whole program but for the process: what it gives is the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := &cli.Command{
-		Name:            "vigil",
-		Usage:           "keep Filecoin miners proven",
-		Writer:          stdout,
-		ErrWriter:       stderr,
-		HideVersion:     true,
-		HideHelpCommand: true,
-
-		EnableShellCompletion: true,
-		ExitErrHandler:        func(context.Context, *cli.Command, error) {},
-		OnUsageError:          onUsageError,
-		Action:                needsCommand,
-		Commands: []*cli.Command{
-			statusCommand(), deadlinesCommand(), dutiesCommand(), whyCommand(), faultsCommand(), powerCommand(), proversCommand(), logsCommand(), canRestartCommand(),
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
-		},
-	}
-	err := root.Run(ctx, args)
+	err := newRoot(stdout, stderr).Run(ctx, args)
 	if err == nil {
 		return 0
 	}
@@ -80,6 +63,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintf(stderr, "vigil: %v\nvigil --help says how it is used\n", err)
 	return exitUsage
+}
+
+// newRoot is the command above all others.
+func newRoot(stdout, stderr io.Writer) *cli.Command {
+	root := &cli.Command{
+		Name:            "vigil",
+		Usage:           "keep Filecoin miners proven",
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		HideVersion:     true,
+		HideHelpCommand: true,
+
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: showCompletion,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {},
+		OnUsageError:                    onUsageError,
+		Action:                          needsCommand,
+		Commands: []*cli.Command{
+			statusCommand(), deadlinesCommand(), dutiesCommand(), whyCommand(), faultsCommand(), powerCommand(), proversCommand(), logsCommand(), canRestartCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+		},
+	}
+	withHelp(root, "")
+	return root
 }
 
 // failure is an error of what a command does, as opposed to how it was called.
