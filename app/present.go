@@ -34,7 +34,7 @@ type chainState interface {
 // OpenPresent asks the nodes of a configuration, without its daemon. Causes are
 // those that the daemon has written down, if there are any.
 func OpenPresent(ctx context.Context, path string, log *slog.Logger) (*Present, error) {
-	c, err := LoadForReading(path)
+	c, err := loadForAsking(path)
 	if err != nil {
 		return nil, err
 	}

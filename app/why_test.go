@@ -3,6 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -43,7 +47,7 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 		{
 			what: "a sector is lost", verdict: explain.VerdictOnTime,
 			happens: func(_ context.Context, at step, n abi.SectorNumber) error {
-				if at == reading && n%2 == 0 {
+				if at == reading && n == 8 { // the first of its deadline
 					return &vigil.SectorError{Sector: n, Cause: "replica: missing"}
 				}
 				return nil
@@ -81,9 +85,10 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 	f, w := newScene(t, flockOf{sectors: 2 * (2*len(mishaps) + 1)})
 	for n, m := range mishaps {
 		open := opens(2 * n)
-		f.to(open - 25)
+		f.past(open - 22)
 		if m.off {
 			f.off(open + 62 - f.chain.Epoch())
+			f.to(open + 74)
 			continue
 		}
 		w.let(m.happens)
@@ -91,10 +96,16 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 		if m.reason == vigil.ReasonNotSent { // its message waits all the time
 			f.patience = flockEpoch
 		}
-		f.to(open + 61)
+		f.to(open - 17)
+		f.past(open - 1)
+		f.to(open + 14)
+		f.past(open + 61)
 		w.let(nil)
+		f.patience = usualPatience
+		f.to(open + 74) // the quiet deadline is done
 	}
-	f.to(opens(2*len(mishaps)-1) + 30)
+	f.past(opens(2*len(mishaps)-1) + 30)
+	theSameIsSaidOfTheChain(t, f)
 	f.stop()
 
 	past, err := OpenPast(t.Context(), f.config.Data)
@@ -136,6 +147,59 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 	last, err := past.Trouble(t.Context(), 0)
 	if want := (vigil.DutyID{Kind: vigil.KindPost, Miner: 1000, Open: opens(2*len(mishaps) - 2)}).String(); err != nil || last.ID != want {
 		t.Errorf("the last trouble is %s, %v, want %s", last.ID, err, want)
+	}
+}
+
+// past lets epochs pass at once in which nothing has to be seen one by one.
+func (f *flock) past(epoch abi.ChainEpoch) {
+	f.t.Helper()
+	if n := epoch - f.chain.Epoch(); n > 0 {
+		f.leap(n)
+	}
+}
+
+// theSameIsSaidOfTheChain asks a daemon and, as while it is off, the nodes of its
+// configuration, for the power of its miner and for what is faulty.
+func theSameIsSaidOfTheChain(t *testing.T, f *flock) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "vigil.toml")
+	text := fmt.Sprintf("[node]\nurl = %q\ntoken = %q\n[[miner]]\naddress = \"t01000\"\n[data]\ndir = %q\n",
+		"http://"+f.chain.Addr()+"/rpc/v1", f.chain.Token(), f.config.Data)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	off, err := OpenPresent(t.Context(), path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer off.Close()
+	for who, present := range map[string]*Present{"the daemon": f.daemon.present(), "the nodes without it": off} {
+		power, err := present.Power(t.Context(), 0)
+		if err != nil || len(power) != 1 {
+			t.Errorf("%s: power %+v, %v", who, power, err)
+			continue
+		}
+		p := power[0]
+		if p.Faulty == 0 || p.Raw.Int64() != int64(p.Active)*2048 || p.FaultyRaw.Int64() != int64(p.Faulty)*2048 || p.Epoch != f.chain.Epoch() {
+			t.Errorf("%s: power %+v", who, p)
+		}
+		faults, err := present.Faults(t.Context(), 0)
+		if err != nil {
+			t.Errorf("%s: %v", who, err)
+		}
+		seen, caused := 0, 0
+		for _, partition := range faults {
+			seen += len(partition.Sectors)
+			for _, s := range partition.Sectors {
+				if s.Cause == "replica: missing" {
+					caused++
+				}
+			}
+		}
+		if uint64(seen) != p.Faulty || caused != 1 {
+			t.Errorf("%s: %d faulty sectors are listed of %d, %d of them with the cause that one has", who, seen, p.Faulty, caused)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func (a *action) note(kind vigil.EventKind, facts vigil.EventFacts) {
 
 // begins notes that a long task begins, unless it is one more try of what failed.
 func (a *action) begins(task schedule.Task) {
-	if long := task.Verb == schedule.Prove || task.Verb == schedule.Recover; long && task.Duty.Problem == "" {
+	again := task.Duty.Problem != "" && task.Duty.Tried > 0
+	if long := task.Verb == schedule.Prove || task.Verb == schedule.Recover; long && !again {
 		a.note(vigil.EventBegun, vigil.EventFacts{Task: string(task.Verb), TipSet: a.head.Key, Partitions: task.Duty.Partitions})
 	}
 }

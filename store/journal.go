@@ -61,7 +61,7 @@ func addProofEvent(ctx context.Context, q *rows.Queries, p vigil.Proof, d vigil.
 }
 
 // prunedAtOnce is how many rows are deleted in one transaction: others wait for it.
-const prunedAtOnce = 2000
+const prunedAtOnce = 500
 
 // PruneJournal deletes what happened before a time.
 func (s *Store) PruneJournal(ctx context.Context, before time.Time) (deleted int64, err error) {
@@ -130,6 +130,7 @@ func (j *journal) read(ctx context.Context) (err error) {
 		}
 	case j.query.Shared:
 		j.events, err = j.q.ListSharedEvents(ctx, rows.ListSharedEventsParams{Miner: miner, Since: since, Most: j.limit})
+		slices.Reverse(j.events) // what happened in one moment stays in order
 	case j.query.After != "":
 		if _, err := fmt.Sscanf(j.query.After, "%d.%d", &j.event, &j.outcome); err != nil {
 			return fmt.Errorf("%q is not what an earlier answer gave as next", j.query.After)
@@ -141,6 +142,8 @@ func (j *journal) read(ctx context.Context) (err error) {
 		if j.events, err = j.q.ListLastEvents(ctx, rows.ListLastEventsParams{Miner: miner, Since: since, Most: j.limit}); err == nil {
 			j.outcomes, err = j.q.ListLastOutcomes(ctx, rows.ListLastOutcomesParams{Miner: miner, Since: since, Most: j.limit})
 		}
+		slices.Reverse(j.events)
+		slices.Reverse(j.outcomes)
 	}
 	return err
 }
