@@ -14,7 +14,10 @@ import (
 // chronicle notes in the journal what concerns all duties: that the daemon
 // runs, how its nodes stand, and that the chain is silent.
 type chronicle struct {
-	journal vigil.Journal
+	journal interface {
+		vigil.Journal
+		Alive(head abi.ChainEpoch)
+	}
 	status  func() vigil.Status
 	changed func() <-chan struct{}
 	last    abi.ChainEpoch // that an earlier process has seen
@@ -60,6 +63,7 @@ func (c *chronicle) look(s vigil.Status, now time.Time) {
 		c.begun = true
 		c.note(s.Head, vigil.EventStarted, vigil.EventFacts{Since: c.last, Version: s.Version, Kernels: groth16.Kernels().Name, Delay: s.Delay})
 	}
+	c.journal.Alive(s.Head)
 	for _, n := range s.Nodes {
 		c.node(s.Head, n, now)
 	}

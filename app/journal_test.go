@@ -18,6 +18,8 @@ type pages []vigil.Event
 
 func (p *pages) Note(e vigil.Event) { *p = append(*p, e) }
 
+func (p *pages) Alive(abi.ChainEpoch) {}
+
 func (p pages) String() string {
 	var words []string
 	for _, e := range p {

@@ -144,7 +144,7 @@ func (p *Past) LastSeen(ctx context.Context) (string, error) {
 	}
 	text := fmt.Sprintf("its database knows of epoch %d", epoch)
 	if !at.IsZero() {
-		text += fmt.Sprintf(", and was written to at %s", at.Local().Format("2006-01-02 15:04:05"))
+		text += fmt.Sprintf(", and the daemon was alive at %s", at.Local().Format("2006-01-02 15:04:05"))
 	}
 	return text, nil
 }

@@ -78,22 +78,30 @@ func (s *Store) PruneJournal(ctx context.Context, before time.Time) (deleted int
 	}
 }
 
-// LastSign is the newest epoch that is known from what was written, and when
-// anything was written last to the journal.
+// SaveAlive writes down that a daemon is alive and which head it has seen.
+func (s *Store) SaveAlive(ctx context.Context, at time.Time, epoch abi.ChainEpoch) error {
+	if err := rows.New(s.db).PutAlive(ctx, rows.PutAliveParams{At: at.UnixNano(), Epoch: int64(epoch)}); err != nil {
+		return fmt.Errorf("write down that the daemon is alive: %w", err)
+	}
+	return nil
+}
+
+// LastSign is the newest epoch that a daemon is known to have seen, and when it
+// was alive last; both are zero where there was none.
 func (s *Store) LastSign(ctx context.Context) (abi.ChainEpoch, time.Time, error) {
 	q := rows.New(s.db)
-	epoch, err := q.LatestEpoch(ctx)
+	scanned, err := q.LatestEpoch(ctx)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, time.Time{}, fmt.Errorf("read the latest epoch: %w", err)
 	}
-	last, err := q.LastEvent(ctx)
+	alive, err := q.GetAlive(ctx)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return abi.ChainEpoch(epoch), time.Time{}, nil
+		return abi.ChainEpoch(scanned), time.Time{}, nil
 	case err != nil:
-		return 0, time.Time{}, fmt.Errorf("read the journal: %w", err)
+		return 0, time.Time{}, fmt.Errorf("read when the daemon was alive last: %w", err)
 	}
-	return abi.ChainEpoch(max(epoch, last.Epoch)), timeOf(last.At), nil
+	return abi.ChainEpoch(max(scanned, alive.Epoch)), timeOf(alive.At), nil
 }
 
 // Journal gives what happened, oldest first: the events of the journal and, but

@@ -109,6 +109,30 @@ func TestOldEventsAreDeletedAndNoOthers(t *testing.T) {
 	}
 }
 
+func TestTheLastSignOfADaemonIsKnownAfterARestart(t *testing.T) {
+	s, reopen := restartable(t)
+	if epoch, at, err := s.LastSign(t.Context()); err != nil || epoch != 0 || !at.IsZero() {
+		t.Errorf("before the first: epoch %d at %v, %v", epoch, at, err)
+	}
+	before := time.Now()
+	n := s.OpenNotebook(t.Context(), 0, slog.New(slog.DiscardHandler))
+	n.Alive(70)
+	n.Alive(71)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen()
+	if epoch, at, err := s.LastSign(t.Context()); err != nil || epoch != 71 || at.Before(before.Truncate(0)) {
+		t.Errorf("epoch %d at %v, %v", epoch, at, err)
+	}
+	if err := s.SaveScan(t.Context(), []vigil.Head{{Epoch: 75}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, _, err := s.LastSign(t.Context()); err != nil || epoch != 75 {
+		t.Errorf("the messager has seen epoch 75, and the last sign is of %d, %v", epoch, err)
+	}
+}
+
 func TestWhatIsNotedIsThereWhenTheNotebookIsClosed(t *testing.T) {
 	s, reopen := restartable(t)
 	n := s.OpenNotebook(t.Context(), time.Hour, slog.New(slog.DiscardHandler))

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
 )
@@ -25,6 +28,7 @@ type Notebook struct {
 	mu    sync.Mutex // guards what follows
 	notes []vigil.Event
 	lost  int
+	alive abi.ChainEpoch // the head, if it is not written yet; 0 if it is
 }
 
 const (
@@ -32,6 +36,8 @@ const (
 	betweenWrites = 500 * time.Millisecond
 	// mostNotes are kept when the disk does not take them; more are counted and lost.
 	mostNotes = 4096
+	// betweenSigns is how often it is written that the daemon is alive.
+	betweenSigns = 10 * time.Second
 	// betweenPrunings is how often old events are deleted.
 	betweenPrunings = time.Hour
 	// lastWords is how long the last events may take to be written.
@@ -65,6 +71,13 @@ func (n *Notebook) Note(e vigil.Event) {
 	}
 }
 
+// Alive notes that the daemon is alive at a head; it is written now and then.
+func (n *Notebook) Alive(head abi.ChainEpoch) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alive = head
+}
+
 // Close writes what was noted and ends. The store is closed after it.
 func (n *Notebook) Close() error {
 	n.stop()
@@ -75,6 +88,8 @@ func (n *Notebook) Close() error {
 func (n *Notebook) run(ctx context.Context) {
 	prune := time.NewTicker(betweenPrunings)
 	defer prune.Stop()
+	sign := time.NewTicker(betweenSigns)
+	defer sign.Stop()
 	n.prune(ctx)
 	said := false
 	for {
@@ -84,6 +99,9 @@ func (n *Notebook) run(ctx context.Context) {
 			return
 		case <-prune.C:
 			n.prune(ctx)
+			continue
+		case <-sign.C:
+			_ = n.sign(ctx) // what is wrong with the disk is said of the events
 			continue
 		case <-n.wake:
 		}
@@ -104,7 +122,19 @@ func (n *Notebook) run(ctx context.Context) {
 func (n *Notebook) end(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	n.err = n.write(ctx)
+	n.err = errors.Join(n.write(ctx), n.sign(ctx))
+}
+
+// sign writes the head down that the daemon has seen.
+func (n *Notebook) sign(ctx context.Context) error {
+	n.mu.Lock()
+	head := n.alive
+	n.alive = 0
+	n.mu.Unlock()
+	if head == 0 {
+		return nil
+	}
+	return n.store.SaveAlive(ctx, time.Now(), head)
 }
 
 // write writes what was noted. What cannot be written is kept for the next time.

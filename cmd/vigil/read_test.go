@@ -103,7 +103,7 @@ func past(t *testing.T, data string) *store.Store {
 		event(time.Minute, 11, vigil.EventBegun, id, vigil.EventFacts{Task: "prove", TipSet: "bafyone,bafytwo"}),
 		event(2*time.Minute, 12, vigil.EventEnded, id, vigil.EventFacts{Task: "prove", Problem: "the prover has no memory", Took: time.Minute}),
 	)
-	if err := errors.Join(err, s.SaveDuty(t.Context(), missedDuty())); err != nil {
+	if err := errors.Join(err, s.SaveDuty(t.Context(), missedDuty()), s.SaveAlive(t.Context(), time.Now(), 77)); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -232,7 +232,7 @@ func TestThePastIsReadFromTheDatabaseWhileTheDaemonIsOff(t *testing.T) {
 			{[]string{"duties"}, 0, "f01000/30/0"},
 			{[]string{"logs", "--limit", "2"}, 0, "came to nothing"},
 			{[]string{"logs", "--follow"}, 1, "the daemon does not answer"},
-			{[]string{"status"}, 1, "its database knows of epoch 12"},
+			{[]string{"status"}, 1, "its database knows of epoch 77, and the daemon was alive at"},
 			{[]string{"can-restart"}, 1, "nothing to restart"},
 			{[]string{"provers"}, 1, "the daemon does not answer"},
 		} {

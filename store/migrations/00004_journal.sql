@@ -17,5 +17,13 @@ CREATE INDEX journal_by_duty ON journal (kind, miner, open, batch, seq);
 CREATE INDEX journal_by_time ON journal (at);
 CREATE INDEX journal_shared ON journal (epoch) WHERE kind = '';
 
+-- When a daemon was alive last, and the head that it saw then: one row.
+CREATE TABLE alive (
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    at    INTEGER NOT NULL, -- nanoseconds since 1970
+    epoch INTEGER NOT NULL
+);
+
 -- +goose Down
+DROP TABLE alive;
 DROP TABLE journal;

@@ -24,8 +24,11 @@ ORDER BY seq LIMIT sqlc.arg(most);
 SELECT * FROM outcomes WHERE (miner = sqlc.arg(miner) OR sqlc.arg(miner) = 0) AND epoch >= sqlc.arg(since)
 ORDER BY seq DESC LIMIT sqlc.arg(most);
 
--- name: LastEvent :one
-SELECT * FROM journal ORDER BY seq DESC LIMIT 1;
+-- name: PutAlive :exec
+INSERT INTO alive (one, at, epoch) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at, epoch = excluded.epoch;
+
+-- name: GetAlive :one
+SELECT at, epoch FROM alive;
 
 -- name: PruneEvents :execrows
 DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE journal.at < sqlc.arg(before) ORDER BY journal.at LIMIT sqlc.arg(most));

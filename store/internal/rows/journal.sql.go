@@ -93,24 +93,19 @@ func (q *Queries) FindDuties(ctx context.Context, arg FindDutiesParams) ([]Duty,
 	return items, nil
 }
 
-const lastEvent = `-- name: LastEvent :one
-SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal ORDER BY seq DESC LIMIT 1
+const getAlive = `-- name: GetAlive :one
+SELECT at, epoch FROM alive
 `
 
-func (q *Queries) LastEvent(ctx context.Context) (Journal, error) {
-	row := q.db.QueryRowContext(ctx, lastEvent)
-	var i Journal
-	err := row.Scan(
-		&i.Seq,
-		&i.At,
-		&i.Epoch,
-		&i.Event,
-		&i.Kind,
-		&i.Miner,
-		&i.Open,
-		&i.Batch,
-		&i.Facts,
-	)
+type GetAliveRow struct {
+	At    int64
+	Epoch int64
+}
+
+func (q *Queries) GetAlive(ctx context.Context) (GetAliveRow, error) {
+	row := q.db.QueryRowContext(ctx, getAlive)
+	var i GetAliveRow
+	err := row.Scan(&i.At, &i.Epoch)
 	return i, err
 }
 
@@ -485,4 +480,18 @@ func (q *Queries) PruneEvents(ctx context.Context, arg PruneEventsParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const putAlive = `-- name: PutAlive :exec
+INSERT INTO alive (one, at, epoch) VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at, epoch = excluded.epoch
+`
+
+type PutAliveParams struct {
+	At    int64
+	Epoch int64
+}
+
+func (q *Queries) PutAlive(ctx context.Context, arg PutAliveParams) error {
+	_, err := q.db.ExecContext(ctx, putAlive, arg.At, arg.Epoch)
+	return err
 }

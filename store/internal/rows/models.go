@@ -4,6 +4,12 @@
 
 package rows
 
+type Alive struct {
+	One   int64
+	At    int64
+	Epoch int64
+}
+
 type Attempt struct {
 	Message   string
 	Number    int64
