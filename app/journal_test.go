@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,17 +33,22 @@ func TestWhatConcernsAllDutiesIsNotedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		noted := &pages{}
 		s := vigil.Status{Delay: 30 * time.Second, Nodes: []vigil.NodeStatus{{Node: "a", State: vigil.NodeUnreachable, Since: time.Now()}, {Node: "b", State: vigil.NodeReady, Since: time.Now()}}}
-		c := &chronicle{journal: noted, status: func() vigil.Status { return s }, changed: func() <-chan struct{} { return nil }, last: 50}
+		var mu sync.Mutex // guards s
+		set := func(change func()) { mu.Lock(); defer mu.Unlock(); change() }
+		status := func() vigil.Status { mu.Lock(); defer mu.Unlock(); return s }
+		c := &chronicle{journal: noted, status: status, changed: func() <-chan struct{} { return nil }, last: 50}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); c.keep(ctx) }()
 		pass := func(d time.Duration) { <-time.After(d); synctest.Wait() }
-		head := func(epoch abi.ChainEpoch) { s.Head, s.HeadSeen = epoch, time.Now() }
+		head := func(epoch abi.ChainEpoch) { set(func() { s.Head, s.HeadSeen = epoch, time.Now() }) }
 
 		pass(5 * time.Second) // no head yet
 		head(100)
 		pass(5 * time.Second)
-		s.Nodes = []vigil.NodeStatus{{Node: "a", State: vigil.NodeInUse, Since: time.Now()}, {Node: "b", State: vigil.NodeAside, Why: "lags", Since: time.Now()}}
+		set(func() {
+			s.Nodes = []vigil.NodeStatus{{Node: "a", State: vigil.NodeInUse, Since: time.Now()}, {Node: "b", State: vigil.NodeAside, Why: "lags", Since: time.Now()}}
+		})
 		pass(100 * time.Second)
 		head(104)
 		pass(time.Second)
