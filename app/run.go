@@ -166,7 +166,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.journal = d.store.OpenNotebook(ctx, c.Journal, log)
-	d.onClose(d.journal.Close)
+	d.onClose(func() error { d.journal.Close(); return nil })
 	with, err := open(d)
 	if err != nil {
 		return err

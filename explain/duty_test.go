@@ -120,7 +120,8 @@ func TestWhyADutyEndedAsItDid(t *testing.T) {
 	}
 	failing.Duty.Reason, failing.Duty.Problem, failing.Duty.Tried = vigil.ReasonNotProved, "no memory", 148
 	taken := wellDone(t, 96)
-	taken.Events = append(taken.Events, changed(110, vigil.StateConfirmed, vigil.StateSubmitted))
+	taken.Events = append(taken.Events, changed(110, vigil.StateConfirmed, vigil.StateSubmitted),
+		event(110, vigil.EventMessage, vigil.EventFacts{About: taken.Messages[0].ID, Before: "included", After: "published"}))
 	taken.Duty.State = vigil.StateSubmitted
 	bad := wellDone(t, 96)
 	bad.Duty.Skipped = []vigil.BadSector{{Number: 7, Cause: "replica: missing"}}
@@ -138,7 +139,7 @@ func TestWhyADutyEndedAsItDid(t *testing.T) {
 		{"missed, for nothing was proved", failing, VerdictMissed,
 			[]string{"came to nothing: reading and proving, after 1s: no memory; tried again until epoch 148, with the same result.", "What stopped the last try, at epoch 148: no memory.", "From epoch 100 to 110 no node told of a new head: 10 of the 80 epochs", "Node ws://b is unreachable: refused."},
 			[]string{"A try came to nothing"}},
-		{"taken back", taken, VerdictPending, []string{"A reorg took it off the chain again; it goes on as submitted.", "It is not over: it is submitted"}, nil},
+		{"taken back", taken, VerdictPending, []string{"A reorg took it off the chain again; it goes on as submitted.", "A reorg took the message's execution back; it is published again.", "It is not over: it is submitted"}, nil},
 		{"with a bad sector", bad, VerdictOnTime, []string{"Of 20 sectors 1 bad, 2 could not be checked, after 1m0s: sector 7: replica: missing; and 2 more.", "1 sector is left out of its proof, the first is 7: replica: missing."}, nil},
 	} {
 		s := Recount(c.record, At{Head: 120, Epoch: 30 * time.Second})

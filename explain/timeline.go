@@ -328,16 +328,13 @@ func tellMessageChange(e vigil.Event, messages []vigil.Message) string {
 		because = ": " + strings.TrimSuffix(e.Problem, ".")
 	}
 	i := slices.IndexFunc(messages, func(m vigil.Message) bool { return m.ID == e.About })
-	switch after := vigil.MessageState(e.After); {
-	case e.Before == e.After:
+	before, after := vigil.MessageState(e.Before), vigil.MessageState(e.After)
+	wasOnChain := before == vigil.MessageIncluded || before == vigil.MessageConfirmed
+	switch {
+	case before == after:
 		return "The message" + because + "."
-	case e.Before == string(vigil.MessageIncluded) || e.Before == string(vigil.MessageConfirmed) && !after.Done():
-		if after == vigil.MessageConfirmed {
-			return "The message is confirmed."
-		}
-		if !after.Done() {
-			return fmt.Sprintf("A reorg took the message's execution back; it is %s again%s.", e.After, because)
-		}
+	case wasOnChain && !after.Done() && after != vigil.MessageIncluded:
+		return fmt.Sprintf("A reorg took the message's execution back; it is %s again%s.", e.After, because)
 	case after == vigil.MessageQueued:
 		return "The message was stored with the messager" + because + "."
 	case after == vigil.MessageIncluded && i >= 0 && messages[i].Receipt != nil:

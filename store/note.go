@@ -23,7 +23,6 @@ type Notebook struct {
 	wake  chan struct{} // capacity 1
 	stop  context.CancelFunc
 	done  sync.WaitGroup
-	err   error // of the last write; to be read when done
 
 	mu    sync.Mutex // guards what follows
 	notes []vigil.Event
@@ -33,7 +32,7 @@ type Notebook struct {
 
 const (
 	// betweenWrites is how long events are gathered.
-	betweenWrites = 500 * time.Millisecond
+	betweenWrites = time.Second
 	// mostNotes are kept when the disk does not take them; more are counted and lost.
 	mostNotes = 4096
 	// betweenSigns is how often it is written that the daemon is alive.
@@ -41,7 +40,7 @@ const (
 	// betweenPrunings is how often old events are deleted.
 	betweenPrunings = time.Hour
 	// lastWords is how long the last events may take to be written.
-	lastWords = 5 * time.Second
+	lastWords = 30 * time.Second
 )
 
 // OpenNotebook begins to write, until Close. Events older than keep are deleted;
@@ -79,10 +78,9 @@ func (n *Notebook) Alive(head abi.ChainEpoch) {
 }
 
 // Close writes what was noted and ends. The store is closed after it.
-func (n *Notebook) Close() error {
+func (n *Notebook) Close() {
 	n.stop()
 	n.done.Wait()
-	return n.err
 }
 
 func (n *Notebook) run(ctx context.Context) {
@@ -122,7 +120,9 @@ func (n *Notebook) run(ctx context.Context) {
 func (n *Notebook) end(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	n.err = errors.Join(n.write(ctx), n.sign(ctx))
+	if err := errors.Join(n.write(ctx), n.sign(ctx)); err != nil {
+		n.log.Warn("what happened last cannot be written into the journal", "error", err)
+	}
 }
 
 // sign writes the head down that the daemon has seen.
