@@ -38,3 +38,4 @@ deploy-check:
 docs:
 	go test . ./alarm -update
 	go test ./app -run TestThePageOfMetrics -update
+	go test ./cmd/vigil -run ThePageOfCommands -update

@@ -65,7 +65,7 @@ var house = map[string]room{
 
 	"audit":     {job: "Judges posts that are on chain, as a disputer would.", uses: []string{"."}},
 	"runner":    {job: "The only package that acts.", uses: []string{".", "schedule", "partition"}, tests: []string{"sector"}},
-	"explain":   {job: "Says what happened to a message, in sentences.", uses: []string{"."}, pure: true},
+	"explain":   {job: "Says what happened to a duty or a message, and what would happen in a restart, in sentences.", uses: []string{"."}, pure: true},
 	"alarm":     {job: "Says what somebody should do something about.", uses: []string{"."}, pure: true},
 	"notify":    {job: "Tells people of alarms, and that the daemon lives.", uses: []string{"."}},
 	"measure":   {job: "Counts and times what passes the seams.", uses: []string{"."}},

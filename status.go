@@ -24,12 +24,12 @@ type Status struct {
 	Senders  []SenderStatus   `json:"senders,omitempty"`  // the accounts that pay for messages
 	Alarms   []Alarm          `json:"alarms"`             // the most urgent first
 	BaseFee  *abi.TokenAmount `json:"base_fee,omitempty"` // of the head
-	Prover   ProverStatus     `json:"prover"`
+	Proving  ProvingStatus    `json:"proving"`
 	Machine  MachineStatus    `json:"machine"`
 }
 
-// ProverStatus is how the making of proofs goes.
-type ProverStatus struct {
+// ProvingStatus is how the making of proofs goes.
+type ProvingStatus struct {
 	Running int       `json:"running"`           // proofs being made
 	Made    uint64    `json:"made"`              // since the start
 	Failed  uint64    `json:"failed"`            // tries that came to nothing, but for those that were given up

@@ -207,10 +207,10 @@ var stories = []struct {
 		s.Senders[0].Problem, s.Senders[0].Urgent = "messages that are not ours wait", true
 	}, "sender-trouble f3x 0 urgent", "not ours"},
 	{"the prover fails", func(s *vigil.Status) {
-		s.Prover = vigil.ProverStatus{Problem: "worker lost", Since: now.Add(-time.Minute)}
+		s.Proving = vigil.ProvingStatus{Problem: "worker lost", Since: now.Add(-time.Minute)}
 	}, "prover-failing prover 10078", "worker lost"},
 	{"the prover has failed for long", func(s *vigil.Status) {
-		s.Prover = vigil.ProverStatus{Problem: "worker lost", Since: now.Add(-10 * time.Minute)}
+		s.Proving = vigil.ProvingStatus{Problem: "worker lost", Since: now.Add(-10 * time.Minute)}
 	}, "prover-failing prover 10078 urgent", "worker lost"},
 	{"the parameters are gone", func(s *vigil.Status) { s.Machine.Parameters = "v28-….params: no such file" }, "parameters-missing parameters 10078 urgent", "no such file"},
 	{"the disk is nearly full", func(s *vigil.Status) { s.Machine.Free = 300 << 20 }, "disk-full /var/lib/vigil 10078", "512 MiB"},

@@ -25,7 +25,7 @@ func (j *judge) machine() {
 	for _, s := range j.status.Senders {
 		j.sender(s)
 	}
-	if p := j.status.Prover; p.Problem != "" {
+	if p := j.status.Proving; p.Problem != "" {
 		j.raise(vigil.Alarm{Code: ProverFailing, About: "prover", Urgent: j.now.Sub(p.Since) > failingLong*j.status.Delay, By: j.nextLoss(), What: p.Problem})
 	}
 	m := j.status.Machine

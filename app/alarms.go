@@ -40,7 +40,7 @@ func (c Config) alarmPolicy() alarm.Policy {
 
 // judge adds to a status what the daemon knows of itself, and the alarms.
 func (d *Daemon) judge(s vigil.Status) vigil.Status {
-	s.Prover, s.Machine = d.meter.ProverStatus(), d.machine.status()
+	s.Proving, s.Machine = d.meter.Proving(), d.machine.status()
 	s.Machine.Database = d.meter.Database()
 	s.Alarms = d.alarms.of(s, d.config.alarmPolicy())
 	return s

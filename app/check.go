@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -58,6 +59,7 @@ func (c *checker) config(f fileRest) Config {
 		Dashboard: c.dashboard(f.Dashboard),
 		Alarms:    c.alarms(f.Alarms, f.Notify),
 		Data:      c.data(f.Data.Dir),
+		Journal:   time.Duration(c.within("data.journal_days", f.Data.JournalDays, 0, 3650)) * 24 * time.Hour,
 		Log:       c.log(f.Log),
 	}
 }

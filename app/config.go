@@ -39,6 +39,7 @@ type Config struct {
 	Alarms    Alarms
 	Data      string // the folder of the daemon's database
 	Log       Log
+	Journal   time.Duration // how long what happened is kept; 0: for ever
 
 	// Version is shown to people; it is not in the file.
 	Version string

@@ -112,7 +112,8 @@ type fileDashboard struct {
 }
 
 type fileData struct {
-	Dir string `toml:"dir"`
+	Dir         string `toml:"dir"`
+	JournalDays int64  `toml:"journal_days"`
 }
 
 type fileLog struct {
@@ -149,6 +150,7 @@ func defaults(getenv func(string) string) fileRest {
 			PostMargin:       int64(policy.PostMargin),
 		},
 		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent), Rehearse: true},
+		Data:      fileData{JournalDays: 90},
 		Dashboard: fileDashboard{Listen: "127.0.0.1:8748"},
 		Alarms:    fileAlarms{HeartbeatEvery: "1m"},
 		Log:       fileLog{Level: "info", Format: "text"},

@@ -25,8 +25,8 @@ type machine struct {
 	seen  vigil.MachineStatus
 }
 
-// lookEvery is how often the machine is looked at: disks fill up within minutes.
-const lookEvery = time.Minute
+// machineLookEvery is how often the machine is looked at: disks fill up within minutes.
+const machineLookEvery = time.Minute
 
 // Check says whether the keys of proofs of a type are there, and from then on
 // they are looked after.
@@ -45,7 +45,7 @@ func (m *machine) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(lookEvery):
+		case <-time.After(machineLookEvery):
 		}
 	}
 }

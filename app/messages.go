@@ -87,14 +87,7 @@ func (d *Daemon) tell(ctx context.Context, q vigil.MessageQuery) ([]explain.Mess
 	if err != nil {
 		return nil, err
 	}
-	status := d.runner.Status()
-	at := explain.At{Head: status.Head, Epoch: status.Delay, Confidence: d.config.Messager.Confidence}
-	limited, cancel := context.WithTimeout(ctx, basePatience)
-	defer cancel()
-	if head, err := d.nodes.Head(limited); err == nil {
-		at.BaseFee = head.BaseFee
-	}
-	return tellAll(found, at), nil
+	return tellAll(found, d.presently(ctx)), nil
 }
 
 func tellAll(found []vigil.Message, at explain.At) []explain.Message {

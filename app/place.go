@@ -14,6 +14,30 @@ type Place struct {
 	Data string // its data folder
 }
 
+// loadForAsking reads of a configuration file only what is needed to ask its nodes
+// of its miners: what is wrong with storages or keys is no reason not to.
+func loadForAsking(path string) (Config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return Config{}, err
+	}
+	findings := newFindings(path, data)
+	nodes, rest, ok := readFile(findings, defaults(os.Getenv))
+	if !ok {
+		return Config{}, findings.err()
+	}
+	c := checker{findings: findings, dir: filepath.Dir(absolute), getenv: os.Getenv}
+	config := Config{Nodes: c.nodes(nodes), Miners: c.miners(rest.Miners), Data: c.data(rest.Data.Dir)}
+	if len(findings.list) > 0 {
+		return Config{}, findings.err()
+	}
+	return config, nil
+}
+
 // Locate reads from a configuration file where its daemon is. What it does not
 // need for that, such as the passphrase, may be missing.
 func Locate(path string) (Place, error) {

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
@@ -49,6 +50,8 @@ type Daemon struct {
 	config  Config
 	nodes   *chain.Nodes
 	store   *store.Store
+	journal *store.Notebook
+	before  abi.ChainEpoch // the newest epoch that an earlier process saw
 	prover  *counted
 	courier courier
 	keys    keyring // that messages are sent with
@@ -177,6 +180,11 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.onClose(d.store.Close)
+	if d.before, _, err = d.store.LastSign(ctx); err != nil {
+		return err
+	}
+	d.journal = d.store.OpenNotebook(ctx, c.Journal, log)
+	d.onClose(func() error { d.journal.Close(); return nil })
 	with, err := open(d)
 	if err != nil {
 		return err
@@ -219,7 +227,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
 		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
-		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
+		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version, Journal: d.journal,
 	})
 	if err != nil {
 		return err
@@ -255,6 +263,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { d.reload(ctx, d.config.Reloads); return nil })
 	all.Go(func() error { d.machine.run(ctx); return nil })
 	all.Go(func() error { d.notifier().Run(ctx); return nil })
+	all.Go(func() error {
+		(&chronicle{journal: d.journal, status: d.Status, changed: d.Changed, last: d.before}).keep(ctx)
+		return nil
+	})
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -66,9 +66,14 @@ func meet(ctx context.Context, node vigil.Heads, log *slog.Logger) (network vigi
 		network, err = node.Network(ctx)
 		return err
 	})
-	if err != nil {
-		return network, err
+	if err == nil {
+		writeAddressesOf(network)
 	}
+	return network, err
+}
+
+// writeAddressesOf decides that addresses are written with f on mainnet, and with t elsewhere.
+func writeAddressesOf(network vigil.Network) {
 	prefix := address.Testnet
 	if network.Name == "mainnet" {
 		prefix = address.Mainnet
@@ -76,7 +81,6 @@ func meet(ctx context.Context, node vigil.Heads, log *slog.Logger) (network vigi
 	if address.CurrentNetwork != prefix { // others of this process may be reading it
 		address.CurrentNetwork = prefix
 	}
-	return network, nil
 }
 
 // nodeState is what fit asks of a node.

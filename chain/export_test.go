@@ -21,6 +21,7 @@ func Understand(method string, result json.RawMessage) (used bool, err error) {
 		"StateMinerPartitions": decodesEach[*partitionInfo], "StateMinerDeadlines": decodes[[]*deadlineState],
 		"StateMinerSectors": decodesEach[*sectorInfo], "StateMinerFaults": decodes[sectorSet], "StateMinerRecoveries": decodes[sectorSet],
 		"StateAccountKey": decodes[account], "StateLookupID": decodes[account], "StateGetActor": decodes[actor],
+		"StateMinerPower": decodes[minerPower], "StateMinerSectorCount": decodes[sectorCount],
 		"StateSearchMsg":                decodes[lookup],
 		"StateGetRandomnessFromBeacon":  decodesSeed,
 		"StateGetRandomnessFromTickets": decodesSeed,

@@ -238,6 +238,10 @@ func (a api) ChainGetTipSet(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, 
 func (a api) ChainGetMessage(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "ChainGetMessage", p) }
 func (a api) StateNetworkName(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateNetworkName", p) }
 func (a api) StateMinerInfo(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateMinerInfo", p) }
+func (a api) StateMinerPower(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "StateMinerPower", p) }
+func (a api) StateMinerSectorCount(x ctxT, p rawP) (rawM, error) {
+	return a.n.ask(x, "StateMinerSectorCount", p)
+}
 func (a api) StateMinerDeadlines(x ctxT, p rawP) (rawM, error) {
 	return a.n.ask(x, "StateMinerDeadlines", p)
 }

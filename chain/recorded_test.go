@@ -254,6 +254,14 @@ func TestTheRecordedMinersAreRead(t *testing.T) {
 	same(t, "posted in deadline 3", bits(t, posted[3]), "[0,1]")
 	same(t, "posted in deadline 4", bits(t, posted[4]), "[0]")
 
+	power, err := c.Power(ctx, 1000, recordedHead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "power", power, vigil.Power{
+		Miner: 1000, Address: vigil.MinerAddress(1000).String(), Raw: big.NewInt(122880), QualityAdj: big.NewInt(1228800),
+		NetworkRaw: big.NewInt(278528), NetworkQA: big.NewInt(2785280), HasMinPower: true, Sectors: 60, Active: 60,
+	})
 	f, r, err := c.Faults(ctx, 1001, recordedHead)
 	if err != nil {
 		t.Fatal(err)

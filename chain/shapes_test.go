@@ -55,6 +55,7 @@ func calls(t testing.TB) []someCall {
 		{"Miner", "StateMinerInfo", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Miner(ctx, miner, key) }},
 		{"Deadline", "StateMinerProvingDeadline", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Deadline(ctx, miner, key) }},
 		{"Partitions", "StateMinerPartitions", empty, func(ctx context.Context, c *chain.Client) (any, error) { return c.Partitions(ctx, miner, 0, key) }},
+		{"Power", "StateMinerPower", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Power(ctx, miner, key) }},
 		{"Posted", "StateMinerDeadlines", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Posted(ctx, miner, key) }},
 		{"Sectors", "StateMinerSectors", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.Sectors(ctx, miner, bitfield.NewFromSet([]uint64{4, 7}), key)

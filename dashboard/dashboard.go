@@ -17,6 +17,7 @@
 //	GET /api/status    vigil.Status as JSON
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /api/times     the times as JSON
+//	GET /api/…         what happened and how things are, for commands: see books.go
 //	/login, POST /messages/…, POST /api/messages/…  for operators: see operator.go and messagewish.go
 //	GET /healthz       200, or 503 when the chain has been silent
 //	GET /metrics       Prometheus
@@ -74,6 +75,9 @@ type Config struct {
 	// Measured is shown among the metrics, beside what the status says; may be nil.
 	Measured prometheus.Collector
 	Log      *slog.Logger
+	// Past and Present answer what commands ask; nil: nothing does. See books.go.
+	Past    Past
+	Present Present
 }
 
 //go:embed assets
@@ -101,6 +105,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)
 	mux.HandleFunc("GET /assets/{file}", asset)
+	d.books(mux)
 	return guard(c.Hosts, http.NewCrossOriginProtection().Handler(mux))
 }
 

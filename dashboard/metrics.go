@@ -115,8 +115,8 @@ func (c statusCollector) Collect(metrics chan<- prometheus.Metric) {
 		w.gauge(sentDesc, float64(sender.Sent), sender.Address)
 	}
 	w.alarms(s.Alarms)
-	w.gauge(runningDesc, float64(s.Prover.Running))
-	w.gauge(provingDesc, truth(s.Prover.Problem != ""))
+	w.gauge(runningDesc, float64(s.Proving.Running))
+	w.gauge(provingDesc, truth(s.Proving.Problem != ""))
 	if s.Machine.Data != "" && s.Machine.Free >= 0 {
 		w.gauge(freeDesc, float64(s.Machine.Free))
 	}

@@ -1,7 +1,7 @@
-// Package explain says what happened to a message, in sentences for the people
-// who have to decide what to do about it, and in fields for their programs. It
-// is pure: the same message at the same head is told of in the same words,
-// whether the command line, the dashboard or a program asks.
+// Package explain says what happened to a duty or a message, in sentences for
+// the people who have to decide what to do about it, and in fields for their
+// programs. It is pure: the same duty at the same head is told of in the same
+// words, whether the command line, the dashboard or a program asks.
 package explain
 
 import (

@@ -162,19 +162,19 @@ func TestAProverThatFailsIsKnownUntilItDoesNot(t *testing.T) {
 		_, _ = m.Prover(do).Prove(ctx, vigil.ProveRequest{})
 	}
 	prove(t.Context(), func(context.Context) ([]byte, error) { return nil, errors.New("out of memory") })
-	first := m.ProverStatus()
+	first := m.Proving()
 	prove(t.Context(), func(context.Context) ([]byte, error) { panic("a bug") })
-	if s := m.ProverStatus(); first.Problem != "out of memory" || !strings.Contains(s.Problem, "crashed") || s.Failed != 2 || s.Running != 0 || !s.Since.Equal(first.Since) {
+	if s := m.Proving(); first.Problem != "out of memory" || !strings.Contains(s.Problem, "crashed") || s.Failed != 2 || s.Running != 0 || !s.Since.Equal(first.Since) {
 		t.Errorf("%+v, %+v", first, s)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	prove(ended, func(ctx context.Context) ([]byte, error) { return nil, ctx.Err() })
-	if s := m.ProverStatus(); s.Failed != 2 {
+	if s := m.Proving(); s.Failed != 2 {
 		t.Errorf("a proof that was given up is no failure: %+v", s)
 	}
 	prove(t.Context(), func(context.Context) ([]byte, error) { return []byte{1}, nil })
-	if s := m.ProverStatus(); s.Problem != "" || s.Made != 1 || !s.Since.IsZero() {
+	if s := m.Proving(); s.Problem != "" || s.Made != 1 || !s.Since.IsZero() {
 		t.Errorf("%+v", s)
 	}
 	has(t, m, `vigil_prover_proofs_total{outcome="failed"} 2`, `vigil_prover_proofs_total{outcome="made"} 1`, `vigil_prover_proofs_total{outcome="given up"} 1`)

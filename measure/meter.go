@@ -25,7 +25,7 @@ type Meter struct {
 	messages map[string]seenMessage
 	states   map[messageSeries]float64 // of each miner's latest look
 	looked   map[abi.ActorID]bool      // its messages were seen once
-	prover   vigil.ProverStatus
+	prover   vigil.ProvingStatus
 	database string
 }
 

@@ -57,8 +57,8 @@ func (m *Meter) proved(ctx context.Context, err error, ended bool) {
 	}
 }
 
-// ProverStatus is how the making of proofs goes.
-func (m *Meter) ProverStatus() vigil.ProverStatus {
+// Proving is how the making of proofs goes.
+func (m *Meter) Proving() vigil.ProvingStatus {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.prover

@@ -50,7 +50,7 @@ type miner struct {
 // job is a task in progress.
 type job struct {
 	task   schedule.Task
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	err    error // owned by the loop after the job has ended
 }
 
@@ -125,7 +125,7 @@ func (m *miner) collect() {
 // stop cancels what is running and waits for its end.
 func (m *miner) stop() {
 	for _, j := range m.running {
-		j.cancel()
+		j.cancel(errStopping)
 	}
 	done := make(chan struct{})
 	go func() { m.jobs.Wait(); close(done) }()
@@ -154,6 +154,7 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 	}
 	if m.problem != "" {
 		m.log.Info("the chain can be read again", "epoch", m.head.Epoch)
+		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventSeeing, Miner: m.id})
 		m.problem = ""
 	}
 	m.reconcile(ctx, epoch, schedule.Plan(seen.view, m.cfg.Policy))
@@ -165,6 +166,7 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 func (m *miner) blind(err error) {
 	if m.problem != err.Error() {
 		m.log.Warn("cannot read the chain; asking again at the next head", "epoch", m.head.Epoch, "error", err)
+		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventBlind, Miner: m.id, EventFacts: vigil.EventFacts{Problem: err.Error()}})
 	}
 	m.problem = err.Error()
 	m.board.miner(m.id, func(s *vigil.MinerStatus) { s.Problem = m.problem })
@@ -177,7 +179,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 		planned[id] = true
 		if j, busy := m.running[id]; busy {
 			if j.task.Verb != task.Verb {
-				j.cancel()
+				j.cancel(errUnplanned)
 			}
 			continue
 		}
@@ -187,7 +189,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 	}
 	for id, j := range m.running {
 		if !planned[id] {
-			j.cancel()
+			j.cancel(errUnplanned)
 		}
 	}
 	for id, s := range m.started {
@@ -200,7 +202,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 
 // start runs a task in a goroutine of its own. There is at most one a duty.
 func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Duration) {
-	ctx, cancel := context.WithCancel(vigil.OneDecision(ctx))
+	ctx, cancel := context.WithCancelCause(vigil.OneDecision(ctx))
 	j := &job{task: task, cancel: cancel}
 	id := task.Duty.ID
 	m.running[id] = j
@@ -211,8 +213,10 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	}
 	m.jobs.Go(func() {
 		defer func() { m.ended <- j }()
-		defer cancel()
+		defer cancel(nil)
+		a.begins(task)
 		j.err = a.do(ctx, task)
+		a.ends(ctx, task, j.err)
 	})
 }
 

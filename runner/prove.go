@@ -137,12 +137,17 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 	known := a.duty.Skipped // by the last try, which has named them
 	a.duty.Skipped = nil
 	for {
+		began := time.Now()
 		r, err := a.read(ctx, s, left.until(a.now(), a.duty.Deadline))
 		if err != nil {
 			return nil, s, nil, err
 		}
 		a.name(r.bad, known)
-		if err := a.hold(r, len(s.Sectors), left, a.now()); err != nil {
+		err = a.hold(r, len(s.Sectors), left, a.now())
+		if err == nil || err.Error() != a.duty.Problem {
+			a.noteRead(r, len(s.Sectors), time.Since(began))
+		}
+		if err != nil {
 			return nil, s, nil, err
 		}
 		without := slices.Concat(r.bad, r.unchecked)

@@ -81,10 +81,12 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	}
 	rand.Read(s.Randomness[:])
 	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
+	began := time.Now()
 	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, recoverPatience))
 	if err != nil {
 		return nil, err
 	}
+	a.noteRead(r, len(s.Sectors), time.Since(began))
 	a.duty.Skipped = slices.Concat(r.bad, r.unchecked, r.late)
 	var readable []abi.SectorNumber
 	for i, proof := range r.proofs {

@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last three are required.
+// Config is what a Runner works with. All fields but the last four are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -42,6 +42,8 @@ type Config struct {
 	NoRehearsals bool
 	// Version is shown to people.
 	Version string
+	// Journal is told what happens; nil: nothing is.
+	Journal vigil.Journal
 }
 
 // Runner keeps miners proven. It is a vigil.StatusSource.
@@ -56,6 +58,9 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Heads == nil || cfg.State == nil || cfg.Randomness == nil || cfg.Sectors == nil || cfg.Prover == nil ||
 		cfg.Verifier == nil || cfg.Messager == nil || cfg.Store == nil || cfg.Log == nil {
 		return nil, errors.New("runner: every seam must be given")
+	}
+	if cfg.Journal == nil {
+		cfg.Journal = forgetful{}
 	}
 	r := &Runner{cfg: cfg}
 	r.board.changed = make(chan struct{})

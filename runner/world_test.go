@@ -74,6 +74,7 @@ type world struct {
 	messages []vigil.Message
 	stuck    bool // messages are not executed
 	tickets  byte // of the fork: they go into what posts are tied to
+	notes    []vigil.Event
 }
 
 func newWorld() *world {
@@ -110,7 +111,7 @@ func (w *world) config(log *slog.Logger) runner.Config {
 	}
 	return runner.Config{
 		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
-		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
+		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log, Journal: w,
 	}
 }
 
@@ -432,6 +433,12 @@ func (w *world) Messages(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.messages), w.called("Messages")
+}
+
+func (w *world) Note(e vigil.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, e)
 }
 
 func (w *world) Duties(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.Duty, error) {

@@ -50,7 +50,10 @@ func (s *Store) SaveProof(ctx context.Context, p vigil.Proof, d vigil.Duty) erro
 		if err != nil {
 			return err
 		}
-		return q.PutProof(ctx, row)
+		if err := q.PutProof(ctx, row); err != nil {
+			return err
+		}
+		return addProofEvent(ctx, q, p, d)
 	})
 }
 

@@ -29,7 +29,7 @@ import (
 type Store struct {
 	path string
 	db   *sql.DB
-	lock *lock
+	lock *lock // nil of one that is only read
 }
 
 var _ vigil.DutyStore = (*Store)(nil)
@@ -46,7 +46,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Close ends the use of the database; the next process may open it.
 func (s *Store) Close() error {
-	if err := errors.Join(s.db.Close(), s.lock.release()); err != nil {
+	err := s.db.Close()
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	if err != nil {
 		return fmt.Errorf("close store %s: %w", s.path, err)
 	}
 	return nil

@@ -21,7 +21,7 @@ func benchVanillaCommand() *cli.Command {
 			"on the same files.",
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "sectors", Usage: "`N` sectors: a partition has 2349", Value: 2349},
-			&cli.IntFlag{Name: "at-a-time", Usage: "read `N` sectors at a time", Value: 4 * runtime.GOMAXPROCS(0)},
+			&cli.IntFlag{Name: "at-a-time", Usage: "read `N` sectors at a time", Value: 4 * runtime.GOMAXPROCS(0), DefaultText: "four for each core"},
 			&cli.DurationFlag{Name: "seek", Usage: "of the disk that is made up: `TIME`", Value: 8 * time.Millisecond},
 			oracleFlag(),
 			&cli.StringFlag{Name: "dir", Usage: "write the sectors below `DIR` (default: a temporary folder); they are removed"},

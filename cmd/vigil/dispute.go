@@ -22,7 +22,7 @@ func disputeCommand() *cli.Command {
 		Description: "A proof that the network took unseen can be disputed for 1800 epochs after its deadline closed. Each is taken from the chain's\n" +
 			"own record and verified here. For one that is wrong a DisputeWindowedPoSt goes out from --from, if the node's estimate says that\n" +
 			"it will succeed: once, also over restarts. It rewards 4 FIL, or what the miner can pay. The verifying keys of the miners' sector\n" +
-			"sizes are needed (vigil params fetch). It may run beside the daemon, with another key. docs/audit.md tells more.",
+			"sizes are needed (vigil params list says which are here). It may run beside the daemon, with another key. docs/audit.md tells more.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its miners and storages are not needed", Required: true},
 			&cli.StringFlag{Name: "from", Usage: "the account that disputes, by its `ADDRESS`; its key is in the configured wallet"},

@@ -22,9 +22,7 @@ func initCommand() *cli.Command {
 		Name:  "init",
 		Usage: "write a configuration: asks for what it needs, and checks each answer at once",
 		Description: "What a flag gives is not asked. Each answer is checked against the node and the disks before the next question; the file\n" +
-			"is written at the end, with every other setting and its default as a comment. Nothing that exists is overwritten.\n\n" +
-			"    vigil init                                     asks for everything\n" +
-			"    vigil init --miner f01000 --storage ~/.lotusminer/storage.json --key worker.key",
+			"is written at the end, with every other setting and its default as a comment. Nothing that exists is overwritten.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Usage: "write `FILE`", Value: "vigil.toml"},
 			&cli.StringFlag{Name: "node", Usage: "the `URL` of a node, or token:multiaddress"},

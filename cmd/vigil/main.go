@@ -4,6 +4,9 @@
 //
 //	vigil devnet             a chain, a miner and the daemon on this machine, to watch
 //	vigil run                the daemon, against any Filecoin node
+//	vigil status             what the daemon sees and does; also deadlines, duties, faults, power, provers
+//	vigil why …              what was done for a duty, and why it was late or missed; also logs
+//	vigil can-restart        whether the daemon may be stopped now
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
@@ -49,23 +52,51 @@ func main() {
 
 // run is the whole program but for the process: what it gives is the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	err := newRoot(stdout, stderr).Run(ctx, args)
+	if err == nil {
+		return 0
+	}
+	var failed *failure
+	if errors.As(err, &failed) {
+		if failed.err != nil {
+			fmt.Fprintf(stderr, "vigil: %v\n", failed.err)
+		}
+		return exitFailure
+	}
+	fmt.Fprintf(stderr, "vigil: %v\nvigil --help says how it is used\n", err)
+	return exitUsage
+}
+
+// newRoot is the command above all others.
+func newRoot(stdout, stderr io.Writer) *cli.Command {
 	root := &cli.Command{
-		Name:                  "vigil",
-		Usage:                 "keep Filecoin miners proven",
-		Writer:                stdout,
-		ErrWriter:             stderr,
-		HideVersion:           true,
-		HideHelpCommand:       true,
-		EnableShellCompletion: true,
-		ExitErrHandler:        func(context.Context, *cli.Command, error) {},
-		OnUsageError:          onUsageError,
-		Action:                needsCommand,
+		Name:            "vigil",
+		Usage:           "keep Filecoin miners proven",
+		Writer:          stdout,
+		ErrWriter:       stderr,
+		HideVersion:     true,
+		HideHelpCommand: true,
+
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: showCompletion,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {},
+		OnUsageError:                    onUsageError,
+		Action:                          needsCommand,
 		Commands: []*cli.Command{
 			devnetCommand(),
 			runCommand(),
 			initCommand(),
 			doctorCommand(),
 			configCommand(),
+			statusCommand(),
+			deadlinesCommand(),
+			dutiesCommand(),
+			whyCommand(),
+			faultsCommand(),
+			powerCommand(),
+			proversCommand(),
+			canRestartCommand(),
+			logsCommand(),
 			storageCommand(),
 			checkCommand(),
 			walletCommand(),
@@ -80,19 +111,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			versionCommand(),
 		},
 	}
-	err := root.Run(ctx, args)
-	if err == nil {
-		return 0
-	}
-	var failed *failure
-	if errors.As(err, &failed) {
-		if failed.err != nil {
-			fmt.Fprintf(stderr, "vigil: %v\n", failed.err)
-		}
-		return exitFailure
-	}
-	fmt.Fprintf(stderr, "vigil: %v\nvigil --help says how it is used\n", err)
-	return exitUsage
+	withHelp(root, "")
+	return root
 }
 
 // failure is an error of what a command does, as opposed to how it was called.

@@ -25,7 +25,10 @@ import (
 type Native struct {
 	dir    string
 	line   *line
+	slots  int
 	memory int64 // for each proof in progress; 0: no limit
+
+	register register
 
 	mu        sync.Mutex // guards the maps, held while a key is opened
 	provers   map[abi.RegisteredPoStProof]*post.Prover
@@ -39,7 +42,7 @@ type Native struct {
 func New(dir string, slots int, memory int64) *Native {
 	slots = max(1, slots)
 	return &Native{
-		dir: dir, line: newLine(slots), memory: memory / int64(slots),
+		dir: dir, line: newLine(slots), slots: slots, memory: memory / int64(slots),
 		provers:   map[abi.RegisteredPoStProof]*post.Prover{},
 		verifiers: map[abi.RegisteredPoStProof]*post.Verifier{},
 	}
@@ -72,10 +75,13 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 	for i, v := range r.Vanilla {
 		vanilla[i] = v
 	}
+	entry := n.register.enter(r)
+	defer n.register.leave(entry)
 	if err := n.line.enter(ctx, r.Close); err != nil {
 		return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
 	}
 	defer n.line.leave()
+	n.register.starts(entry)
 	proof, err := prover.Prove(ctx, statement, vanilla)
 	if errors.Is(err, offheap.ErrUnreadable) {
 		n.forget(r.Statement.ProofType, prover)

@@ -4,6 +4,12 @@
 
 package rows
 
+type Alive struct {
+	One   int64
+	At    int64
+	Epoch int64
+}
+
 type Attempt struct {
 	Message   string
 	Number    int64
@@ -52,6 +58,18 @@ type Duty struct {
 	Batch int64
 	State string
 	Body  string
+}
+
+type Journal struct {
+	Seq   int64
+	At    int64
+	Epoch int64
+	Event string
+	Kind  string
+	Miner int64
+	Open  int64
+	Batch int64
+	Facts string
 }
 
 type Lease struct {

@@ -1,0 +1,94 @@
+package runner_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/filecoin-project/go-state-types/abi"
+
+	"github.com/vigil-post/vigil"
+)
+
+// noted is what was noted, a word or two for each event.
+func (w *world) noted() string {
+	var words []string
+	for _, e := range w.notes {
+		word := strings.TrimSpace(string(e.Kind) + " " + e.Task)
+		if e.Kind == vigil.EventRead {
+			word += fmt.Sprintf("%d/%d/%d", e.Sectors, e.Bad, e.Unchecked)
+		}
+		if e.Problem != "" {
+			word += " (" + e.Problem + ")"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", ")
+}
+
+func TestADutysLifeIsNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.run(t, after)
+		if got, want := w.noted(), "begun prove, read2/0/0, ended prove, ended submit, ended confirm"; got != want {
+			t.Errorf("noted: %s\nwant:  %s", got, want)
+		}
+		if e := w.notes[2]; e.Duty != post(0) || e.Epoch != 1003 || e.TipSet != "1001" || e.Took != 2*epoch {
+			t.Errorf("the end of the proof: %+v", e)
+		}
+	})
+}
+
+func TestWhatFailsAtEveryHeadIsNotedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.prove = func(context.Context) error { return errors.New("no memory") }
+		w.run(t, after)
+		if got, want := w.noted(), "ended prove (no memory)"; strings.Count(got, want) != 1 || strings.Count(got, "begun") != 1 || !strings.HasSuffix(got, "ended miss") {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}
+
+func TestSectorsThatAreWaitedForAreNotedWhenTheyChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.unknown[2] = true
+		w.at = map[abi.ChainEpoch]func(){open: func() { delete(w.unknown, 2) }}
+		w.run(t, after)
+		got := w.noted()
+		if strings.Count(got, "read2/0/1") != 1 || strings.Count(got, "read2/0/0") != 1 {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}
+
+func TestWhatIsStoppedIsNotedWithWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.prove = func(ctx context.Context) error { return wait(ctx, 30*epoch) }
+		w.run(t, open-10)
+		if got := w.noted(); !strings.HasSuffix(got, "ended prove (it was stopped: the daemon was told to end)") {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}
+
+func TestBlindnessIsNotedAndItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.failing["Partitions"] = 20
+		w.run(t, after)
+		if got := w.noted(); strings.Count(got, "blind") != 1 || strings.Count(got, "seeing") != 1 || strings.Index(got, "blind") > strings.Index(got, "seeing") {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}
