@@ -30,7 +30,7 @@ func configCommand() *cli.Command {
 			command("check", "say all that is wrong with a file", "FILE",
 				"Every finding is said at once, with its line and what to do. The exit status is 1 if there is one.", configCheck),
 			command("show", "say what every setting is, the defaults too", "FILE",
-				"Tokens are not shown.", configShow, asJSON),
+				"Every setting with its value, also those that the file does not have. Tokens are not shown.", configShow, asJSON),
 			command("diff", "say what another file would change", "FILE OTHER",
 				"What can take effect without a restart is marked.", configDiff, asJSON),
 			command("example", "write a file with every setting, its default and what it does", "",

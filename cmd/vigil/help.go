@@ -59,7 +59,7 @@ var helps = map[string]helpText{
 	"init":           {"", []string{"vigil init", "vigil init --miner f01000 --storage ~/.lotusminer/storage.json --key post.key"}},
 	"doctor":         {"", []string{"vigil doctor --config vigil.toml", "vigil doctor --config vigil.toml --json | jq '.[] | select(.health != \"well\")'"}},
 	"config check":   {"", []string{"vigil config check vigil.toml"}},
-	"config show":    {"Every setting with its value, also those that the file does not have. Tokens are not shown.", []string{"vigil config show vigil.toml", "vigil config show --json vigil.toml | jq '.[\"messager.max_fee\"]'"}},
+	"config show":    {"", []string{"vigil config show vigil.toml", "vigil config show --json vigil.toml | jq '.[\"messager.max_fee\"]'"}},
 	"config diff":    {"", []string{"vigil config diff vigil.toml new.toml"}},
 	"config example": {"", []string{"vigil config example > vigil.toml"}},
 	"dispute":        {"", []string{"vigil dispute --config vigil.toml --all --dry-run --once", "vigil dispute --config vigil.toml --from f1… --miner f01234"}},
