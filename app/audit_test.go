@@ -78,6 +78,7 @@ func TestAWrongPostIsFoundBeforeItIsDisputed(t *testing.T) {
 }
 
 func TestAVerdictOutlivesARestartAndNoReorg(t *testing.T) {
+	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
 	f.to(opens(1))
 	first := f.verdict(0)

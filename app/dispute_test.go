@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,12 +23,20 @@ type stranger struct {
 	f      *flock
 	config Config
 	wanted DisputeWanted
+	judge  vigil.Verifier
+}
+
+// keyless verifies nothing.
+type keyless struct{}
+
+func (keyless) Verify(context.Context, vigil.Statement, []byte) (bool, error) {
+	return false, errors.New("no key for sectors of 2KiB")
 }
 
 func newStranger(f *flock) *stranger {
 	f.t.Helper()
 	dir := f.t.TempDir()
-	s := &stranger{f: f, config: f.config}
+	s := &stranger{f: f, config: f.config, judge: hashProofs{}}
 	s.config.Data, s.config.Wallet = dir, Wallet{Keystore: filepath.Join(dir, "keystore"), Passphrase: "open"}
 	keys, err := wallet.Create(s.config.Wallet.Keystore, "open", wallet.Options{WorkFactor: 10})
 	if err != nil {
@@ -50,7 +60,7 @@ func (s *stranger) dispute() (said []Disputed) {
 	var mu sync.Mutex
 	ended := make(chan error, 1)
 	go func() {
-		ended <- dispute(s.f.t.Context(), s.config, s.wanted, hashProofs{}, slog.New(slog.DiscardHandler), func(d Disputed) {
+		ended <- dispute(s.f.t.Context(), s.config, s.wanted, s.judge, slog.New(slog.DiscardHandler), func(d Disputed) {
 			mu.Lock()
 			defer mu.Unlock()
 			said = append(said, d)
@@ -78,6 +88,7 @@ func (f *flock) nonce(a address.Address) uint64 {
 }
 
 func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
+	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
 	w.unable()
 	f.to(opens(0) + 1)
@@ -94,6 +105,11 @@ func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
 	dry := *s
 	dry.wanted.DryRun = true
 	dry.config.Data = t.TempDir()
+	dry.judge = keyless{}
+	if said := dry.dispute(); len(said) != 2 || said[1].Verdict != vigil.AuditUnknown || !strings.Contains(said[1].Problem, "no key") {
+		t.Errorf("without a key it says %+v", said)
+	}
+	dry.judge = hashProofs{}
 	said := dry.dispute()
 	if len(said) != 2 || said[0].Verdict != vigil.AuditValid || said[1].Verdict != vigil.AuditDisputable || said[1].Message != "" || said[1].Until != opens(0)+60+1800 {
 		t.Errorf("a dry run says %+v", said)

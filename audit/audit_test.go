@@ -227,9 +227,12 @@ func TestWhatCannotBeJudgedIsUnknownAndTriedAgain(t *testing.T) {
 	w.closes(660, "s", "good")
 	w.fails = errors.New("no key")
 	w.look(660, unknown, unknown, valid)
+	if left, unseen := w.watch.Round(t.Context(), vigil.Head{Epoch: 661, Key: "k"}); left+unseen != 0 {
+		t.Errorf("%d posts and %d miners are to be tried again at once, want none", left, unseen)
+	}
 	w.fails = nil
-	w.look(664, unknown, unknown, valid)
-	w.look(665, valid, unknown, valid)
+	w.look(719, unknown, unknown, valid)
+	w.look(720, valid, unknown, valid)
 }
 
 func TestProofsThatAreBeingMadeComeFirst(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -45,8 +46,9 @@ type Config struct {
 const (
 	// patience is how many epochs after its close a post may wait for a machine that is busy.
 	patience abi.ChainEpoch = 240
-	// pause is after how many epochs a proof is verified again that could not be.
-	pause abi.ChainEpoch = 5
+	// pause is after how many epochs a proof is tried again that could not be
+	// verified: somebody has to do something about that.
+	pause abi.ChainEpoch = 60
 	// enough is how many miners one after the other cannot be read before the
 	// rest is left for the next head: it is the node, then.
 	enough = 3
@@ -55,7 +57,8 @@ const (
 // Watch audits the posts of miners for as long as they can be disputed.
 type Watch struct {
 	c      Config
-	miners map[abi.ActorID]*miner // of the loop
+	miners map[abi.ActorID]*miner // of the loop, as the next is
+	unable map[string]bool        // what was said to keep proofs from being verified
 
 	mu    sync.Mutex // guards shown
 	shown map[abi.ActorID][]Shown
@@ -89,7 +92,7 @@ func New(c Config) (*Watch, error) {
 	if c.Heads == nil || c.Store == nil || c.Miners == nil || c.Records == nil || c.Randomness == nil || c.Verifier == nil || c.Log == nil || c.Every < 1 {
 		return nil, errors.New("audit: every seam must be given, and how often to look")
 	}
-	return &Watch{c: c, miners: map[abi.ActorID]*miner{}, shown: map[abi.ActorID][]Shown{}}, nil
+	return &Watch{c: c, miners: map[abi.ActorID]*miner{}, unable: map[string]bool{}, shown: map[abi.ActorID][]Shown{}}, nil
 }
 
 // Posts gives a miner's posts inside the dispute window, the newest first.
@@ -146,7 +149,7 @@ func (w *Watch) delay(ctx context.Context) (time.Duration, error) {
 }
 
 // Round looks at the miners whose turn it is at a head. It says how many posts
-// are without a verdict, and how many miners' last look was stopped by something.
+// are to be judged still, and how many miners' last look was stopped by something.
 func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 	ids, err := w.c.Miners(ctx, head.Key)
 	if err != nil {
@@ -166,7 +169,7 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 		case head.Epoch >= m.next && m.said == "":
 			m.said = "it was not its turn" // for want of a node
 		}
-		if left += len(m.file.due()); m.said != "" {
+		if left += len(m.file.due()) - len(m.again); m.said != "" {
 			unseen++
 		}
 	}
@@ -258,7 +261,7 @@ func (w *Watch) look(ctx context.Context, m *miner, head vigil.Head) error {
 func safely(f func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("a bug stopped the audit; please report it: panic: %v\n%s", panicked, debug.Stack())
+			err = &lastingError{fmt.Errorf("a bug stopped the audit; please report it: panic: %v\n%s", panicked, debug.Stack())}
 		}
 	}()
 	return f()
@@ -297,6 +300,8 @@ func (w *Watch) read(ctx context.Context, m *miner, head vigil.Head) error {
 		}
 		m.file.take(d, record)
 	}
+	maps.DeleteFunc(m.again, func(evidence string, _ abi.ChainEpoch) bool { return !m.file.awaits(evidence) })
+	maps.DeleteFunc(m.problems, func(evidence, _ string) bool { return !m.file.awaits(evidence) })
 	return nil
 }
 
@@ -342,13 +347,23 @@ func (w *Watch) judge(ctx context.Context, m *miner, head vigil.Head) error {
 			continue
 		}
 		m.problems[p.Evidence] = err.Error()
-		var unable *verifyError
+		var unable *lastingError
 		if errors.As(err, &unable) {
 			m.again[p.Evidence] = head.Epoch + pause
+			w.cannot(m, p, unable)
+			continue
 		}
 		errs = append(errs, fmt.Errorf("post %d of deadline %d: %w", p.Index, p.Deadline.Index, err))
 	}
 	return errors.Join(errs...)
+}
+
+// cannot says what keeps proofs from being verified: once, not for each of them.
+func (w *Watch) cannot(m *miner, p vigil.ChainPost, err error) {
+	if !w.unable[err.Error()] {
+		w.unable[err.Error()] = true
+		w.c.Log.Warn("a post on chain cannot be audited", "miner", vigil.MinerAddress(m.id).String(), "deadline", p.Deadline.Index, "error", err)
+	}
 }
 
 // postponed says why a post is not judged now, or nothing.
