@@ -7,7 +7,8 @@
 // none, one at a time, and gives up verdicts on what is not on chain any more. A
 // verdict is on evidence, which names all that it rests on; so it outlives a
 // restart, and a reorg that changes the post, its partitions or its sectors makes
-// another post of it. What decides is in plan.go, what acts in watch.go.
+// another post of it. What decides is in
+// plan.go, what acts in watch.go and look.go.
 package audit
 
 import (
