@@ -18,7 +18,7 @@ const DisputeWindow abi.ChainEpoch = 1800
 
 // ErrMalformed says that bytes are no proof at all, whatever they should prove:
 // the network takes that for a wrong proof.
-var ErrMalformed = errors.New("the proof is malformed")
+var ErrMalformed = errors.New("it is no proof at all")
 
 // ClosedDeadline is an occurrence of a deadline that is over, and the record
 // that the miner's state keeps of it.

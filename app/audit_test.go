@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
@@ -35,6 +36,18 @@ func (f *flock) verdict(n int) vigil.AuditStatus {
 		}
 		f.pause(flockEpoch / 10)
 	}
+}
+
+// faulty counts the first miner's faulty sectors, by the chain.
+func (f *flock) faulty() uint64 {
+	f.t.Helper()
+	var set bitfield.BitField
+	f.ask(&set, "StateMinerFaults", f.chain.Miners()[0], nil)
+	n, err := set.Count()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return n
 }
 
 // unable is a workshop whose prover fails, so that others post.
@@ -74,10 +87,14 @@ func TestAWrongPostIsFoundBeforeItIsDisputed(t *testing.T) {
 	if got := f.verdict(1); got.Verdict != vigil.AuditValid || got.Message == "" || !strings.HasSuffix(got.Duty, "/0") {
 		t.Errorf("our own post without a sector: %+v", got)
 	}
+	if n := f.faulty(); n != 3 {
+		t.Errorf("%d sectors are faulty, want two that were disputed and one that was skipped", n)
+	}
 	f.when("the dispute is shown", func() bool { return strings.Contains(f.audited(0).Problem, "it was disputed") })
 }
 
 func TestAVerdictOutlivesARestartAndNoReorg(t *testing.T) {
+	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
 	f.to(opens(1))
 	first := f.verdict(0)

@@ -217,8 +217,11 @@ func (d *disputer) once(ctx context.Context) error {
 		if head, err := d.nodes.Head(ctx); err == nil {
 			left, unseen := d.watch.Round(ctx, head)
 			open, err := d.unfinished(ctx)
-			if err != nil || left+unseen+open == 0 {
+			if err != nil {
 				return err
+			}
+			if left+unseen+open == 0 {
+				return d.tellUnknown(ctx, head)
 			}
 		}
 		select {
@@ -227,6 +230,19 @@ func (d *disputer) once(ctx context.Context) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// tellUnknown says what could not be judged.
+func (d *disputer) tellUnknown(ctx context.Context, head vigil.Head) error {
+	ids, err := d.miners(ctx, head.Key)
+	for _, id := range ids {
+		for _, p := range d.watch.Posts(id) {
+			if p.Verdict == vigil.AuditUnknown {
+				d.tell(p.Audit)
+			}
+		}
+	}
+	return err
 }
 
 // unfinished counts the disputes on their way.

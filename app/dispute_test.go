@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,12 +23,20 @@ type stranger struct {
 	f      *flock
 	config Config
 	wanted DisputeWanted
+	judge  vigil.Verifier
+}
+
+// keyless verifies nothing.
+type keyless struct{}
+
+func (keyless) Verify(context.Context, vigil.Statement, []byte) (bool, error) {
+	return false, errors.New("no key for sectors of 2KiB")
 }
 
 func newStranger(f *flock) *stranger {
 	f.t.Helper()
 	dir := f.t.TempDir()
-	s := &stranger{f: f, config: f.config}
+	s := &stranger{f: f, config: f.config, judge: hashProofs{}}
 	s.config.Data, s.config.Wallet = dir, Wallet{Keystore: filepath.Join(dir, "keystore"), Passphrase: "open"}
 	keys, err := wallet.Create(s.config.Wallet.Keystore, "open", wallet.Options{WorkFactor: 10})
 	if err != nil {
@@ -50,7 +60,7 @@ func (s *stranger) dispute() (said []Disputed) {
 	var mu sync.Mutex
 	ended := make(chan error, 1)
 	go func() {
-		ended <- dispute(s.f.t.Context(), s.config, s.wanted, hashProofs{}, slog.New(slog.DiscardHandler), func(d Disputed) {
+		ended <- dispute(s.f.t.Context(), s.config, s.wanted, s.judge, slog.New(slog.DiscardHandler), func(d Disputed) {
 			mu.Lock()
 			defer mu.Unlock()
 			said = append(said, d)
@@ -78,22 +88,27 @@ func (f *flock) nonce(a address.Address) uint64 {
 }
 
 func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
+	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
 	w.unable()
 	f.to(opens(0) + 1)
-	miner := f.chain.Miners()[0]
-	if _, err := f.chain.WrongPost(t.Context(), miner, 0); err != nil {
+	if _, err := f.chain.WrongPost(t.Context(), f.chain.Miners()[0], 0); err != nil {
 		t.Fatal(err)
 	}
 	f.to(opens(0) + 4)
 	w.let(nil)
 	f.to(opens(2) + 10)
 	s := newStranger(f)
-	before, power := f.nonce(s.wanted.From), f.power(miner)
+	before := f.nonce(s.wanted.From)
 
 	dry := *s
 	dry.wanted.DryRun = true
 	dry.config.Data = t.TempDir()
+	dry.judge = keyless{}
+	if said := dry.dispute(); len(said) != 2 || said[1].Verdict != vigil.AuditUnknown || !strings.Contains(said[1].Problem, "no key") {
+		t.Errorf("without a key it says %+v", said)
+	}
+	dry.judge = hashProofs{}
 	said := dry.dispute()
 	if len(said) != 2 || said[0].Verdict != vigil.AuditValid || said[1].Verdict != vigil.AuditDisputable || said[1].Message != "" || said[1].Until != opens(0)+60+1800 {
 		t.Errorf("a dry run says %+v", said)
@@ -101,7 +116,7 @@ func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
 	if said := dry.dispute(); len(said) != 1 || said[0].Open != opens(0) {
 		t.Errorf("a second dry run says %+v", said)
 	}
-	if f.nonce(s.wanted.From) != before || f.power(miner) < power {
+	if f.nonce(s.wanted.From) != before || f.faulty() > 0 {
 		t.Error("a dry run has sent something")
 	}
 
@@ -110,8 +125,8 @@ func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
 		t.Errorf("it says %+v", said)
 	}
 	f.leap(2)
-	if got := f.power(miner); got != power-2 {
-		t.Errorf("%d sectors have power, want %d less two", got, power)
+	if n := f.faulty(); n != 2 {
+		t.Errorf("%d sectors are faulty, want the two of the wrong post", n)
 	}
 	if got := f.nonce(s.wanted.From); got != before+1 {
 		t.Errorf("%d messages were sent, want 1", got-before)

@@ -32,8 +32,8 @@ type world struct {
 	fails    error // of verifying
 	busy     bool
 	miners   []abi.ActorID
-	read     int   // so often was a miner's state asked for
-	mute     error // of reading it
+	read     int                           // so often was a miner's state asked for
+	mute     func(miner abi.ActorID) error // of reading it
 	disputed []string
 	watch    *audit.Watch
 }
@@ -60,9 +60,12 @@ func (w *world) restart() {
 	}
 }
 
-func (w *world) Closed(context.Context, abi.ActorID, vigil.Head) ([]vigil.ClosedDeadline, error) {
+func (w *world) Closed(_ context.Context, miner abi.ActorID, _ vigil.Head) ([]vigil.ClosedDeadline, error) {
 	w.read++
-	return w.closed, w.mute
+	if w.mute == nil {
+		return w.closed, nil
+	}
+	return w.closed, w.mute(miner)
 }
 
 func (w *world) Record(_ context.Context, d vigil.ClosedDeadline) (vigil.PostRecord, error) {
@@ -227,9 +230,12 @@ func TestWhatCannotBeJudgedIsUnknownAndTriedAgain(t *testing.T) {
 	w.closes(660, "s", "good")
 	w.fails = errors.New("no key")
 	w.look(660, unknown, unknown, valid)
+	if left, unseen := w.watch.Round(t.Context(), vigil.Head{Epoch: 661, Key: "k"}); left+unseen != 0 {
+		t.Errorf("%d posts and %d miners are to be tried again at once, want none", left, unseen)
+	}
 	w.fails = nil
-	w.look(664, unknown, unknown, valid)
-	w.look(665, valid, unknown, valid)
+	w.look(719, unknown, unknown, valid)
+	w.look(720, valid, unknown, valid)
 }
 
 func TestProofsThatAreBeingMadeComeFirst(t *testing.T) {
@@ -248,7 +254,7 @@ func TestANodeThatDoesNotAnswerIsNotAskedForEveryMiner(t *testing.T) {
 	for n := range abi.ActorID(50) {
 		w.miners = append(w.miners, id+n)
 	}
-	w.mute = errors.New("no connection")
+	w.mute = func(abi.ActorID) error { return errors.New("no connection") }
 	w.closes(600, "s", "good")
 	round := func(epoch abi.ChainEpoch, unseen, read int) {
 		t.Helper()
@@ -263,4 +269,13 @@ func TestANodeThatDoesNotAnswerIsNotAskedForEveryMiner(t *testing.T) {
 	round(601, 0, 50)
 	round(602, 0, 0)
 	round(611, 0, 50)
+	w.mute = func(miner abi.ActorID) error {
+		if miner < id+3 {
+			return errors.New("a state of another form")
+		}
+		return nil
+	}
+	round(621, 6, 47) // from the seventh on: behind the three it stops
+	round(622, 3, 6)  // and begins behind them
+	round(623, 3, 3)
 }

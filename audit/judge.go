@@ -7,7 +7,8 @@
 // none, one at a time, and gives up verdicts on what is not on chain any more. A
 // verdict is on evidence, which names all that it rests on; so it outlives a
 // restart, and a reorg that changes the post, its partitions or its sectors makes
-// another post of it. What decides is in plan.go, what acts in watch.go.
+// another post of it. What decides is in
+// plan.go, what acts in watch.go and look.go.
 package audit
 
 import (
@@ -41,7 +42,7 @@ func (j Judge) Verdict(ctx context.Context, p vigil.ChainPost, head vigil.Head) 
 	case errors.Is(err, vigil.ErrMalformed):
 		a.Verdict, a.Problem = vigil.AuditDisputable, err.Error()
 	case err != nil:
-		return a, &verifyError{err}
+		return a, &lastingError{fmt.Errorf("the proof cannot be verified: %w", err)}
 	case valid:
 		a.Verdict = vigil.AuditValid
 	default:
@@ -50,12 +51,11 @@ func (j Judge) Verdict(ctx context.Context, p vigil.ChainPost, head vigil.Head) 
 	return a, nil
 }
 
-// verifyError is why a proof could not be verified: most often there is no key.
-type verifyError struct{ error }
+// lastingError is one that a second try will not mend: most often there is no
+// key to verify a proof with.
+type lastingError struct{ error }
 
-func (e *verifyError) Error() string { return "the proof cannot be verified: " + e.error.Error() }
-
-func (e *verifyError) Unwrap() error { return e.error }
+func (e *lastingError) Unwrap() error { return e.error }
 
 // verdictless is a post before it is judged.
 func verdictless(p vigil.ChainPost) vigil.Audit {

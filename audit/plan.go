@@ -83,6 +83,11 @@ func (f file) due() (list []vigil.ChainPost) {
 	return list
 }
 
+// awaits says that a post is on chain and has no verdict.
+func (f file) awaits(evidence string) bool {
+	return slices.ContainsFunc(f.due(), func(p vigil.ChainPost) bool { return p.Evidence == evidence })
+}
+
 // judged takes in a verdict.
 func (f *file) judged(a vigil.Audit) {
 	f.verdicts = append(f.verdicts, a)

@@ -3,9 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -45,8 +43,9 @@ type Config struct {
 const (
 	// patience is how many epochs after its close a post may wait for a machine that is busy.
 	patience abi.ChainEpoch = 240
-	// pause is after how many epochs a proof is verified again that could not be.
-	pause abi.ChainEpoch = 5
+	// pause is after how many epochs a proof is tried again that could not be
+	// verified: somebody has to do something about that.
+	pause abi.ChainEpoch = 60
 	// enough is how many miners one after the other cannot be read before the
 	// rest is left for the next head: it is the node, then.
 	enough = 3
@@ -55,7 +54,9 @@ const (
 // Watch audits the posts of miners for as long as they can be disputed.
 type Watch struct {
 	c      Config
-	miners map[abi.ActorID]*miner // of the loop
+	miners map[abi.ActorID]*miner // of the loop, as the next is
+	first  int                    // where the next round begins
+	unable map[string]bool        // what was said to keep proofs from being verified
 
 	mu    sync.Mutex // guards shown
 	shown map[abi.ActorID][]Shown
@@ -89,7 +90,7 @@ func New(c Config) (*Watch, error) {
 	if c.Heads == nil || c.Store == nil || c.Miners == nil || c.Records == nil || c.Randomness == nil || c.Verifier == nil || c.Log == nil || c.Every < 1 {
 		return nil, errors.New("audit: every seam must be given, and how often to look")
 	}
-	return &Watch{c: c, miners: map[abi.ActorID]*miner{}, shown: map[abi.ActorID][]Shown{}}, nil
+	return &Watch{c: c, miners: map[abi.ActorID]*miner{}, unable: map[string]bool{}, shown: map[abi.ActorID][]Shown{}}, nil
 }
 
 // Posts gives a miner's posts inside the dispute window, the newest first.
@@ -146,7 +147,7 @@ func (w *Watch) delay(ctx context.Context) (time.Duration, error) {
 }
 
 // Round looks at the miners whose turn it is at a head. It says how many posts
-// are without a verdict, and how many miners' last look was stopped by something.
+// are to be judged still, and how many miners' last look was stopped by something.
 func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 	ids, err := w.c.Miners(ctx, head.Key)
 	if err != nil {
@@ -154,8 +155,9 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 		return 0, 1
 	}
 	failed := 0 // one after the other
-	for _, id := range ids {
-		m := w.miner(id)
+	for i := range ids {
+		at := (w.first + i) % len(ids)
+		m := w.miner(ids[at])
 		switch {
 		case ctx.Err() != nil:
 			return left, unseen + 1
@@ -163,10 +165,13 @@ func (w *Watch) Round(ctx context.Context, head vigil.Head) (left, unseen int) {
 			if failed++; w.visit(ctx, m, head) {
 				failed = 0
 			}
+			if failed == enough {
+				w.first = at + 1 // the next round begins behind them
+			}
 		case head.Epoch >= m.next && m.said == "":
 			m.said = "it was not its turn" // for want of a node
 		}
-		if left += len(m.file.due()); m.said != "" {
+		if left += len(m.file.due()) - len(m.again); m.said != "" {
 			unseen++
 		}
 	}
@@ -237,159 +242,4 @@ func (w *Watch) name(ctx context.Context, m *miner, shown []Shown) {
 		shown[i].Duty, shown[i].Message = n.duty, n.message
 	}
 	m.names = names
-}
-
-// look compares what a miner has on chain with its verdicts, and judges what has none.
-func (w *Watch) look(ctx context.Context, m *miner, head vigil.Head) error {
-	if err := w.load(ctx, m, head); err != nil {
-		return err
-	}
-	err := safely(func() error { return w.read(vigil.OneDecision(ctx), m, head) })
-	if err != nil {
-		return err
-	}
-	if err := w.tidy(ctx, m, head); err != nil {
-		return err
-	}
-	return errors.Join(w.judge(ctx, m, head), w.act(ctx, m))
-}
-
-// safely makes a panic an error: a stranger's post must not end the daemon.
-func safely(f func() error) (err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("a bug stopped the audit; please report it: panic: %v\n%s", panicked, debug.Stack())
-		}
-	}()
-	return f()
-}
-
-// load reads what was judged before the start.
-func (w *Watch) load(ctx context.Context, m *miner, head vigil.Head) (err error) {
-	if m.loaded {
-		return nil
-	}
-	m.file.verdicts, err = w.c.Store.Audits(ctx, m.id, head.Epoch-vigil.DisputeWindow)
-	m.loaded = err == nil
-	return err
-}
-
-// read reads the records that have changed since the last look.
-func (w *Watch) read(ctx context.Context, m *miner, head vigil.Head) error {
-	closed, err := w.c.Records.Closed(ctx, m.id, head)
-	if err != nil {
-		return err
-	}
-	if len(closed) > 0 {
-		m.next = min(m.next, closed[0].Deadline.Plus(1).Close+w.c.Confidence)
-	}
-	young := func(d vigil.ClosedDeadline) bool { return head.Epoch < d.Deadline.Close+w.c.Confidence }
-	if len(closed) > 0 && young(closed[0]) {
-		m.next = closed[0].Deadline.Close + w.c.Confidence
-	}
-	m.next = max(m.next, head.Epoch+1)
-	closed = slices.DeleteFunc(closed, young)
-	m.file.keep(closed)
-	for _, d := range m.file.unread(closed) {
-		record, err := w.c.Records.Record(ctx, d)
-		if err != nil {
-			return err
-		}
-		m.file.take(d, record)
-	}
-	return nil
-}
-
-// tidy gives up the verdicts that a reorg took the ground from, and those that are over.
-func (w *Watch) tidy(ctx context.Context, m *miner, head vigil.Head) error {
-	for _, a := range m.file.stale(head.Epoch) {
-		if err := w.c.Store.DropAudit(ctx, a); err != nil {
-			return err
-		}
-		w.c.Log.Info("a reorg has changed a post that was audited", "miner", vigil.MinerAddress(m.id).String(), "deadline", a.Deadline.Index, "epoch", head.Epoch)
-		m.file.verdicts = slices.DeleteFunc(m.file.verdicts, func(b vigil.Audit) bool { return b.Evidence == a.Evidence })
-	}
-	over := func(a vigil.Audit) bool { return a.Until() <= head.Epoch }
-	if !slices.ContainsFunc(m.file.verdicts, over) {
-		return nil
-	}
-	if err := w.c.Store.DropAudits(ctx, m.id, head.Epoch-vigil.DisputeWindow); err != nil {
-		return err
-	}
-	m.file.verdicts = slices.DeleteFunc(m.file.verdicts, over)
-	return nil
-}
-
-// judge judges one post after the other. One that cannot be judged does not hold up the others.
-func (w *Watch) judge(ctx context.Context, m *miner, head vigil.Head) error {
-	var errs []error
-	for _, p := range m.file.due() {
-		if why := w.postponed(m, p, head); why != "" {
-			m.problems[p.Evidence] = why
-			continue
-		}
-		a, err := w.verdict(ctx, p, head)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		delete(m.problems, p.Evidence)
-		delete(m.again, p.Evidence)
-		if err == nil {
-			m.file.judged(a)
-			if w.c.Judged != nil {
-				w.c.Judged(a)
-			}
-			continue
-		}
-		m.problems[p.Evidence] = err.Error()
-		var unable *verifyError
-		if errors.As(err, &unable) {
-			m.again[p.Evidence] = head.Epoch + pause
-		}
-		errs = append(errs, fmt.Errorf("post %d of deadline %d: %w", p.Index, p.Deadline.Index, err))
-	}
-	return errors.Join(errs...)
-}
-
-// postponed says why a post is not judged now, or nothing.
-func (w *Watch) postponed(m *miner, p vigil.ChainPost, head vigil.Head) string {
-	again := m.again[p.Evidence]
-	switch {
-	case head.Epoch < again:
-		m.next = min(m.next, again)
-		return m.problems[p.Evidence]
-	case w.c.Busy != nil && head.Epoch < p.Deadline.Close+patience && w.c.Busy():
-		m.next = head.Epoch // at the next tick, if no head comes
-		return "it waits until no proof is being made"
-	}
-	return ""
-}
-
-// verdict judges a post and writes the verdict down.
-func (w *Watch) verdict(ctx context.Context, p vigil.ChainPost, head vigil.Head) (a vigil.Audit, err error) {
-	err = safely(func() error {
-		a, err = w.c.Verdict(vigil.OneDecision(ctx), p, head)
-		return err
-	})
-	if err != nil {
-		return a, err
-	}
-	return a, w.c.Store.SaveAudit(ctx, a)
-}
-
-// act has something done about disputable posts that stand.
-func (w *Watch) act(ctx context.Context, m *miner) error {
-	if w.c.Disputable == nil {
-		return nil
-	}
-	var errs []error
-	for _, a := range m.file.verdicts {
-		if a.Verdict != vigil.AuditDisputable {
-			continue
-		}
-		if err := w.c.Disputable(ctx, a, m.file.standing(a)); err != nil {
-			errs = append(errs, fmt.Errorf("dispute post %d of deadline %d: %w", a.Index, a.Deadline.Index, err))
-		}
-	}
-	return errors.Join(errs...)
 }

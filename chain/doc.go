@@ -50,7 +50,7 @@
 // The files: endpoint.go where a node is, link.go one connection, session.go
 // a connection that was checked, node.go keeping one alive, pace.go how fast;
 // client.go asking, wire.go and shape.go what answers look like; and one file
-// for each seam: heads.go, miner.go, randomness.go, messages.go. Of several
+// for each seam: heads.go, miner.go, posts.go, randomness.go, messages.go. Of several
 // nodes: nodes.go who they are and which is read, judge.go how they are judged,
 // examine.go what is learnt from their answers, forks.go from their chains,
 // read.go and agree.go asking them, push.go telling them, upgrades.go what their

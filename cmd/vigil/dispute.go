@@ -91,9 +91,9 @@ type disputeReport struct {
 	out  io.Writer
 	json bool
 
-	mu                      sync.Mutex // guards what follows
-	judged, wrong, disputed int
-	err                     error // of writing
+	mu                               sync.Mutex // guards what follows
+	judged, wrong, unknown, disputed int
+	err                              error // of writing
 }
 
 func (r *disputeReport) say(d app.Disputed) {
@@ -105,6 +105,8 @@ func (r *disputeReport) say(d app.Disputed) {
 	case d.Verdict == vigil.AuditDisputable:
 		r.judged++
 		r.wrong++
+	case d.Verdict == vigil.AuditUnknown:
+		r.unknown++
 	default:
 		r.judged++
 	}
@@ -121,6 +123,8 @@ func (r *disputeReport) say(d app.Disputed) {
 		_, r.err = fmt.Fprintf(r.out, "%s: a dispute is on its way: %s\n", where, d.Message)
 	case d.Verdict == vigil.AuditDisputable:
 		_, r.err = fmt.Fprintf(r.out, "%s: the proof is wrong, and can be disputed before epoch %d: %s\n", where, d.Until, d.Problem)
+	case d.Verdict == vigil.AuditUnknown:
+		_, r.err = fmt.Fprintf(r.out, "%s: could not be judged: %s\n", where, d.Problem)
 	}
 }
 
@@ -129,7 +133,8 @@ func (r *disputeReport) end() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err == nil && !r.json {
-		_, r.err = fmt.Fprintf(r.out, "%d proofs judged that were not before, %d of them wrong; %d disputes sent\n", r.judged, r.wrong, r.disputed)
+		_, r.err = fmt.Fprintf(r.out, "%d proofs judged that were not before, %d of them wrong; %d could not be judged; %d disputes sent\n",
+			r.judged, r.wrong, r.unknown, r.disputed)
 	}
 	return r.err
 }
