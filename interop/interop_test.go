@@ -3,12 +3,14 @@ package interop
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"slices"
 	"testing"
 
+	"github.com/vigil-post/vigil/proofs/groth16"
 	"github.com/vigil-post/vigil/proofs/params"
 	"github.com/vigil-post/vigil/proofs/post"
 )
@@ -55,7 +57,7 @@ func TestProofsAreExchanged(t *testing.T) {
 			}
 			shared := o.sectors(t, form(t, s.kind, s.size, "1.2.0").Shape, slices.Max(s.sectors))
 			for i, n := range s.sectors {
-				o.exchange(t, s.kind, shared, apis(s.kind)[i%len(apis(s.kind))], n)
+				o.exchange(t, s.kind, shared, apis(s.kind)[i%len(apis(s.kind))], n, kernels(t, i == 0))
 			}
 		})
 	}
@@ -82,11 +84,23 @@ func form(t *testing.T, kind post.Kind, size uint64, api string) post.Config {
 	return c
 }
 
-// exchange proves one random statement on both sides and compares all there is.
-func (o *oracle) exchange(t *testing.T, kind post.Kind, p *pool, api string, n int) {
+// kernels are the fastest here or, where those are not gnark-crypto's and all are wanted, both.
+func kernels(t *testing.T, all bool) []groth16.Prover {
+	fastest := []groth16.Prover{{}}
+	if !all || groth16.Kernels().Name == groth16.Generic {
+		return fastest
+	}
+	sums := new(groth16.Portable)
+	t.Cleanup(sums.Close)
+	return append(fastest, groth16.Prover{Multiexp: sums, FFT: new(groth16.PortableFFT)})
+}
+
+// exchange proves one random statement on both sides, on ours with each of the kernels, and
+// compares all there is.
+func (o *oracle) exchange(t *testing.T, kind post.Kind, p *pool, api string, n int, kernels []groth16.Prover) {
 	t.Helper()
 	form := form(t, kind, p.shape.SectorSize, api)
-	prover, verifier := o.keys(t, form)
+	verifier := o.keys(t, form)
 	miner, numbers := o.miner(), o.numbers(n)
 	var randomness [32]byte
 	fill(o.random, randomness[:])
@@ -101,18 +115,21 @@ func (o *oracle) exchange(t *testing.T, kind post.Kind, p *pool, api string, n i
 	}
 	counts.rustProofs += form.Partitions(n)
 
-	proof, err := prover.Prove(t.Context(), rust.statement(), rust.vanilla())
-	check(t, err)
-	if bytes.Equal(proof, rust.Proof) {
-		t.Errorf("%s: both proofs are equal: they are not blinded", about)
+	var cases []*proofCase
+	for _, k := range kernels {
+		own := *rust
+		own.Proof, own.about = o.proveWith(t, k, form, rust), "proved by Go: "+about
+		if bytes.Equal(own.Proof, rust.Proof) {
+			t.Errorf("%s: both proofs are equal: they are not blinded", about)
+		}
+		cases = append(cases, &own)
 	}
-	own := *rust
-	own.Proof, own.about = proof, "proved by Go: "+about
-	cases := append([]*proofCase{&own}, o.others(&own, p)...)
+	own := len(cases)
+	cases = append(cases, o.others(cases[0], p)...)
 	for i, v := range o.verdicts(t, cases) {
-		if i == 0 {
+		if i < own {
 			if v != "true" {
-				t.Errorf("%s: Rust says %s", own.about, v)
+				t.Errorf("%s: Rust says %s", cases[i].about, v)
 			}
 			continue
 		}
@@ -121,7 +138,18 @@ func (o *oracle) exchange(t *testing.T, kind post.Kind, p *pool, api string, n i
 		}
 		counts.verdicts++
 	}
-	counts.goProofs += form.Partitions(n)
+	counts.goProofs += own * form.Partitions(n)
+	counts.generic += (own - 1) * form.Partitions(n)
+}
+
+// proveWith makes the proof of a case.
+func (o *oracle) proveWith(t *testing.T, kernels groth16.Prover, form post.Config, c *proofCase) []byte {
+	t.Helper()
+	prover, done, err := post.OpenProver(form, o.params, kernels)
+	check(t, err)
+	proof, err := prover.Prove(t.Context(), c.statement(), c.vanilla())
+	check(t, errors.Join(err, done()))
+	return proof
 }
 
 // compare makes what Rust made of the sectors again.
@@ -227,7 +255,7 @@ func TestSkippedSectorsAreProved(t *testing.T) {
 	p := o.sectors(t, form(t, post.Window, 2<<10, "1.2.0").Shape, 3)
 	for _, api := range []string{"1.0.0", "1.2.0"} {
 		form := form(t, post.Window, 2<<10, api)
-		prover, verifier := o.keys(t, form)
+		verifier := o.keys(t, form)
 		var randomness [32]byte
 		fill(o.random, randomness[:31])
 		c := &proofCase{Type: post.Window, SectorSize: 2 << 10, API: api, Miner: 1000, Randomness: randomness[:]}
@@ -240,9 +268,7 @@ func TestSkippedSectorsAreProved(t *testing.T) {
 			check(t, err)
 			c.Vanilla = append(c.Vanilla, p.vanilla(t, form, made[s.Number], s, leaves))
 		}
-		proof, err := prover.Prove(t.Context(), c.statement(), c.vanilla())
-		check(t, err)
-		c.Proof = proof
+		c.Proof = o.proveWith(t, groth16.Prover{}, form, c)
 		if have, rust := verdict(verifier, c), o.verdicts(t, []*proofCase{c})[0]; have != "true" || rust != "true" {
 			t.Errorf("API %s: Go says %s, Rust %s", api, have, rust)
 		}

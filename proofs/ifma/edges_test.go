@@ -142,7 +142,7 @@ func TestSumsOfSeveralProofsAtOnce(t *testing.T) {
 	wait.Wait()
 }
 
-// Small multiples of one point by small scalars: all lie in buckets of one segment, whose
+// Small multiples of one point by scalars whose digits are of one segment, whose
 // running sums are often equal to the next bucket, opposite to it, or infinity.
 func TestRunningSumsMeetInfinity(t *testing.T) {
 	needKernels(t)
@@ -156,7 +156,7 @@ func TestRunningSumsMeetInfinity(t *testing.T) {
 		var in input
 		for range 2 + rng.IntN(8) {
 			k := rng.IntN(len(p))
-			in.g1, in.g2, in.scalars = append(in.g1, p[k]), append(in.g2, q[k]), append(in.scalars, small(1+rng.Int64N(8)))
+			in.g1, in.g2, in.scalars = append(in.g1, p[k]), append(in.g2, q[k]), append(in.scalars, small(1+segments*rng.Int64N(8)))
 		}
 		t.Run(fmt.Sprint(round), func(t *testing.T) { compareOn(t, s, &g1, &g2, in) })
 	}

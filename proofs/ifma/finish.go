@@ -3,6 +3,7 @@ package ifma
 import (
 	"context"
 	"math/bits"
+	"slices"
 )
 
 // jacobian is gnark-crypto's form of a sum of points A.
@@ -13,16 +14,15 @@ type jacobian[J, A any] interface {
 	DoubleAssign() *J
 }
 
-// A window's sum is that of its buckets, each times its digit. It is cut into
-// segments of length buckets each: segment s has the digits s*length+1 to
-// (s+1)*length. With
+// A window's sum is that of its buckets, each times its digit. They are dealt out to
+// segments: segment s has the digits s+1, s+1+segments, s+1+2*segments and so on. With
 //
 //	run(s) = sum of its buckets
-//	sum(s) = sum of its buckets, the k-th times k (from 1)
+//	sum(s) = sum of its buckets, the k-th times k (from 0)
 //
-// the window's is sum(s) + length * s * run(s), over all segments. Both are made
-// by running sums from the last bucket to the first, for many segments in lock step
-// so that they make batches.
+// the window's is segments * sum(s) + (s+1) * run(s), over all segments. Both are made
+// by running sums from the last bucket to the first, for all segments of some windows in
+// lock step so that they make batches, of buckets that lie side by side.
 const segments = 128
 
 // running are the sums of some windows' segments. References are 0 while nothing was added.
@@ -43,7 +43,7 @@ func finish[J, A any, P jacobian[J, A]](ctx context.Context, r *run, j int, poin
 		}
 		for w := range n {
 			from, to := w*r.segments(), (w+1)*r.segments()
-			parts[first+w] = windowSum[J, A, P](&r.adders[worker], s.refs[from:to], s.sums[from:to], r.windows.buckets()/r.segments(), point)
+			parts[first+w] = windowSum[J, A, P](&r.adders[worker], s.refs[from:to], s.sums[from:to], point)
 		}
 		return nil
 	})
@@ -60,65 +60,81 @@ func finish[J, A any, P jacobian[J, A]](ctx context.Context, r *run, j int, poin
 func (r *run) segments() int { return min(segments, r.windows.buckets()) }
 
 // runningSums are those of n windows' segments, whose points lie among the worker's
-// results.
-func (r *run) runningSums(ctx context.Context, worker, j, first, n int) (s running, err error) {
+// results. With each bucket what run was before it is added to sum, so that both additions are of
+// one batch.
+func (r *run) runningSums(ctx context.Context, worker, j, first, n int) (running, error) {
 	a := &r.adders[worker]
 	count, length := n*r.segments(), r.windows.buckets()/r.segments()
-	home := r.results[worker] // of refs, then of sums, then of what the kernels write
-	s = running{make([]uint32, count), make([]uint32, count)}
-	targets := make([]int, 0, count)
-	addAll := func(to []uint32, home uint32, second func(i int) uint32) {
-		targets = targets[:0]
-		results := r.results[worker] + uint32(2*count)
-		a.start(results)
-		for i := range to {
-			ref := second(i)
-			switch {
-			case ref == 0:
-			case to[i] == 0:
-				copy(a.point(home+uint32(i)), a.point(ref>>1))
-				to[i] = (home+uint32(i))<<1 | ref&1
-			default:
-				targets = append(targets, i)
-				a.add(to[i], ref)
-			}
-		}
-		a.flush()
-		for k, i := range targets {
-			from := results + uint32(k)
-			if a.infinite[from] {
-				to[i] = 0
-				continue
-			}
-			copy(a.point(home+uint32(i)), a.point(from))
-			to[i] = (home + uint32(i)) << 1
-		}
-		clear(a.infinite)
-	}
+	filled := r.filled[j][first*r.windows.buckets():]
+	s := running{make([]uint32, count), make([]uint32, count)}
+	refsAt := r.results[worker] // of refs' points, then of those of sums, then of what the kernels write
+	sumsAt := refsAt + uint32(count)
+	p := pending{adder: a, results: sumsAt + uint32(count)}
 	for k := length - 1; k >= 0; k-- {
 		if err := ctx.Err(); err != nil {
 			return s, err
 		}
-		filled := r.filled[j][first*r.windows.buckets():]
-		addAll(s.refs, home, func(i int) uint32 { return filled[i*length+k] })
-		addAll(s.sums, home+uint32(count), func(i int) uint32 { return s.refs[i] })
+		a.start(p.results)
+		for i := range s.sums {
+			p.add(&s.sums[i], sumsAt+uint32(i), s.refs[i])
+		}
+		for i := range s.refs {
+			w, segment := i/r.segments(), i%r.segments()
+			p.add(&s.refs[i], refsAt+uint32(i), filled[w*r.windows.buckets()+k*r.segments()+segment])
+		}
+		p.settle()
 	}
 	return s, a.wrong
 }
 
+// pending are references whose points are added to, and where the sums are to lie.
+type pending struct {
+	*adder
+	results uint32 // first slot that the kernels write to
+	refs    []*uint32
+	slots   []uint32
+}
+
+// add adds a point to another one, in its slot, when settle is called.
+func (p *pending) add(to *uint32, slot, ref uint32) {
+	switch {
+	case ref == 0:
+	case *to == 0:
+		copy(p.point(slot), p.point(ref>>1))
+		*to = slot<<1 | ref&1
+	default:
+		p.adder.add(*to, ref)
+		p.refs, p.slots = append(p.refs, to), append(p.slots, slot)
+	}
+}
+
+func (p *pending) settle() {
+	p.flush()
+	for k, ref := range p.refs {
+		from := p.results + uint32(k)
+		if p.infinite[from] {
+			*ref = 0
+			continue
+		}
+		copy(p.point(p.slots[k]), p.point(from))
+		*ref = p.slots[k] << 1
+	}
+	p.refs, p.slots = p.refs[:0], p.slots[:0]
+	clear(p.infinite)
+}
+
 // windowSum puts a window's segments together.
-func windowSum[J, A any, P jacobian[J, A]](a *adder, refs, sums []uint32, length int, point func([]row, bool) A) (total J) {
-	var run, weighted J
-	for s := len(refs) - 1; s > 0; s-- {
-		addRef[J, A, P](&run, a, refs[s], point)
-		P(&weighted).AddAssign(&run)
-	}
-	for range bits.TrailingZeros(uint(length)) {
-		P(&weighted).DoubleAssign()
-	}
-	total = weighted
+func windowSum[J, A any, P jacobian[J, A]](a *adder, refs, sums []uint32, point func([]row, bool) A) (total J) {
+	var run J
 	for _, ref := range sums {
 		addRef[J, A, P](&total, a, ref, point)
+	}
+	for range bits.TrailingZeros(uint(len(sums))) {
+		P(&total).DoubleAssign()
+	}
+	for _, ref := range slices.Backward(refs) {
+		addRef[J, A, P](&run, a, ref, point)
+		P(&total).AddAssign(&run)
 	}
 	return total
 }
