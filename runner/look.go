@@ -324,8 +324,14 @@ func (l *looker) entry(d vigil.Deadline, p vigil.Partition) (e schedule.Partitio
 		return e, err
 	}
 	if d.Close <= l.head.Epoch {
-		e.Proven, err = proven(p)
+		if e.Proven, err = proven(p); err != nil {
+			return e, err
+		}
+		e.Idle, err = idle(p)
 		return e, err
+	}
+	if e.Recovering, err = p.Recovering.Count(); err != nil {
+		return e, fmt.Errorf("partition %d: count recovering sectors: %w", p.Index, err)
 	}
 	if e.Due, err = due(p); err != nil {
 		return e, err

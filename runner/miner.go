@@ -231,6 +231,8 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 		return a.submit(ctx, task)
 	case schedule.Recover:
 		return a.recover(ctx, task)
+	case schedule.Return:
+		return a.returned(ctx, task)
 	default:
 		return a.settle(ctx, task)
 	}
