@@ -2,9 +2,11 @@ package partition
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin/v18/miner"
 
 	"github.com/vigil-post/vigil"
 )
@@ -77,6 +79,39 @@ func Halve(message []Declaration) (first, second []Declaration) {
 		room -= n
 	}
 	return first, second
+}
+
+// MostBytes is how long the parameters of a declaration may be: the rest of a
+// message needs little.
+const MostBytes = vigil.MaxMessageSize - 1<<10
+
+// Fit splits the messages that are too large in halves, until none is.
+func Fit(messages [][]Declaration, tooLarge func(message []Declaration) (bool, error)) ([][]Declaration, error) {
+	var fit [][]Declaration
+	for left := slices.Clone(messages); len(left) > 0; {
+		message := left[0]
+		left = left[1:]
+		large, err := tooLarge(message)
+		if err != nil {
+			return nil, err
+		}
+		first, second := Halve(message)
+		if large && len(second) > 0 {
+			left = slices.Insert(left, 0, first, second)
+			continue
+		}
+		fit = append(fit, message)
+	}
+	return fit, nil
+}
+
+// Params are those of the DeclareFaultsRecovered that is the message.
+func Params(deadline uint64, message []Declaration) miner.DeclareFaultsRecoveredParams {
+	var params miner.DeclareFaultsRecoveredParams
+	for _, d := range message {
+		params.Recoveries = append(params.Recoveries, miner.RecoveryDeclaration{Deadline: deadline, Partition: d.Partition, Sectors: Set(d.Sectors)})
+	}
+	return params
 }
 
 // Declared lists the sectors of a message.

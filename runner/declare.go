@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin"
-	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/partition"
@@ -23,7 +21,7 @@ import (
 // A duty that had sectors before declares what fits into one message; the rest
 // is read by the next that has none.
 func (a *action) declareAll(ctx context.Context, messages [][]partition.Declaration, task schedule.Task) error {
-	messages, err := a.fitting(ctx, messages)
+	messages, err := partition.Fit(messages, func(message []partition.Declaration) (bool, error) { return a.tooLarge(ctx, message) })
 	if err != nil {
 		return err
 	}
@@ -57,29 +55,6 @@ func (a *action) leave(ctx context.Context, d vigil.Duty) error {
 	return a.cfg.Store.SaveDuty(ctx, d)
 }
 
-// fitting splits the messages that the network would not take, in halves.
-func (a *action) fitting(ctx context.Context, messages [][]partition.Declaration) ([][]partition.Declaration, error) {
-	var fit [][]partition.Declaration
-	for len(messages) > 0 {
-		message := messages[0]
-		messages = messages[1:]
-		large, err := a.tooLarge(ctx, message)
-		if err != nil {
-			return nil, err
-		}
-		first, second := partition.Halve(message)
-		if large && len(second) > 0 {
-			messages = slices.Insert(messages, 0, first, second)
-			continue
-		}
-		fit = append(fit, message)
-	}
-	return fit, nil
-}
-
-// messageFrame is room for what a message has beside its parameters.
-const messageFrame = 1 << 10
-
 // tooLarge says that a declaration has too many bytes, or needs more gas than
 // the policy has for one: a block must have room for others. What a node cannot
 // estimate is left to the messager, which asks again.
@@ -88,7 +63,7 @@ func (a *action) tooLarge(ctx context.Context, message []partition.Declaration) 
 	if err != nil {
 		return false, err
 	}
-	if len(r.Call.Params) > vigil.MaxMessageSize-messageFrame {
+	if len(r.Call.Params) > partition.MostBytes {
 		return true, nil
 	}
 	if a.cfg.Gas == nil {
@@ -106,12 +81,7 @@ func (a *action) tooLarge(ctx context.Context, message []partition.Declaration) 
 
 // declaration builds DeclareFaultsRecovered for a duty.
 func (a *action) declaration(ctx context.Context, duty vigil.DutyID, message []partition.Declaration, generation int) (vigil.MessageRequest, error) {
-	var params actor.DeclareFaultsRecoveredParams
-	for _, d := range message {
-		params.Recoveries = append(params.Recoveries, actor.RecoveryDeclaration{
-			Deadline: a.duty.Deadline.Index, Partition: d.Partition, Sectors: partition.Set(d.Sectors),
-		})
-	}
+	params := partition.Params(a.duty.Deadline.Index, message)
 	id := fmt.Sprintf("%s#%d sectors=%s", duty, generation, digest(partition.Declared(message)))
 	r, err := a.request(ctx, id, builtin.MethodsMiner.DeclareFaultsRecovered, &params, a.duty.Deadline.FaultCutoff)
 	r.Duty = duty

@@ -184,6 +184,26 @@ func TestWhatCannotBeReadHoldsUpNothingAndIsReadAgain(t *testing.T) {
 	})
 }
 
+func TestWhoMendedAStorageNeedNotWaitForTheNextRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.outage(later, 1, 2)
+		w.bad[20_000], w.bad[20_001] = "replica: missing", "replica: missing"
+		var r *runner.Runner
+		w.started = func(started *runner.Runner) { r = started }
+		w.at = map[abi.ChainEpoch]func(){988: func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			clear(w.bad)
+			if !r.Hurry(minerID) || r.Hurry(4711) {
+				t.Error("it is not known whose sectors are to be read")
+			}
+		}}
+		w.run(t, 991) // four epochs before they were due
+		w.expect(t, recovery(0), vigil.StateConfirmed)
+	})
+}
+
 // Wherever the store or the messager fails, and wherever the daemon ends, every
 // sector is declared in the end.
 func TestEverySectorIsDeclaredWhateverFailsOnTheWay(t *testing.T) {

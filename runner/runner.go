@@ -79,6 +79,19 @@ func (r *Runner) Nudge() {
 	}
 }
 
+// Hurry reads the faulty sectors of a miner again soon, instead of some epochs
+// after the last time: somebody has mended something. It never blocks, and is
+// false for a miner that is not this runner's.
+func (r *Runner) Hurry(id abi.ActorID) bool {
+	for _, m := range r.miners {
+		if m.id == id {
+			offer(m.hurry, struct{}{})
+			return true
+		}
+	}
+	return false
+}
+
 // Run works until ctx ends, and returns when everything it started has ended.
 func (r *Runner) Run(ctx context.Context) error {
 	network, err := r.network(ctx)

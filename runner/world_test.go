@@ -68,8 +68,9 @@ type world struct {
 	shift      abi.ChainEpoch            // of the deadlines' numbers
 	proofType  abi.RegisteredPoStProof   // of the network's rules now
 
-	change func(*runner.Config)     // of the configuration
-	fails  func(method string) bool // says whether a call fails, besides failing
+	change  func(*runner.Config) // of the configuration
+	started func(*runner.Runner)
+	fails   func(method string) bool // says whether a call fails, besides failing
 
 	log bytes.Buffer // guarded by the handler; to be read when no runner runs
 
@@ -132,6 +133,9 @@ func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
 	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.started != nil {
+		w.started(r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
