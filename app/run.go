@@ -237,6 +237,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 	d.log.Info("dashboard", "url", d.Page())
 	mux := http.NewServeMux()
 	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
+	mux.HandleFunc("POST "+RecoverPath, d.recoverWish)
 	if api, err := d.api(); err != nil {
 		d.log.Error("the messager's API is not served; proving goes on", "error", err)
 	} else {
