@@ -316,6 +316,13 @@ func TestTheReturnedPowerIsLookedAfter(t *testing.T) {
 		w := newWorld()
 		w.outage(later, 2, 3)
 		w.change = func(c *runner.Config) { c.Policy.DeclareSectors = 4 }
+		w.at = map[abi.ChainEpoch]func(){laterOpen + 61: func() { // nothing is on its way any more
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for i := range w.messages {
+				w.messages[i].State = vigil.MessageConfirmed
+			}
+		}}
 		r := w.run(t, laterEnd)
 		for batch, want := range []int{4, 2} {
 			if duty := w.expect(t, recovery(batch), vigil.StateConfirmed); duty.Returned == nil || *duty.Returned != want {

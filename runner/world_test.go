@@ -219,9 +219,11 @@ func (w *world) recovering(n uint64) {
 // power back, but for those that the post skips.
 func (w *world) recovered(duty vigil.Duty, index uint64) {
 	p := &w.partitions[duty.Deadline.Index][index]
+	skipped := bitfield.New()
 	for _, bad := range duty.Skipped {
-		p.Recovering.Unset(uint64(bad.Number))
+		skipped.Set(uint64(bad.Number))
 	}
+	p.Recovering, _ = bitfield.SubtractBitField(p.Recovering, skipped) // a new set: who has read it keeps it
 	p.Active, _ = bitfield.MergeBitFields(p.Active, p.Recovering)
 	p.Faulty, _ = bitfield.SubtractBitField(p.Faulty, p.Recovering)
 	p.Recovering = bitfield.New()
