@@ -220,6 +220,9 @@ func (d dryRun) messages(ctx context.Context, info vigil.MinerInfo, deadline uin
 
 // message looks at one message, and says whether it is too large.
 func (d dryRun) message(ctx context.Context, info vigil.MinerInfo, deadline uint64, message []partition.Declaration) (m RecoveryMessage, large bool, err error) {
+	if partition.TooLong(message) {
+		return m, true, nil
+	}
 	params := partition.Params(deadline, message)
 	var encoded bytes.Buffer
 	if err := params.MarshalCBOR(&encoded); err != nil {
@@ -235,6 +238,6 @@ func (d dryRun) message(ctx context.Context, info vigil.MinerInfo, deadline uint
 	if err != nil {
 		m.Problem = err.Error()
 	}
-	large = m.Bytes > partition.MostBytes || m.Gas > d.policy.DeclareGas || errors.As(err, &refused) && refused.OutOfGas
+	large = m.Gas > d.policy.DeclareGas || errors.As(err, &refused) && refused.OutOfGas
 	return m, large, ctx.Err()
 }

@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -84,6 +85,14 @@ func Halve(message []Declaration) (first, second []Declaration) {
 // MostBytes is how long the parameters of a declaration may be: the rest of a
 // message needs little.
 const MostBytes = vigil.MaxMessageSize - 1<<10
+
+// TooLong says that a message has more bytes than the network takes, or a set
+// of sectors that is too long to be written at all.
+func TooLong(message []Declaration) bool {
+	params := Params(0, message)
+	var encoded bytes.Buffer
+	return params.MarshalCBOR(&encoded) != nil || encoded.Len() > MostBytes
+}
 
 // Fit splits the messages that are too large in halves, until none is.
 func Fit(messages [][]Declaration, tooLarge func(message []Declaration) (bool, error)) ([][]Declaration, error) {

@@ -1,6 +1,7 @@
 package partition_test
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"testing"
@@ -118,5 +119,45 @@ func TestElevenFullPartitionsAreTwoMessages(t *testing.T) {
 	}
 	if len(messages) != 2 || len(partition.Declared(messages[0])) != 25_000 || len(partition.Declared(messages[1])) != 839 {
 		t.Errorf("%d messages", len(messages))
+	}
+}
+
+// Sectors far apart take more bytes than the network has for a message before
+// they are too many; and so many of one partition that their set cannot be
+// written are halved too.
+func TestAMessageThatIsTooLongIsHalved(t *testing.T) {
+	for sentence, each := range map[string][]int{
+		"ten partitions": {2349, 2349, 2349, 2349, 2349, 2349, 2349, 2349, 2349, 2349},
+		"one partition":  {20_000},
+	} {
+		var message []partition.Declaration
+		total, next := 0, abi.SectorNumber(0)
+		for i, n := range each {
+			d := partition.Declaration{Partition: uint64(i)}
+			for range n {
+				d.Sectors = append(d.Sectors, next)
+				next += 1 << 20
+			}
+			message = append(message, d)
+			total += n
+		}
+		if !partition.TooLong(message) {
+			t.Fatalf("%s: the message is not too long", sentence)
+		}
+		messages, err := partition.Fit([][]partition.Declaration{message}, func(m []partition.Declaration) (bool, error) { return partition.TooLong(m), nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range messages {
+			params := partition.Params(7, m)
+			var encoded bytes.Buffer
+			if err := params.MarshalCBOR(&encoded); err != nil || encoded.Len() > partition.MostBytes {
+				t.Errorf("%s: a message of %d bytes, %v", sentence, encoded.Len(), err)
+			}
+			total -= len(partition.Declared(m))
+		}
+		if total != 0 || len(messages) < 2 || len(messages) > 4 {
+			t.Errorf("%s: %d messages, %d sectors are lost", sentence, len(messages), total)
+		}
 	}
 }

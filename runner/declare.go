@@ -59,15 +59,12 @@ func (a *action) leave(ctx context.Context, d vigil.Duty) error {
 // the policy has for one: a block must have room for others. What a node cannot
 // estimate is left to the messager, which asks again.
 func (a *action) tooLarge(ctx context.Context, message []partition.Declaration) (bool, error) {
+	if long := partition.TooLong(message); long || a.cfg.Gas == nil {
+		return long, nil
+	}
 	r, err := a.declaration(ctx, a.duty.ID, message, 0)
 	if err != nil {
 		return false, err
-	}
-	if len(r.Call.Params) > partition.MostBytes {
-		return true, nil
-	}
-	if a.cfg.Gas == nil {
-		return false, nil
 	}
 	call := r.Call
 	call.From = r.Senders[0]
@@ -108,7 +105,7 @@ func (a *action) declare(ctx context.Context, d vigil.Duty, message []partition.
 	if err != nil {
 		return err
 	}
-	a.cfg.Log.Info("recovery declared", "duty", d.ID.String(), "deadline", d.Deadline.Index, "partitions", len(message), "count", len(d.Sectors),
+	a.cfg.Log.Info("recovery declared", "miner", vigil.MinerAddress(a.id).String(), "duty", d.ID.String(), "deadline", d.Deadline.Index, "partitions", len(message), "count", len(d.Sectors),
 		"sectors", brief(d.Sectors), "epoch", a.head.Epoch, "cutoff", d.Deadline.FaultCutoff)
 	return nil
 }

@@ -39,7 +39,7 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 	}
 	switch {
 	case len(messages) > 0:
-		return a.declareAll(ctx, messages, task)
+		return a.declareAll(vigil.OneDecision(ctx), messages, task) // reading may have lasted
 	case len(a.duty.Skipped) > 0:
 		return because(vigil.ReasonUnreadable, a.unreadable())
 	}
@@ -73,14 +73,16 @@ func (a *action) stands(ctx context.Context) error {
 	return because(vigil.ReasonHindered, errors.New(why))
 }
 
-// inTurn reads sectors when those of more urgent deadlines were read. The head
-// is asked for again if that took long.
+// inTurn reads sectors when those of more urgent deadlines were read. What was
+// known before the wait may be old by then, and the node that it was asked of
+// another: so it is a decision of its own.
 func (a *action) inTurn(ctx context.Context, wanted []abi.SectorNumber) ([]vigil.Partition, []abi.SectorNumber, error) {
 	done, err := a.work.recoveries.turn(ctx, a.duty.Deadline.FaultCutoff)
 	if err != nil {
 		return nil, nil, fmt.Errorf("wait for other deadlines' sectors: %w", err)
 	}
 	defer done()
+	ctx = vigil.OneDecision(ctx)
 	if a.now() > a.head.Epoch {
 		if head, err := a.cfg.Heads.Head(ctx); err == nil {
 			a.head, a.began = head, time.Now()
