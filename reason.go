@@ -15,6 +15,7 @@ const (
 	ReasonMessageFailed Reason = "message_failed"
 	ReasonTakenBack     Reason = "taken_back"
 	ReasonUnreadable    Reason = "unreadable"
+	ReasonHindered      Reason = "hindered"
 )
 
 // ReasonText explains a Reason to the person who has to prevent the next one.
@@ -65,5 +66,9 @@ var Reasons = []ReasonText{
 	{
 		ReasonUnreadable, "Faulty sectors could not be read before the fault cutoff, so no recovery was declared.",
 		"The duty names each sector with its cause. They can be recovered for the next proving period.",
+	},
+	{
+		ReasonHindered, "The chain takes no declaration of recovered sectors from the miner, so none was sent before the fault cutoff.",
+		"The miner owes fees that it cannot pay, or is punished for a consensus fault: the duty's last problem has the amount or the epoch. They can be recovered for the next proving period.",
 	},
 }

@@ -51,6 +51,18 @@ type MinerState interface {
 	Faults(ctx context.Context, miner abi.ActorID, key TipSetKey) (faulty, recovering bitfield.BitField, err error)
 }
 
+// MinerStanding reads what a miner owes. It may fail, and may be called concurrently.
+type MinerStanding interface {
+	// Standing is that in the state of the tipset.
+	Standing(ctx context.Context, miner abi.ActorID, key TipSetKey) (Standing, error)
+}
+
+// GasEstimator runs a call on the head and proposes its gas: the part of a
+// MessageNode that decides how large messages may be.
+type GasEstimator interface {
+	EstimateGas(ctx context.Context, call Call, nonce uint64) (Gas, error)
+}
+
 // Randomness draws the chain's randomness for Window PoSt at a tipset. It may
 // fail, and always does for an epoch after the tipset's; concurrent calls are fine.
 type Randomness interface {
@@ -89,7 +101,10 @@ type MessageNode interface {
 }
 
 // CallError says that the chain would refuse a call: it is an answer, not a fault of the node.
-type CallError struct{ Text string }
+type CallError struct {
+	Text     string
+	OutOfGas bool // it needs more gas than a block has
+}
 
 func (e *CallError) Error() string { return "the chain would refuse the message: " + e.Text }
 

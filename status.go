@@ -129,7 +129,7 @@ type MinerStatus struct {
 	Problem   string           `json:"problem,omitempty"`
 	// Rehearsals are the latest of each deadline, by index.
 	Rehearsals []RehearsalStatus `json:"rehearsals"`
-	Recoveries []RecoveryStatus  `json:"recoveries"` // of the deadlines with faulty sectors, by index
+	Recoveries []RecoveryStatus  `json:"recoveries"` // of the deadlines that have faulty sectors or just got some back, by index
 	Audits     []AuditStatus     `json:"audits"`     // of what was posted inside the dispute window, newest first
 	// Covered is the epoch since which every sector that owes proofs was read
 	// in a rehearsal; 0 until all were.

@@ -210,6 +210,9 @@ type Duty struct {
 	Reason     Reason             `json:"reason,omitempty"`  // what stopped the last try; of a missed duty, why
 	Problem    string             `json:"problem,omitempty"` // what stopped the last try, in words
 	Tried      abi.ChainEpoch     `json:"tried,omitempty"`   // the head's epoch at that try
+	// Returned is how many sectors of a recovery had power again after their
+	// deadline; nil until that is known.
+	Returned *int `json:"returned,omitempty"`
 }
 
 // BadSector is a sector that cannot be proved, by name and with evidence.

@@ -55,7 +55,7 @@ func (c *checker) config(f fileRest) Config {
 			Memory:     c.memory(f.Proofs.Memory),
 		},
 		Messager:  messages,
-		Schedule:  c.schedule(f.Schedule, f.Reading),
+		Schedule:  c.recovery(c.schedule(f.Schedule, f.Reading), f.Recovery),
 		Dashboard: c.dashboard(f.Dashboard),
 		Alarms:    c.alarms(f.Alarms, f.Notify),
 		Data:      c.data(f.Data.Dir),
@@ -187,6 +187,16 @@ func (c *checker) schedule(f fileSchedule, r fileReading) schedule.Policy {
 	// A window is 60 epochs: with more than this no proof would ever wait for a storage.
 	p.PostMargin = c.epochs("schedule.post_margin", f.PostMargin, 2, 40)
 	p.SkipPercent = int(c.within("reading.skip_percent", r.SkipPercent, 0, 100))
+	return p
+}
+
+// recovery adds what is chosen for recoveries; the limits are at most the network's.
+func (c *checker) recovery(p schedule.Policy, f fileRecovery) schedule.Policy {
+	most := schedule.DefaultPolicy
+	p.RecoverAlone = f.Alone
+	p.DeclareSectors = int(c.within("recovery.max_sectors", f.MaxSectors, 1, int64(most.DeclareSectors)))
+	p.DeclarePartitions = int(c.within("recovery.max_partitions", f.MaxPartitions, 1, int64(most.DeclarePartitions)))
+	p.DeclareGas = c.within("recovery.max_gas", f.MaxGas, 50_000_000, 10_000_000_000)
 	return p
 }
 

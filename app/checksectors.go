@@ -134,7 +134,7 @@ func wantedOf(ctx context.Context, state checkedState, miner abi.ActorID, key vi
 	return list, nil
 }
 
-func requests(ctx context.Context, state checkedState, key vigil.TipSetKey, form vigil.ReadRequest, set bitfield.BitField, deadline, index *uint64) ([]Checked, error) {
+func requests(ctx context.Context, state vigil.MinerState, key vigil.TipSetKey, form vigil.ReadRequest, set bitfield.BitField, deadline, index *uint64) ([]Checked, error) {
 	sectors, err := state.Sectors(ctx, form.Miner, set, key)
 	if err != nil {
 		return nil, fmt.Errorf("read the sectors: %w", err)

@@ -27,6 +27,7 @@ type fileRest struct {
 	Proofs    fileProofs    `toml:"proofs"`
 	Messager  fileMessager  `toml:"messager"`
 	Schedule  fileSchedule  `toml:"schedule"`
+	Recovery  fileRecovery  `toml:"recovery"`
 	Dashboard fileDashboard `toml:"dashboard"`
 	Alarms    fileAlarms    `toml:"alarms"`
 	Notify    []fileNotify  `toml:"notify"`
@@ -106,6 +107,13 @@ type fileSchedule struct {
 	PostMargin       int64 `toml:"post_margin"`
 }
 
+type fileRecovery struct {
+	Alone         bool  `toml:"alone"`
+	MaxSectors    int64 `toml:"max_sectors"`
+	MaxPartitions int64 `toml:"max_partitions"`
+	MaxGas        int64 `toml:"max_gas"`
+}
+
 type fileDashboard struct {
 	Listen string   `toml:"listen"`
 	Hosts  []string `toml:"hosts"`
@@ -148,6 +156,9 @@ func defaults(getenv func(string) string) fileRest {
 			SubmitConfidence: int64(policy.SubmitConfidence),
 			Confidence:       int64(policy.Confidence),
 			PostMargin:       int64(policy.PostMargin),
+		},
+		Recovery: fileRecovery{
+			Alone: policy.RecoverAlone, MaxSectors: int64(policy.DeclareSectors), MaxPartitions: int64(policy.DeclarePartitions), MaxGas: policy.DeclareGas,
 		},
 		Reading:   fileReading{AtOnce: 128, SkipPercent: int64(policy.SkipPercent), Rehearse: true},
 		Data:      fileData{JournalDays: 90},

@@ -100,7 +100,7 @@ func openChain(t *testing.T, dir string, of flockOf) *devnet.Network {
 	n, err := devnet.Open(t.Context(), devnet.Config{
 		Dir: dir, Manual: true, BlockTime: of.epoch, Miners: of.miners, Sectors: of.sectors,
 		NetworkVersion: of.version, Upgrades: of.upgrades, Disputer: of.disputer,
-		NullRounds: of.nulls, Verify: judgeHash, VerifyV1: judgeHash, Log: slog.New(slog.DiscardHandler),
+		NullRounds: of.nulls, SectorSizes: of.sizes, Verify: judgeHash, VerifyV1: judgeHash, Log: slog.New(slog.DiscardHandler),
 		Sector: func(_ context.Context, _ string, m abi.ActorID, s abi.SectorNumber) ([32]byte, error) {
 			return sha256.Sum256(fmt.Appendf(nil, "sector %d of %d", s, m)), nil
 		},
@@ -122,6 +122,8 @@ type flockOf struct {
 	version         network.Version
 	upgrades        []devnet.Upgrade
 	disputer        bool
+	sizes           []abi.SectorSize  // of the miners' sectors, in turn; 2 KiB if there is none
+	change          func(*Config)     // of the daemon's configuration
 	tools           func(tools) tools // in place of those that always work
 }
 
@@ -162,6 +164,9 @@ func newFlock(t *testing.T, of flockOf) *flock {
 				}
 			}
 		}
+	}
+	if of.change != nil {
+		of.change(&c)
 	}
 	f.config, f.tools = c, tools{keys, hashProofs{}, hashProofs{}}
 	if of.tools != nil {

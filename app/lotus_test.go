@@ -209,7 +209,7 @@ func TestWindowPostDispute(t *testing.T) {
 	if r := f.standing(); r.Recovering != 0 {
 		t.Errorf("%d sectors are declared recovered by a miner in debt", r.Recovering)
 	}
-	f.says("what the miner owes is named", "/recover/", "unlocked balance can not repay fee debt")
+	f.says("what the miner owes is named", "/recover/", "in fees and can pay")
 	if err := f.chain.SetBalance(f.miner(), fil(300)); err != nil {
 		t.Fatal(err)
 	}

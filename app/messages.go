@@ -127,6 +127,9 @@ func (d *Daemon) pages() http.Handler {
 		mux.Handle(sophon.Path, d.api(tokens))
 	}
 	mux.Handle("/", dashboard.New(shown))
+	mux.HandleFunc("POST "+RecoverPath, d.recoverWish)
+	mux.HandleFunc("GET "+ConfigPath, d.configAsked)
+	mux.HandleFunc("POST "+ReloadPath, d.reloadWish)
 	return mux
 }
 

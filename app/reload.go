@@ -2,7 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"os"
+
+	"github.com/filecoin-project/go-jsonrpc/auth"
 
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
@@ -63,4 +68,34 @@ func (d *Daemon) Unapplied() ([]Change, error) {
 		return nil, err
 	}
 	return d.inUse.changes(c.values), nil
+}
+
+// Paths of the daemon's HTTP API. With a token, ConfigPath gives the changes of
+// the configuration file that are not in use, and ReloadPath takes over those that
+// can be, and gives all that there were.
+const (
+	ConfigPath = "/api/config"
+	ReloadPath = "/api/reload"
+)
+
+func (d *Daemon) configAsked(w http.ResponseWriter, r *http.Request) {
+	d.answerChanges(w, r, "read", d.Unapplied)
+}
+
+func (d *Daemon) reloadWish(w http.ResponseWriter, r *http.Request) {
+	d.answerChanges(w, r, "write", d.Reload)
+}
+
+func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permission auth.Permission, changes func() ([]Change, error)) {
+	if !d.permits(r, permission) {
+		http.Error(w, fmt.Sprintf("a token that permits to %s is needed: the file token in the daemon's data folder has one", permission), http.StatusUnauthorized)
+		return
+	}
+	list, err := changes()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(append([]Change{}, list...)) // who does not listen any more asks again
 }

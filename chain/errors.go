@@ -12,6 +12,10 @@ import (
 // codeExecution is the code of a node's answer that a message would fail when executed.
 const codeExecution = 3
 
+// codeOutOfGas is that of an answer that a message ran out of a whole block's gas
+// (EOutOfGas in lotus api/api_errors.go).
+const codeOutOfGas = 2
+
 // nodeError is what a node said instead of an answer.
 type nodeError struct {
 	Code    int    `json:"code"`

@@ -19,6 +19,7 @@ func Understand(method string, result json.RawMessage) (used bool, err error) {
 		"StateNetworkName":       decodes[string], "StateNetworkVersion": decodes[network.Version], "StateGetNetworkParams": decodes[networkParams],
 		"StateMinerInfo": decodes[minerInfo], "StateMinerProvingDeadline": decodes[deadlineInfo],
 		"StateMinerPartitions": decodesEach[*partitionInfo], "StateMinerDeadlines": decodes[[]*deadlineState],
+		"StateReadState":    decodes[minerFunds],
 		"StateMinerSectors": decodesEach[*sectorInfo], "StateMinerFaults": decodes[sectorSet], "StateMinerRecoveries": decodes[sectorSet],
 		"StateAccountKey": decodes[account], "StateLookupID": decodes[account], "StateGetActor": decodes[actor],
 		"StateMinerPower": decodes[minerPower], "StateMinerSectorCount": decodes[sectorCount],

@@ -251,6 +251,7 @@ func (a api) StateMinerPartitions(x ctxT, p rawP) (rawM, error) {
 func (a api) StateMinerSectors(x ctxT, p rawP) (rawM, error) {
 	return a.n.ask(x, "StateMinerSectors", p)
 }
+func (a api) StateReadState(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "StateReadState", p) }
 func (a api) StateMinerFaults(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateMinerFaults", p) }
 func (a api) StateMinerRecoveries(x ctxT, p rawP) (rawM, error) {
 	return a.n.ask(x, "StateMinerRecoveries", p)

@@ -122,6 +122,8 @@ func (c *Client) EstimateGas(ctx context.Context, call vigil.Call, nonce uint64)
 	m, err := ask[message](ctx, c, method, wireMessage(call, nonce, vigil.Gas{}), anyFee, noKey)
 	var said *nodeError
 	switch {
+	case errors.As(err, &said) && outOfGas(said):
+		return vigil.Gas{}, fmt.Errorf("%s: %w", method, &vigil.CallError{Text: said.Message, OutOfGas: true})
 	case errors.As(err, &said) && (said.Code == codeExecution || strings.Contains(said.Message, "message execution failed")):
 		return vigil.Gas{}, fmt.Errorf("%s: %w", method, &vigil.CallError{Text: said.Message})
 	case err != nil:
@@ -132,6 +134,12 @@ func (c *Client) EstimateGas(ctx context.Context, call vigil.Call, nonce uint64)
 		return vigil.Gas{}, unusable(method, "a gas limit of %d, a fee cap of %s and a premium of %s", gas.Limit, gas.FeeCap, gas.Premium)
 	}
 	return gas, nil
+}
+
+// outOfGas says that a call would need more gas than a block has: nodes have a
+// code for it, and those that have not say it.
+func outOfGas(said *nodeError) bool {
+	return said.Code == codeOutOfGas || strings.Contains(said.Message, "ran out of gas") || strings.Contains(said.Message, "SysErrOutOfGas")
 }
 
 // PushMessage hands a signed message to the node's pool.

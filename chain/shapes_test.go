@@ -68,6 +68,7 @@ func calls(t testing.TB) []someCall {
 			_, r, err := c.Faults(ctx, miner, key)
 			return r, err
 		}},
+		{"Standing", "StateReadState", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Standing(ctx, miner, key) }},
 		{"Challenge", "StateGetRandomnessFromBeacon", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Challenge(ctx, miner, 1, key) }},
 		{"Commit", "StateGetRandomnessFromTickets", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Commit(ctx, 1, key) }},
 		{"KeyAddress", "StateAccountKey", nil, func(ctx context.Context, c *chain.Client) (any, error) {

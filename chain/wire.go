@@ -132,6 +132,7 @@ type minerInfo struct {
 	WindowPoStProofType        *abi.RegisteredPoStProof
 	SectorSize                 abi.SectorSize
 	WindowPoStPartitionSectors uint64
+	ConsensusFaultElapsed      *abi.ChainEpoch // not every node tells it
 }
 
 // maxPartitionSectors is four times the largest partition of any proof type.

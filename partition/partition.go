@@ -104,38 +104,9 @@ func Numbers(set bitfield.BitField, most uint64) ([]abi.SectorNumber, error) {
 
 // Set is the bitfield of sector numbers.
 func Set(numbers []abi.SectorNumber) bitfield.BitField {
-	set := bitfield.New()
-	for _, n := range numbers {
-		set.Set(uint64(n))
+	set := make([]uint64, len(numbers))
+	for i, n := range numbers {
+		set[i] = uint64(n)
 	}
-	return set
-}
-
-// Declaration is the part of a recovery that concerns one partition.
-type Declaration struct {
-	Partition uint64
-	Sectors   []abi.SectorNumber
-}
-
-// Declare assigns recovered sectors to their partitions; no more than limit
-// sectors are declared, the rest is left for the next declaration.
-func Declare(partitions []vigil.Partition, recovered []abi.SectorNumber, limit int) ([]Declaration, error) {
-	var declarations []Declaration
-	for _, p := range partitions {
-		candidates, err := Recoverable(p)
-		if err != nil {
-			return nil, err
-		}
-		sectors, err := Within(candidates, recovered)
-		if err != nil {
-			return nil, err
-		}
-		sectors = sectors[:min(len(sectors), limit)]
-		if len(sectors) == 0 {
-			continue
-		}
-		limit -= len(sectors)
-		declarations = append(declarations, Declaration{p.Index, sectors})
-	}
-	return declarations, nil
+	return bitfield.NewFromSet(set)
 }

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/filecoin-project/go-bitfield"
-	"github.com/filecoin-project/go-state-types/abi"
 	"pgregory.net/rapid"
 
 	"github.com/vigil-post/vigil"
@@ -94,46 +93,6 @@ func TestAProofCoversTheUnionOfItsPartitionsWithoutTheSkipped(t *testing.T) {
 			if slices.Contains(proven, n) != want {
 				t.Errorf("sector %d is %s, skipped %v; proven: %v", n, state, skipped, proven)
 			}
-		}
-	})
-}
-
-func TestADeclarationNamesOnlyFaultySectorsInTheirPartitions(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		a, inA := drawPartition(t, 0, 0)
-		b, inB := drawPartition(t, 1, 8)
-		limit := rapid.IntRange(0, 16).Draw(t, "limit")
-		var readable []abi.SectorNumber
-		for n := range abi.SectorNumber(16) {
-			if rapid.Bool().Draw(t, "readable") {
-				readable = append(readable, n)
-			}
-		}
-		declarations, err := partition.Declare([]vigil.Partition{a, b}, readable, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		declared := map[abi.SectorNumber]uint64{}
-		for _, d := range declarations {
-			if len(d.Sectors) == 0 {
-				t.Errorf("an empty declaration for partition %d", d.Partition)
-			}
-			for _, n := range d.Sectors {
-				declared[n] = d.Partition
-			}
-		}
-		possible := 0
-		for _, n := range readable {
-			faulty := inA[uint64(n)]+inB[uint64(n)] == "faulty"
-			if faulty {
-				possible++
-			}
-			if p, ok := declared[n]; ok && (!faulty || p != uint64(n)/8) {
-				t.Errorf("sector %d was declared in partition %d", n, p)
-			}
-		}
-		if len(declared) != min(limit, possible) {
-			t.Errorf("%d declared, want %d: %d are possible and %d allowed", len(declared), min(limit, possible), possible, limit)
 		}
 	})
 }

@@ -66,6 +66,7 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
 	part.Covered = m.covered()
+	part.Recoveries = m.recoveryLines(view, current)
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))

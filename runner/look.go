@@ -59,7 +59,7 @@ func (m *miner) look(ctx context.Context) (*looker, error) {
 
 func (m *miner) looker(ctx context.Context) *looker {
 	l := &looker{miner: m, ctx: ctx}
-	l.view.Miner, l.view.Epoch = m.id, m.head.Epoch
+	l.view.Miner, l.view.Epoch, l.view.Hurried = m.id, m.head.Epoch, m.hurried
 	return l
 }
 
@@ -324,8 +324,14 @@ func (l *looker) entry(d vigil.Deadline, p vigil.Partition) (e schedule.Partitio
 		return e, err
 	}
 	if d.Close <= l.head.Epoch {
-		e.Proven, err = proven(p)
+		if e.Proven, err = proven(p); err != nil {
+			return e, err
+		}
+		e.Idle, err = idle(p)
 		return e, err
+	}
+	if e.Recovering, err = p.Recovering.Count(); err != nil {
+		return e, fmt.Errorf("partition %d: count recovering sectors: %w", p.Index, err)
 	}
 	if e.Due, err = due(p); err != nil {
 		return e, err

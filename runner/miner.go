@@ -25,6 +25,7 @@ type miner struct {
 
 	heads     chan vigil.Head // capacity 1, the latest
 	nudge     chan struct{}   // capacity 1
+	hurry     chan struct{}   // capacity 1: faulty sectors are wished to be read now
 	rehearsed chan rehearsal  // capacity 1: there is one at a time
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
@@ -41,7 +42,8 @@ type miner struct {
 	rehearseNext abi.ChainEpoch                   // no other is begun before
 	rehearsals   map[uint64]vigil.RehearsalStatus // by deadline
 	rehearsedBad []rehearsedBad
-	problem      string // of the latest look at the chain
+	hurried      abi.ChainEpoch // of the head when that was wished last
+	problem      string         // of the latest look at the chain
 	jobs         sync.WaitGroup
 	turn         atomic.Pointer[time.Time]  // when the loop's present turn began; nil between two
 	adjusted     atomic.Pointer[Adjustable] // for the next turn; nil: as it is
@@ -67,6 +69,7 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 		log:        cfg.Log.With("miner", vigil.MinerAddress(id).String()),
 		heads:      make(chan vigil.Head, 1),
 		nudge:      make(chan struct{}, 1),
+		hurry:      make(chan struct{}, 1),
 		ended:      make(chan *job, 16),
 		rehearsed:  make(chan rehearsal, 1),
 		rehearsals: map[uint64]vigil.RehearsalStatus{},
@@ -90,6 +93,8 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 		case m.head = <-m.heads:
 			m.beat++
 		case <-m.nudge:
+		case <-m.hurry:
+			m.hurried = m.head.Epoch
 		case j := <-m.ended:
 			m.finish(j)
 		case r := <-m.rehearsed:
@@ -244,6 +249,8 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 		return a.submit(ctx, task)
 	case schedule.Recover:
 		return a.recover(ctx, task)
+	case schedule.Return:
+		return a.returned(ctx, task)
 	default:
 		return a.settle(ctx, task)
 	}

@@ -6,9 +6,12 @@ import (
 	"maps"
 	"time"
 
+	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/partition"
+	"github.com/vigil-post/vigil/schedule"
 )
 
 // addPast adds the deadlines that have closed with duties not settled. The
@@ -56,7 +59,7 @@ func (l *looker) addHistory() error {
 		return nil
 	}
 	for _, d := range unwatched {
-		if parent.Epoch < d.Close+l.cfg.Policy.Confidence {
+		if parent.Epoch < d.Close+l.cfg.Policy.Confidence || l.has(d.Open) {
 			continue
 		}
 		if err := l.addUnwatched(d); err != nil {
@@ -67,13 +70,14 @@ func (l *looker) addHistory() error {
 	return nil
 }
 
-// unsettled gives the deadlines of the last period whose duties are not final.
+// unsettled gives the deadlines of the last period whose duties are not final,
+// or whose recovered sectors' power nobody has looked after.
 func (l *looker) unsettled() map[abi.ChainEpoch]vigil.Deadline {
 	past := map[abi.ChainEpoch]vigil.Deadline{}
 	period := l.current.Plus(int(l.current.Count)).Open - l.current.Open
 	for _, duty := range l.view.Duties {
 		d := duty.Deadline
-		if !duty.State.Final() && d.Close <= l.head.Epoch && l.head.Epoch < d.Open+period {
+		if (!duty.State.Final() || schedule.AwaitsPower(duty)) && d.Close <= l.head.Epoch && l.head.Epoch < d.Open+period {
 			past[d.Open] = d
 		}
 	}
@@ -156,4 +160,17 @@ func proven(p vigil.Partition) (bool, error) {
 		return false, fmt.Errorf("partition %d: live sectors: %w", p.Index, err)
 	}
 	return !idle || gone, nil
+}
+
+// idle lists a partition's sectors without power.
+func idle(p vigil.Partition) ([]abi.SectorNumber, error) {
+	set, err := bitfield.SubtractBitField(p.All, p.Active)
+	if err != nil {
+		return nil, fmt.Errorf("partition %d: sectors without power: %w", p.Index, err)
+	}
+	count, err := set.Count()
+	if err != nil {
+		return nil, fmt.Errorf("partition %d: count sectors without power: %w", p.Index, err)
+	}
+	return partition.Numbers(set, count)
 }

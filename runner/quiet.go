@@ -84,10 +84,11 @@ func (l *looker) carry() (bool, error) {
 	return len(schedule.Plan(l.view, l.cfg.Policy)) == 0, nil
 }
 
-// unfinished says that a duty or a message is on its way.
+// unfinished says that a duty or a message is on its way, or that it can be
+// told whether a recovery has brought its power back.
 func (l *looker) unfinished() bool {
 	for _, d := range l.view.Duties {
-		if !d.State.Final() {
+		if !d.State.Final() || schedule.AwaitsPower(d) && d.Deadline.Close+l.cfg.Policy.Confidence <= l.head.Epoch {
 			return true
 		}
 	}

@@ -3,39 +3,97 @@ package runner
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
-	"github.com/filecoin-project/go-state-types/builtin"
-	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/partition"
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// recover reads the deadline's faulty sectors for random challenges, as a
-// proof would, and declares those that can be proved again.
+// recover reads faulty sectors of the deadline for random challenges, as a
+// proof would, and declares those that can be proved again. The row is stored
+// first, so that the plan knows who reads them.
 func (a *action) recover(ctx context.Context, task schedule.Task) error {
+	d := a.duty
+	d.State = vigil.StateScheduled
+	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
+		return err
+	}
+	if err := a.stands(ctx); err != nil {
+		return err
+	}
+	partitions, readable, err := a.inTurn(ctx, task.Sectors)
+	if err != nil {
+		return err
+	}
+	limits := partition.Limits{Sectors: max(1, a.cfg.Policy.DeclareSectors), Partitions: max(1, a.cfg.Policy.DeclarePartitions)}
+	messages, err := partition.Declare(partitions, readable, limits)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(messages) > 0:
+		return a.declareAll(vigil.OneDecision(ctx), messages, task) // reading may have lasted
+	case len(a.duty.Skipped) > 0:
+		return because(vigil.ReasonUnreadable, a.unreadable())
+	}
+	return nil // somebody else has declared them meanwhile
+}
+
+// unreadable says what cannot be declared.
+func (a *action) unreadable() error {
+	bad := a.duty.Skipped
+	return fmt.Errorf("%d faulty sectors cannot be read, the first is %d: %s", len(bad), bad[0].Number, bad[0].Cause)
+}
+
+// stands looks beforehand whether the chain would take a declaration. Where
+// that cannot be known, the chain is asked with the message.
+func (a *action) stands(ctx context.Context) error {
+	if a.cfg.Standing == nil {
+		return nil
+	}
+	standing, err := a.cfg.Standing.Standing(ctx, a.id, a.head.Key)
+	if err != nil {
+		a.log.Debug("cannot read what the miner owes", "error", err)
+		return nil
+	}
+	why := standing.Hindrance(a.head.Epoch + 1)
+	if why == "" {
+		return nil
+	}
+	if cutoff := a.duty.Deadline.FaultCutoff; standing.ConsensusFault+1 >= cutoff {
+		why += fmt.Sprintf("; that is too late for this proving period, whose cutoff is epoch %d", cutoff)
+	}
+	return because(vigil.ReasonHindered, errors.New(why))
+}
+
+// inTurn reads sectors when those of more urgent deadlines were read. What was
+// known before the wait may be old by then, and the node that it was asked of
+// another: so it is a decision of its own.
+func (a *action) inTurn(ctx context.Context, wanted []abi.SectorNumber) ([]vigil.Partition, []abi.SectorNumber, error) {
+	done, err := a.work.recoveries.turn(ctx, a.duty.Deadline.FaultCutoff)
+	if err != nil {
+		return nil, nil, fmt.Errorf("wait for other deadlines' sectors: %w", err)
+	}
+	defer done()
+	ctx = vigil.OneDecision(ctx)
+	if a.now() > a.head.Epoch {
+		if head, err := a.cfg.Heads.Head(ctx); err == nil {
+			a.head, a.began = head, time.Now()
+		}
+	}
 	partitions, err := a.cfg.State.Partitions(ctx, a.id, a.duty.Deadline.Index, a.head.Key)
 	if err != nil {
-		return fmt.Errorf("read the partitions of deadline %d: %w", a.duty.Deadline.Index, err)
+		return nil, nil, fmt.Errorf("read the partitions of deadline %d: %w", a.duty.Deadline.Index, err)
 	}
-	readable, err := a.readFaulty(ctx, partitions)
-	if err != nil {
-		return err
-	}
-	declarations, err := partition.Declare(partitions, readable, actor.AddressedSectorsMax)
-	if err != nil {
-		return err
-	}
-	if len(declarations) == 0 {
-		return because(vigil.ReasonUnreadable, fmt.Errorf("%d faulty sectors cannot be read", len(a.duty.Skipped)))
-	}
-	return a.declare(ctx, declarations, task)
+	readable, err := a.readFaulty(ctx, partitions, wanted)
+	return partitions, readable, err
 }
 
 // recoverReading is how long faulty sectors are read for a declaration at most:
@@ -56,31 +114,13 @@ func (a *action) recoverTime() time.Duration {
 	return min(recoverReading, time.Duration(max(left, 1))*a.epoch)
 }
 
-// readFaulty gives the faulty, undeclared sectors that can be proved, and
-// notes the others with their causes.
-func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) ([]abi.SectorNumber, error) {
-	sets := make([]bitfield.BitField, 0, len(partitions))
-	for _, p := range partitions {
-		set, err := partition.Recoverable(p)
-		if err != nil {
-			return nil, err
-		}
-		sets = append(sets, set)
-	}
-	faulty, err := bitfield.MultiMerge(sets...)
+// readFaulty gives those of the wanted sectors that are faulty, undeclared and
+// can be proved, and notes the others with their causes.
+func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition, wanted []abi.SectorNumber) ([]abi.SectorNumber, error) {
+	s, err := a.faulty(ctx, partitions, partition.Set(wanted))
 	if err != nil {
-		return nil, fmt.Errorf("merge faulty sectors: %w", err)
+		return nil, err
 	}
-	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
-	if err != nil {
-		return nil, fmt.Errorf("read the miner: %w", err)
-	}
-	s := vigil.Statement{Miner: a.id, ProofType: info.ProofType}
-	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, faulty, a.head.Key); err != nil {
-		return nil, fmt.Errorf("read the faulty sectors: %w", err)
-	}
-	rand.Read(s.Randomness[:])
-	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
 	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, recoverPatience))
 	if err != nil {
@@ -97,30 +137,50 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition) (
 	return readable, nil
 }
 
-// declare hands DeclareFaultsRecovered to the messager.
-func (a *action) declare(ctx context.Context, declarations []partition.Declaration, task schedule.Task) error {
-	var params actor.DeclareFaultsRecoveredParams
-	var sectors []abi.SectorNumber
-	for _, d := range declarations {
-		params.Recoveries = append(params.Recoveries, actor.RecoveryDeclaration{
-			Deadline: a.duty.Deadline.Index, Partition: d.Partition, Sectors: partition.Set(d.Sectors),
-		})
-		sectors = append(sectors, d.Sectors...)
+// faulty states the wanted sectors that are faulty and undeclared, with random challenges.
+func (a *action) faulty(ctx context.Context, partitions []vigil.Partition, wanted bitfield.BitField) (s vigil.Statement, err error) {
+	sets := make([]bitfield.BitField, len(partitions))
+	for i, p := range partitions {
+		if sets[i], err = partition.Recoverable(p); err != nil {
+			return s, err
+		}
 	}
-	id := fmt.Sprintf("%s#%d sectors=%s", a.duty.ID, task.Generation, digest(sectors))
-	request, err := a.request(ctx, id, builtin.MethodsMiner.DeclareFaultsRecovered, &params, a.duty.Deadline.FaultCutoff)
+	set, err := bitfield.MultiMerge(sets...)
 	if err != nil {
-		return err
+		return s, fmt.Errorf("merge faulty sectors: %w", err)
 	}
-	if err := a.push(ctx, request); err != nil {
-		return err
+	if set, err = bitfield.IntersectBitField(set, wanted); err != nil {
+		return s, fmt.Errorf("pick faulty sectors: %w", err)
 	}
+	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
+	if err != nil {
+		return s, fmt.Errorf("read the miner: %w", err)
+	}
+	s = vigil.Statement{Miner: a.id, ProofType: info.ProofType}
+	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, a.head.Key); err != nil {
+		return s, fmt.Errorf("read the faulty sectors: %w", err)
+	}
+	rand.Read(s.Randomness[:])
+	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
+	return s, nil
+}
+
+// returned writes down how many of a recovery's sectors have power again.
+func (a *action) returned(ctx context.Context, task schedule.Task) error {
 	d := a.duty
-	d.State, d.Sectors, d.MessageID, d.Tried = vigil.StateSubmitted, sectors, request.ID, a.head.Epoch
-	d.Skipped, d.Reason, d.Problem = nil, earlier(task), task.Failed
+	back := len(d.Sectors) - len(task.Sectors)
+	d.Returned = &back
+	if len(task.Sectors) > 0 {
+		d.Problem = fmt.Sprintf("%d of %d sectors that were declared recovered have no power: %s", len(task.Sectors), len(d.Sectors), task.Failed)
+	}
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}
-	a.log.Info("recovery declared", "deadline", a.duty.Deadline.Index, "sectors", sectors, "epoch", a.head.Epoch, "cutoff", a.duty.Deadline.FaultCutoff)
+	if len(task.Sectors) > 0 {
+		a.log.Warn("sectors were declared recovered and have no power; they are read and declared again", "deadline", d.Deadline.Index,
+			"returned", back, "without", brief(task.Sectors), "why", task.Failed, "epoch", a.head.Epoch)
+		return nil
+	}
+	a.log.Info("the power of recovered sectors is back", "deadline", d.Deadline.Index, "sectors", back, "epoch", a.head.Epoch)
 	return nil
 }

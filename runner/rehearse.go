@@ -20,6 +20,8 @@ import (
 // while there is any; so does the reading for recoveries, but not for long: of many
 // miners one reads for a post at any time.
 type work struct {
+	recoveries turns // of deadlines whose faulty sectors are read
+
 	mu   sync.Mutex // guards what follows
 	busy int
 	rest chan struct{} // closed when busy falls to 0; nil while it is

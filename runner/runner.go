@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last four are required.
+// Config is what a Runner works with. The fields before Log, and it, are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -38,6 +38,10 @@ type Config struct {
 
 	// Vanilla keeps vanilla proofs over a restart; nil: they are read again.
 	Vanilla vigil.VanillaShelf
+	// Standing tells beforehand why the chain would take no recovery, and Gas how
+	// much a declaration needs; without, the chain's answer tells.
+	Standing vigil.MinerStanding
+	Gas      vigil.GasEstimator
 	// NoRehearsals leaves out the reading of sectors ahead of their deadlines.
 	NoRehearsals bool
 	// Version is shown to people.
@@ -116,6 +120,19 @@ func (r *Runner) Nudge() {
 	for _, m := range r.miners {
 		offer(m.nudge, struct{}{})
 	}
+}
+
+// Hurry reads the faulty sectors of a miner again soon, instead of some epochs
+// after the last time: somebody has mended something. It never blocks, and is
+// false for a miner that is not this runner's.
+func (r *Runner) Hurry(id abi.ActorID) bool {
+	for _, m := range r.miners {
+		if m.id == id {
+			offer(m.hurry, struct{}{})
+			return true
+		}
+	}
+	return false
 }
 
 // Run works until ctx ends, and returns when everything it started has ended.

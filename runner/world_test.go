@@ -19,6 +19,8 @@ import (
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin"
+	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
 	"github.com/filecoin-project/go-state-types/network"
 	"github.com/ipfs/go-cid"
 
@@ -66,6 +68,10 @@ type world struct {
 	shift      abi.ChainEpoch            // of the deadlines' numbers
 	proofType  abi.RegisteredPoStProof   // of the network's rules now
 
+	change  func(*runner.Config) // of the configuration
+	started func(*runner.Runner)
+	fails   func(method string) bool // says whether a call fails, besides failing
+
 	log bytes.Buffer // guarded by the handler; to be read when no runner runs
 
 	watchers []chan vigil.Head
@@ -109,10 +115,14 @@ func (w *world) config(log *slog.Logger) runner.Config {
 	if w.reader == nil {
 		w.reader = w
 	}
-	return runner.Config{
+	c := runner.Config{
 		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log, Journal: w,
 	}
+	if w.change != nil {
+		w.change(&c)
+	}
+	return c
 }
 
 // run lets the world and a runner live until the epoch.
@@ -124,6 +134,9 @@ func (w *world) run(t *testing.T, until abi.ChainEpoch) *runner.Runner {
 	r, err := runner.New(w.config(slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if w.started != nil {
+		w.started(r)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -163,9 +176,10 @@ func (w *world) tick() {
 			duty := w.duties[m.Duty]
 			for _, p := range duty.Partitions {
 				w.posted[fmt.Sprintf("%d/%d", duty.ID.Open, p)] = w.epoch
+				w.recovered(duty, p)
 			}
-			for _, n := range duty.Sectors {
-				w.recovering(uint64(n))
+			if m.Call.Method == builtin.MethodsMiner.DeclareFaultsRecovered {
+				w.declared(m.Call)
 			}
 		}
 	}
@@ -180,6 +194,18 @@ func (w *world) tick() {
 	}
 }
 
+func (w *world) declared(call vigil.Call) {
+	var params actor.DeclareFaultsRecoveredParams
+	if err := params.UnmarshalCBOR(bytes.NewReader(call.Params)); err != nil {
+		panic(err)
+	}
+	for _, r := range params.Recoveries {
+		if err := r.Sectors.ForEach(func(n uint64) error { w.recovering(n); return nil }); err != nil {
+			panic(err)
+		}
+	}
+}
+
 func (w *world) recovering(n uint64) {
 	for _, partitions := range w.partitions {
 		for i := range partitions {
@@ -188,6 +214,20 @@ func (w *world) recovering(n uint64) {
 			}
 		}
 	}
+}
+
+// recovered gives the recovering sectors of a partition that is posted their
+// power back, but for those that the post skips.
+func (w *world) recovered(duty vigil.Duty, index uint64) {
+	p := &w.partitions[duty.Deadline.Index][index]
+	skipped := bitfield.New()
+	for _, bad := range duty.Skipped {
+		skipped.Set(uint64(bad.Number))
+	}
+	p.Recovering, _ = bitfield.SubtractBitField(p.Recovering, skipped) // a new set: who has read it keeps it
+	p.Active, _ = bitfield.MergeBitFields(p.Active, p.Recovering)
+	p.Faulty, _ = bitfield.SubtractBitField(p.Faulty, p.Recovering)
+	p.Recovering = bitfield.New()
 }
 
 func (w *world) head() vigil.Head {
@@ -204,6 +244,9 @@ func (w *world) called(method string) error {
 	if w.failing[method] > 0 {
 		w.failing[method]--
 		return errors.New(method + ": connection refused")
+	}
+	if w.fails != nil && w.fails(method) {
+		return errors.New(method + ": it was to fail")
 	}
 	return nil
 }

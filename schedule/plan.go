@@ -90,7 +90,7 @@ func (p planner) posts() []Task {
 	if p.tooLate() {
 		return tasks
 	}
-	for batch := range slices.Chunk(p.uncovered(existing), max(1, p.policy.MaxPartitions)) {
+	for _, batch := range p.batches(p.uncovered(existing)) {
 		duty := p.fresh(vigil.KindPost, existing)
 		duty.Partitions = batch
 		existing = append(existing, duty)
@@ -120,6 +120,28 @@ func (p planner) uncovered(duties []vigil.Duty) []uint64 {
 		}
 	}
 	return left
+}
+
+// batches says which partitions are proved and posted together. The network
+// verifies the proof of a message with recovering sectors at once and refuses
+// all of it if that fails, so their partitions go alone if the policy says so.
+func (p planner) batches(partitions []uint64) [][]uint64 {
+	var alone, together [][]uint64
+	shared := slices.DeleteFunc(slices.Clone(partitions), func(index uint64) bool {
+		recovers := p.policy.RecoverAlone && p.recovers(index)
+		if recovers {
+			alone = append(alone, []uint64{index})
+		}
+		return recovers
+	})
+	for batch := range slices.Chunk(shared, max(1, p.policy.MaxPartitions)) {
+		together = append(together, batch)
+	}
+	return slices.Concat(together, alone)
+}
+
+func (p planner) recovers(index uint64) bool {
+	return slices.ContainsFunc(p.deadline.Partitions, func(part Partition) bool { return part.Index == index && part.Recovering > 0 })
 }
 
 // post plans one duty while its deadline can still be met.
@@ -262,66 +284,6 @@ func reason(view View, duty vigil.Duty) vigil.Reason {
 func cancelled(m vigil.Message) bool {
 	a, executed := m.Executed()
 	return executed && a.Cancel
-}
-
-// recoveries plans the declarations for the deadline's faulty sectors.
-func (p planner) recoveries() []Task {
-	existing := p.duties(vigil.KindRecover)
-	over := p.view.Epoch >= p.deadline.FaultCutoff-p.policy.RecoverMargin
-	open := map[abi.SectorNumber]bool{} // faulty and undeclared on chain
-	for _, part := range p.deadline.Partitions {
-		for _, n := range part.Recoverable {
-			open[n] = true
-		}
-	}
-	var tasks []Task
-	waiting := false
-	for _, duty := range existing {
-		task, ok := p.recovery(duty, open, over)
-		if ok {
-			tasks = append(tasks, task)
-		}
-		waiting = waiting || duty.State == vigil.StateScheduled
-		for _, n := range duty.Sectors {
-			if duty.State == vigil.StateSubmitted {
-				delete(open, n) // its message is on the way
-			}
-		}
-	}
-	if !over && !waiting && len(open) > 0 {
-		tasks = append(tasks, Task{Verb: Recover, Duty: p.fresh(vigil.KindRecover, existing)})
-	}
-	return tasks
-}
-
-// recovery plans one declaration: it is done when the chain no longer lists
-// its sectors as faulty without a recovery.
-func (p planner) recovery(duty vigil.Duty, open map[abi.SectorNumber]bool, over bool) (Task, bool) {
-	task := Task{Duty: duty}
-	left := 0
-	for _, n := range duty.Sectors {
-		if open[n] {
-			left++
-		}
-	}
-	alive, dead, failed := p.messages(duty.ID)
-	task.Generation, task.Failed = dead, failed
-	switch {
-	case duty.State.Final():
-		return task, false
-	case duty.State == vigil.StateSubmitted && left == 0,
-		duty.State == vigil.StateScheduled && len(open) == 0:
-		task.Verb = Confirm
-	case over && !alive:
-		task.Verb, task.Reason = Miss, cmp.Or(duty.Reason, vigil.ReasonUnreadable)
-	case over, alive:
-		return task, false
-	case duty.State == vigil.StateScheduled && p.view.Epoch < duty.Tried+p.policy.RecoverEvery && duty.Tried > 0:
-		return task, false // the same sectors were read a moment ago
-	default:
-		task.Verb = Recover
-	}
-	return task, true
 }
 
 // forgotten closes the rows of deadlines so long past that the chain's state

@@ -19,10 +19,10 @@ const miner = abi.ActorID(1000)
 // TestStories runs the stories in testdata: each `plan` lists how things are,
 // one line a fact, and below the dashes what should then be in progress.
 //
-//	plan epoch=<head> [max=<partitions in a message>]
+//	plan epoch=<head> [max=<partitions in a message>] [together] [hurried=<epoch>]
 //	deadline <index> open=<epoch> [commit=<word>]
-//	partition <index> [due=<sectors>] [posted] [settled] [proven] [recoverable=<n,n>]
-//	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [tried=<epoch>] [reason=<word>] [commit=<word>]
+//	partition <index> [due=<sectors>] [posted] [settled] [proven] [recovering=<sectors>] [recoverable=<n,n>] [idle=<n,n>]
+//	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [skipped=<n>] [returned=<sectors>] [tried=<epoch>] [reason=<word>] [commit=<word>]
 //	message <kind> <batch> <state> [executed=<epoch>] [unsent]
 //
 // Partitions, duties and messages belong to the deadline above them.
@@ -41,6 +41,12 @@ func TestStories(t *testing.T) {
 			if d.HasArg("max") {
 				d.ScanArgs(t, "max", &policy.MaxPartitions)
 			}
+			if d.HasArg("hurried") {
+				var hurried int
+				d.ScanArgs(t, "hurried", &hurried)
+				view.Hurried = abi.ChainEpoch(hurried)
+			}
+			policy.RecoverAlone = !d.HasArg("together")
 			return tell(schedule.Plan(view, policy))
 		})
 	})
@@ -55,6 +61,12 @@ func tell(tasks []schedule.Task) string {
 		fmt.Fprintf(&b, "%s %s", task.Verb, task.Duty.ID)
 		if len(task.Duty.Partitions) > 0 {
 			fmt.Fprintf(&b, " partitions=%v", task.Duty.Partitions)
+		}
+		if len(task.Sectors) > 0 {
+			fmt.Fprintf(&b, " sectors=%v", task.Sectors)
+		}
+		if task.Verb == schedule.Return {
+			fmt.Fprintf(&b, " why=%q", task.Failed)
 		}
 		if task.Generation > 0 {
 			fmt.Fprintf(&b, " generation=%d", task.Generation)
@@ -87,7 +99,7 @@ func parse(t *testing.T, input string) schedule.View {
 			d.Partitions = append(d.Partitions, schedule.Partition{
 				Index: uint64(f.at(1)), Due: uint64(f.number("due")),
 				Posted: f.has("posted"), Settled: f.has("settled"), Proven: f.has("proven"),
-				Recoverable: list[abi.SectorNumber](f, "recoverable"),
+				Recovering: uint64(f.number("recovering")), Recoverable: list[abi.SectorNumber](f, "recoverable"), Idle: list[abi.SectorNumber](f, "idle"),
 			})
 		case "duty":
 			duty := vigil.Duty{
@@ -95,6 +107,13 @@ func parse(t *testing.T, input string) schedule.View {
 				State:      vigil.DutyState(words[3]),
 				Partitions: list[uint64](f, "partitions"), Sectors: list[abi.SectorNumber](f, "sectors"),
 				Tried: abi.ChainEpoch(f.number("tried")), Reason: vigil.Reason(f.word("reason")), Commit: f.word("commit"),
+			}
+			for _, n := range list[abi.SectorNumber](f, "skipped") {
+				duty.Skipped = append(duty.Skipped, vigil.BadSector{Number: n, Cause: "replica: missing"})
+			}
+			if f.word("returned") != "" {
+				returned := f.number("returned")
+				duty.Returned = &returned
 			}
 			duty.ID = vigil.DutyID{Kind: vigil.DutyKind(words[1]), Miner: miner, Open: duty.Deadline.Open, Batch: f.at(2)}
 			view.Duties = append(view.Duties, duty)

@@ -14,6 +14,9 @@ type View struct {
 	Deadlines []Deadline     // those that matter now, in any order
 	Duties    []vigil.Duty   // the stored rows
 	Messages  []vigil.Message
+	// Hurried is when somebody wished that faulty sectors are read again now:
+	// reads up to then put off none.
+	Hurried abi.ChainEpoch
 }
 
 // Deadline is one occurrence of a deadline as the chain has it.
@@ -37,8 +40,12 @@ type Partition struct {
 	// Proven is for a deadline that has closed: its state after Close, at
 	// the confidence, shows that the partition was not missed.
 	Proven bool
+	// Recovering is how many of the due sectors are faulty until this proof.
+	Recovering uint64
 	// Recoverable are its faulty sectors for which no recovery is declared.
 	Recoverable []abi.SectorNumber
+	// Idle are, of a deadline that has closed, its sectors without power.
+	Idle []abi.SectorNumber
 }
 
 // Policy is what a provider may choose.
@@ -51,6 +58,15 @@ type Policy struct {
 	Confidence abi.ChainEpoch
 	// MaxPartitions is how many partitions are proved and posted together.
 	MaxPartitions int
+	// RecoverAlone proves and posts a partition with recovering sectors alone:
+	// the network verifies its proof at once, and refuses the whole message if
+	// that fails.
+	RecoverAlone bool
+	// DeclareSectors, DeclarePartitions and DeclareGas are the most that one
+	// declaration of recovered sectors may have.
+	DeclareSectors    int
+	DeclarePartitions int
+	DeclareGas        int64
 	// RecoverEvery is how many epochs lie between two reads of the same
 	// faulty sectors.
 	RecoverEvery abi.ChainEpoch
@@ -80,10 +96,16 @@ var DefaultPolicy = Policy{
 	SubmitConfidence: 4,
 	Confidence:       5,
 	MaxPartitions:    3,
-	RecoverEvery:     10,
-	RecoverMargin:    3,
-	PostMargin:       12,
-	SkipPercent:      5,
+	RecoverAlone:     true,
+	// the network's own limits (AddressedSectorsMax and AddressedPartitionsMax
+	// in policy.go of the miner actor), and half of a block's gas
+	DeclareSectors:    25_000,
+	DeclarePartitions: 3_000,
+	DeclareGas:        5_000_000_000,
+	RecoverEvery:      10,
+	RecoverMargin:     3,
+	PostMargin:        12,
+	SkipPercent:       5,
 }
 
 // Verb says what a task does.
@@ -96,6 +118,7 @@ const (
 	Confirm Verb = "confirm" // write down that the chain shows the duty done
 	Miss    Verb = "miss"    // write down that the chain closed without it, and why
 	Retire  Verb = "retire"  // write down that its partitions go on in other duties
+	Return  Verb = "return"  // write down how much power a recovery has brought back
 )
 
 // Task is one thing that should be in progress now. Two tasks of one duty are
@@ -106,6 +129,12 @@ type Task struct {
 	// Generation counts the duty's messages that came to nothing: a new
 	// message must not be taken for one of them.
 	Generation int
-	Failed     string       // what came of the last of these, in words
+	Failed     string       // what came of the last of these, in words; of a Return, why power is missing
 	Reason     vigil.Reason // of a Miss
+	// Sectors are, of a Recover, what is to be read and declared, and of a Return
+	// those that were declared and have no power.
+	Sectors []abi.SectorNumber
+	// NextBatch is the first number for a duty of the same deadline and kind
+	// that this task may add; no other task adds any meanwhile.
+	NextBatch int
 }

@@ -78,9 +78,10 @@ func proof(t *testing.T, id vigil.DutyID) vigil.Proof {
 
 func dutyRoundTrip(t *testing.T, s vigil.DutyStore, reopen func() vigil.DutyStore) {
 	post := duty(100, 0, vigil.StateScheduled)
+	none := 0 // that nothing has returned is another thing than that it is not known
 	recovery := vigil.Duty{
 		ID:       vigil.DutyID{Kind: vigil.KindRecover, Miner: miner, Open: 100, Batch: 1},
-		Deadline: post.Deadline, Sectors: []abi.SectorNumber{5, 1 << 40}, State: vigil.StateSubmitted,
+		Deadline: post.Deadline, Sectors: []abi.SectorNumber{5, 1 << 40}, State: vigil.StateSubmitted, Returned: &none,
 	}
 	save(t, s, post, recovery)
 	expect(t, s, 0, post, recovery)

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 
@@ -31,8 +36,11 @@ func configCommand() *cli.Command {
 				"Every finding is said at once, with its line and what to do. The exit status is 1 if there is one.", configCheck),
 			command("show", "say what every setting is, the defaults too", "FILE",
 				"Every setting with its value, also those that the file does not have. Tokens are not shown.", configShow, asJSON),
-			command("diff", "say what another file would change", "FILE OTHER",
-				"What can take effect without a restart is marked.", configDiff, asJSON),
+			command("diff", "say what differs between a file and what the daemon uses, or another file", "FILE [OTHER]",
+				"With one file the daemon is asked what of it is not in use. What can take effect without a restart is marked.", configDiff, asJSON),
+			command("reload", "have the daemon take its file over, as far as it can without a restart", "FILE",
+				"The same as SIGHUP, but what took effect and what waits for the next start is said here too. A file with anything wrong\n"+
+					"in it changes nothing.", configReload, asJSON),
 			command("example", "write a file with every setting, its default and what it does", "",
 				"vigil config example > vigil.toml is a beginning.", configExample),
 		},
@@ -88,7 +96,10 @@ func configShow(_ context.Context, c *cli.Command) error {
 	return nil
 }
 
-func configDiff(_ context.Context, c *cli.Command) error {
+func configDiff(ctx context.Context, c *cli.Command) error {
+	if c.Args().Len() == 1 {
+		return daemonChanges(ctx, c, http.MethodGet, app.ConfigPath)
+	}
 	was, err := configFile(c, 0)
 	if err != nil {
 		return err
@@ -97,7 +108,42 @@ func configDiff(_ context.Context, c *cli.Command) error {
 	if err = errors.Join(err, mostArguments(c, 2)); err != nil {
 		return err
 	}
-	changes := was.Changes(is)
+	return tellChanges(c, was.Changes(is))
+}
+
+func configReload(ctx context.Context, c *cli.Command) error {
+	if c.Args().Len() != 1 {
+		return &usageError{c.FullName() + " needs the daemon's file"}
+	}
+	return daemonChanges(ctx, c, http.MethodPost, app.ReloadPath)
+}
+
+// daemonChanges asks the daemon of a file for changes.
+func daemonChanges(ctx context.Context, c *cli.Command, method, path string) error {
+	place, err := app.Locate(c.Args().First())
+	if err != nil {
+		return err
+	}
+	if place.URL == "" {
+		return errors.New("the daemon serves no HTTP (listen in [dashboard] is empty): kill -HUP has it take its file over")
+	}
+	token, err := os.ReadFile(filepath.Join(place.Data, "token"))
+	if err != nil {
+		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
+	}
+	body, err := (&asker{place: place}).ask(ctx, method, path, strings.TrimSpace(string(token)), http.StatusOK)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	var changes []app.Change
+	if err := json.NewDecoder(body).Decode(&changes); err != nil {
+		return fmt.Errorf("what answers at %s is not a vigil of this version: %w", place.URL, err)
+	}
+	return tellChanges(c, changes)
+}
+
+func tellChanges(c *cli.Command, changes []app.Change) error {
 	if c.Bool("json") {
 		return writeJSON(c.Root().Writer, changes)
 	}

@@ -8,6 +8,7 @@
 //	vigil why …              what was done for a duty, and why it was late or missed; also logs
 //	vigil can-restart        whether the daemon may be stopped now
 //	vigil storage …          the folders that sectors are read from
+//	vigil recover            how faulty sectors get their power back, and a dry run
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
 //	vigil wallet …           the keys that send its messages
@@ -97,6 +98,7 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 			proversCommand(),
 			canRestartCommand(),
 			logsCommand(),
+			recoverCommand(),
 			storageCommand(),
 			checkCommand(),
 			walletCommand(),
