@@ -157,6 +157,9 @@ type ProveRequest struct {
 	Close     abi.ChainEpoch // the most urgent request is served first
 	Statement Statement
 	Vanilla   []VanillaProof // one for each of the statement's sectors, in its order
+	// Begun, where it is set, is called in Prove's own goroutine when the
+	// request's turn has come: the time before was spent waiting for others.
+	Begun func()
 }
 
 // Verifier judges proofs as the network does. It may be called concurrently.

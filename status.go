@@ -162,8 +162,9 @@ type Forecast struct {
 	Read   time.Duration  `json:"read"`
 	Prove  time.Duration  `json:"prove"`
 	Post   time.Duration  `json:"post"`
-	Finish abi.ChainEpoch `json:"finish"` // when the last of it is on chain
-	Fits   bool           `json:"fits"`   // that is before Close
+	Finish abi.ChainEpoch `json:"finish"` // when the last of it is on chain, if all goes at its usual pace
+	Slow   abi.ChainEpoch `json:"slow"`   // and at the pace of the slowest tenth
+	Fits   bool           `json:"fits"`   // Finish is before Close
 	Why    string         `json:"why"`    // what it rests on; and what is in the way when it does not fit
 }
 

@@ -22,7 +22,8 @@ type action struct {
 	epoch time.Duration // the length of an epoch
 	duty  vigil.Duty    // the row as this action knows it
 	shelf *shelf        // nil when nothing is to be kept
-	took  time.Duration // of the latest proof
+	took  time.Duration // of the latest proof,
+	alone time.Duration // and of that without the wait for others
 	work  *work
 	log   *slog.Logger
 }
@@ -75,6 +76,9 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 	switch task.Verb {
 	case schedule.Confirm:
 		d.State, d.Reason, d.Problem = vigil.StateConfirmed, "", ""
+		if d.ID.Kind == vigil.KindPost {
+			d.Took.Included = a.included(ctx)
+		}
 	case schedule.Miss:
 		d.State, d.Reason = vigil.StateMissed, task.Reason
 	case schedule.Retire:
@@ -95,4 +99,19 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 		a.log.Error("missed", "deadline", d.Deadline.Index, "partitions", d.Partitions, "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	}
 	return nil
+}
+
+// included is the epoch in which the chain executed the duty's message, or 0
+// where that is not known: it is only for people and for forecasts.
+func (a *action) included(ctx context.Context) abi.ChainEpoch {
+	messages, err := a.cfg.Messager.Messages(ctx, a.id, a.duty.ID.Open)
+	if err != nil {
+		return a.duty.Took.Included
+	}
+	for _, m := range messages {
+		if m.Duty == a.duty.ID && m.Receipt != nil && m.Receipt.ExitCode.IsSuccess() {
+			return m.Receipt.Epoch
+		}
+	}
+	return a.duty.Took.Included
 }

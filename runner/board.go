@@ -17,6 +17,7 @@ type board struct {
 	mu      sync.Mutex
 	status  vigil.Status
 	changed chan struct{} // closed and made anew at every change
+	ahead   outlook
 }
 
 func (b *board) update(change func(*vigil.Status)) {
@@ -48,6 +49,7 @@ func (b *board) miner(id abi.ActorID, change func(*vigil.MinerStatus)) {
 func (r *Runner) Status() vigil.Status {
 	r.board.mu.Lock()
 	defer r.board.mu.Unlock()
+	r.board.foresee(r.cfg.pace(r.board.status.Delay))
 	return r.board.status
 }
 
@@ -66,11 +68,13 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
 	part.Covered = m.covered()
+	owed := m.owed(view, current)
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
 	}
 	m.board.miner(m.id, func(s *vigil.MinerStatus) { *s = part })
+	m.board.expect(owed)
 }
 
 // deadlineLine counts what the chain has in a deadline, and says how its

@@ -48,6 +48,7 @@ type miner struct {
 type job struct {
 	task   schedule.Task
 	cancel context.CancelFunc
+	began  abi.ChainEpoch
 	err    error // owned by the loop after the job has ended
 }
 
@@ -192,7 +193,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 // start runs a task in a goroutine of its own. There is at most one a duty.
 func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Duration) {
 	ctx, cancel := context.WithCancel(vigil.OneDecision(ctx))
-	j := &job{task: task, cancel: cancel}
+	j := &job{task: task, cancel: cancel, began: m.head.Epoch}
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}

@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last three are required.
+// Config is what a Runner works with. All fields before Vanilla are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -40,6 +40,8 @@ type Config struct {
 	Vanilla vigil.VanillaShelf
 	// NoRehearsals leaves out the reading of sectors ahead of their deadlines.
 	NoRehearsals bool
+	// AtOnce is how many proofs the Prover makes at a time now, for forecasts; nil: one.
+	AtOnce func() int
 	// Version is shown to people.
 	Version string
 }

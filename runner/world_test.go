@@ -60,6 +60,7 @@ type world struct {
 	inProof    map[vigil.DutyID]int
 	overlap    bool
 	prove      func(ctx context.Context) error
+	prover     vigil.Prover              // the world itself if nil
 	miners     []abi.ActorID             // minerID alone if empty; all have the same sectors
 	at         map[abi.ChainEpoch]func() // what happens at an epoch
 	fork       int                       // counts reorgs: the head's parent is then another
@@ -108,8 +109,11 @@ func (w *world) config(log *slog.Logger) runner.Config {
 	if w.reader == nil {
 		w.reader = w
 	}
+	if w.prover == nil {
+		w.prover = w
+	}
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w.prover, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -159,6 +163,7 @@ func (w *world) tick() {
 	for i, m := range w.messages {
 		if m.State == vigil.MessagePublished && !w.stuck {
 			w.messages[i].State = vigil.MessageIncluded
+			w.messages[i].Receipt = &vigil.Receipt{Epoch: w.epoch}
 			duty := w.duties[m.Duty]
 			for _, p := range duty.Partitions {
 				w.posted[fmt.Sprintf("%d/%d", duty.ID.Open, p)] = w.epoch

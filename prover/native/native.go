@@ -75,6 +75,9 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 		return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
 	}
 	defer n.line.leave()
+	if r.Begun != nil {
+		r.Begun()
+	}
 	return prover.Prove(ctx, statement, vanilla)
 }
 
