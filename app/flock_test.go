@@ -122,6 +122,7 @@ type flockOf struct {
 	version         network.Version
 	upgrades        []devnet.Upgrade
 	disputer        bool
+	rehearse        bool
 	tools           func(tools) tools // in place of those that always work
 }
 
@@ -137,7 +138,7 @@ func newFlock(t *testing.T, of flockOf) *flock {
 	}
 	c := Config{
 		Storages: []string{dir}, Schedule: schedule.DefaultPolicy, Data: filepath.Join(dir, "data"),
-		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5},
+		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5}, Reading: Reading{Rehearse: of.rehearse},
 	}
 	for i := range cmp.Or(of.lines, 3) {
 		line, err := faultproxy.New(f.chain.Addr(), uint64(i))

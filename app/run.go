@@ -195,7 +195,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
 		Messager: d.courier, Store: d.store, Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
-		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
+		Miners: c.Miners, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version,
 	})
 	if err != nil {
 		return err
@@ -236,7 +236,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 	}
 	d.log.Info("dashboard", "url", d.Page())
 	mux := http.NewServeMux()
-	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
+	mux.Handle("/", dashboard.New(dashboard.Config{Status: d, Messages: d.tell, Plan: d.runner.Forecast, Hosts: d.config.Dashboard.Hosts, Log: d.log}))
 	if api, err := d.api(); err != nil {
 		d.log.Error("the messager's API is not served; proving goes on", "error", err)
 	} else {

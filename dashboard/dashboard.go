@@ -7,6 +7,7 @@
 //	GET /events      server-sent events: the parts of the page that changed
 //	GET /messages    the messages, and one of them with what happened to it
 //	GET /api/status  vigil.Status as JSON
+//	GET /api/plan    what is expected of the deadlines ahead: see plan.go
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /healthz     200, or 503 when the chain has been silent
 //	GET /metrics     Prometheus
@@ -31,6 +32,7 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
+	"github.com/vigil-post/vigil/forecast"
 )
 
 // Config is what a dashboard needs.
@@ -38,6 +40,9 @@ type Config struct {
 	Status vigil.StatusSource
 	// Messages finds messages and tells of them; nil where there is no messager.
 	Messages func(context.Context, vigil.MessageQuery) ([]explain.Message, error)
+	// Plan forecasts the deadlines ahead, for so many proofs at the same time; 0
+	// is as many as there are. It is nil where nothing is forecast.
+	Plan func(workers int) forecast.Plan
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -56,6 +61,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /events", d.events)
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
+	mux.HandleFunc("GET /api/plan", d.plan)
 	mux.HandleFunc("GET /api/messages", d.messagesJSON)
 	mux.HandleFunc("GET /healthz", d.health)
 	mux.Handle("GET /metrics", d.metrics)

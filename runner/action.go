@@ -101,17 +101,18 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 	return nil
 }
 
-// included is the epoch in which the chain executed the duty's message, or 0
-// where that is not known: it is only for people and for forecasts.
+// included is the epoch in which the chain executed the message of a duty that is
+// confirmed. Where the messager cannot say it yet, it is that of the confirmation,
+// less what was waited for: it is only for people and for forecasts.
 func (a *action) included(ctx context.Context) abi.ChainEpoch {
 	messages, err := a.cfg.Messager.Messages(ctx, a.id, a.duty.ID.Open)
 	if err != nil {
-		return a.duty.Took.Included
+		messages = nil
 	}
 	for _, m := range messages {
 		if m.Duty == a.duty.ID && m.Receipt != nil && m.Receipt.ExitCode.IsSuccess() {
 			return m.Receipt.Epoch
 		}
 	}
-	return a.duty.Took.Included
+	return max(a.duty.Took.Submitted, a.head.Epoch-a.cfg.Policy.Confidence-1)
 }

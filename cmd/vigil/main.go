@@ -5,6 +5,7 @@
 //	vigil devnet             a chain, a miner and the daemon on this machine, to watch
 //	vigil run                the daemon, against any Filecoin node
 //	vigil storage …          the folders that sectors are read from
+//	vigil plan               which deadlines of the next day will fit
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), planCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
