@@ -24,6 +24,7 @@ type action struct {
 	shelf *shelf        // nil when nothing is to be kept
 	took  time.Duration // of the latest proof,
 	alone time.Duration // and of that without the wait for others
+	keeps bool          // what is read for no duty is to be proved too
 	work  *work
 	log   *slog.Logger
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
-	"github.com/vigil-post/vigil/partition"
 	"github.com/vigil-post/vigil/schedule"
 )
 
@@ -174,20 +172,10 @@ type rehearsedBad struct {
 func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (status vigil.RehearsalStatus, late int, err error) {
 	d := a.duty.Deadline
 	status = vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
-	set, err := partition.Proven(partitions, partition.Set(nil))
+	s, err := a.trial(ctx, partitions, nil)
 	if err != nil {
 		return status, 0, err
 	}
-	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
-	if err != nil {
-		return status, 0, fmt.Errorf("read the miner: %w", err)
-	}
-	s := vigil.Statement{Miner: a.id, ProofType: info.ProofType}
-	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, a.head.Key); err != nil {
-		return status, 0, fmt.Errorf("read the sectors of deadline %d: %w", d.Index, err)
-	}
-	rand.Read(s.Randomness[:])
-	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
 	left := time.Duration(d.Challenge-a.head.Epoch) * a.epoch
 	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left), 0))

@@ -7,6 +7,7 @@
 //	vigil storage …          the folders that sectors are read from
 //	vigil plan               which deadlines of the next day will fit
 //	vigil check              reads sectors and verifies them against the chain
+//	vigil rehearse           reads what the next proofs will read, and may make them
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
 //	vigil proof verify …     judges proofs as the network does
@@ -59,7 +60,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		OnUsageError:    onUsageError,
 		Action:          needsCommand,
 		Commands: []*cli.Command{
-			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), planCommand(), checkCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
+			devnetCommand(), runCommand(), walletCommand(), messageCommand(), storageCommand(), planCommand(), checkCommand(), rehearseCommand(), proofCommand(), paramsCommand(), selftestCommand(), benchCommand(), versionCommand(),
 		},
 	}
 	err := root.Run(ctx, args)
