@@ -249,6 +249,16 @@ type DutyStore interface {
 	DropProof(ctx context.Context, d Duty) error
 }
 
+// RehearsalStore remembers rehearsals: a restart need not read every sector again to
+// say which are bad and since when all were read. Both methods may fail and may be
+// called concurrently; what was saved is durable.
+type RehearsalStore interface {
+	// Rehearsals gives the latest of each of a miner's deadlines, by index.
+	Rehearsals(ctx context.Context, miner abi.ActorID) ([]RehearsalStatus, error)
+	// SaveRehearsal takes the place of the deadline's earlier one.
+	SaveRehearsal(ctx context.Context, miner abi.ActorID, r RehearsalStatus) error
+}
+
 // VanillaKey names all that a vanilla proof depends on: miner, sector, CommR, seed and form.
 type VanillaKey [32]byte
 

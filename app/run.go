@@ -194,7 +194,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.courier, Store: d.store, Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
+		Messager: d.courier, Store: d.store, Vanilla: d.shelf(), Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -67,7 +68,9 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
-	part.Covered = m.covered()
+	if part.Covered = m.covered(); part.Covered > 0 && !m.head.Time.IsZero() {
+		part.CoveredAt = m.head.Time.Add(-time.Duration(m.head.Epoch-part.Covered) * m.epoch)
+	}
 	owed := m.owed(view, current)
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
@@ -195,20 +198,20 @@ func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, 
 	return lines, bad
 }
 
-// covered is when the rehearsal began that is the oldest of all deadlines' latest,
-// or 0 while one has none.
+// covered is when the rehearsal began that is the oldest of all deadlines' latest
+// that left no sector unread, or 0 while one has none.
 func (m *miner) covered() abi.ChainEpoch {
 	var oldest abi.ChainEpoch
 	for i, partitions := range m.layout.deadlines {
 		if len(partitions) == 0 {
 			continue
 		}
-		r, ok := m.rehearsals[uint64(i)]
-		if !ok {
+		whole := m.rehearsals[uint64(i)].Whole
+		if whole == 0 {
 			return 0
 		}
-		if oldest == 0 || r.Epoch < oldest {
-			oldest = r.Epoch
+		if oldest == 0 || whole < oldest {
+			oldest = whole
 		}
 	}
 	return oldest

@@ -28,7 +28,8 @@ type miner struct {
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
 	head         vigil.Head
-	beat         uint64 // counts heads and ticks: a task is started once in each
+	epoch        time.Duration // the length of one
+	beat         uint64        // counts heads and ticks: a task is started once in each
 	running      map[vigil.DutyID]*job
 	started      map[vigil.DutyID]start
 	vanilla      map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
@@ -79,6 +80,8 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 // run plans on every head, tick, nudge and completion until ctx ends, and
 // waits for what it started.
 func (m *miner) run(ctx context.Context, epoch time.Duration) {
+	m.epoch = epoch
+	m.recall(ctx)
 	for {
 		select {
 		case <-ctx.Done():

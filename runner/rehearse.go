@@ -117,7 +117,7 @@ func (m *miner) rehearse(ctx context.Context, current vigil.Deadline, epoch time
 	}
 	m.rehearsing = true
 	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, work: m.work, log: m.log, duty: vigil.Duty{Deadline: d}}
-	partitions := m.layout.deadlines[d.Index]
+	partitions, before := m.layout.deadlines[d.Index], m.rehearsals[d.Index].Whole
 	m.jobs.Go(func() {
 		r := rehearsal{deadline: d, epoch: a.head.Epoch}
 		defer func() {
@@ -127,7 +127,41 @@ func (m *miner) rehearse(ctx context.Context, current vigil.Deadline, epoch time
 			m.rehearsed <- r
 		}()
 		r.status, r.late, r.err = a.rehearse(vigil.OneDecision(ctx), partitions)
+		if r.status.Whole = before; r.status.Unchecked == 0 {
+			r.status.Whole = r.status.Epoch
+		}
+		if r.err == nil {
+			a.remember(ctx, r.status)
+		}
 	})
+}
+
+// remember writes a rehearsal down. Without it a restart reads the sectors anew.
+func (a *action) remember(ctx context.Context, s vigil.RehearsalStatus) {
+	if a.cfg.Rehearsals == nil {
+		return
+	}
+	if err := a.cfg.Rehearsals.SaveRehearsal(ctx, a.id, s); err != nil && ctx.Err() == nil {
+		a.log.Warn("a rehearsal cannot be written down; after a restart it is made anew", "deadline", s.Deadline, "error", err)
+	}
+}
+
+// recall takes over what was rehearsed before the start.
+func (m *miner) recall(ctx context.Context) {
+	if m.cfg.Rehearsals == nil || m.cfg.NoRehearsals {
+		return
+	}
+	list, err := m.cfg.Rehearsals.Rehearsals(ctx, m.id)
+	if err != nil {
+		m.log.Warn("what was rehearsed before cannot be read; the sectors are read anew", "error", err)
+		return
+	}
+	for _, s := range list {
+		m.rehearsals[s.Deadline] = s
+		for _, bad := range s.Bad {
+			m.rehearsedBad = append(m.rehearsedBad, rehearsedBad{s.Deadline, bad})
+		}
+	}
 }
 
 // learn takes in the outcome of a rehearsal.

@@ -60,11 +60,11 @@ func TestAStorageThatIsGoneIsAlarmedAndASectorThatIsMendedIsNoLongerBad(t *testi
 		if !strings.Contains(w.log.String(), "is a storage gone?") {
 			t.Error("there is no alarm")
 		}
-		if covered := r.Status().Miners[0].Covered; covered == 0 {
-			t.Error("all sectors were read, and it is not said")
+		if covered := r.Status().Miners[0].Covered; covered != 0 {
+			t.Errorf("it is said that all sectors were read since %d, and one was not", covered)
 		}
 		r = w.run(t, aheadOpen-30)
-		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 {
+		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 || miner.Covered < aheadOpen-150 {
 			t.Errorf("%+v", miner)
 		}
 	})
@@ -155,6 +155,29 @@ func TestASlowSectorDoesNotHoldUpTheRecoveryOfOthersBeyondTheCutoff(t *testing.T
 		id := vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}
 		if duty := w.duties[id]; len(duty.Sectors) != 1 || duty.Sectors[0] != 101 {
 			t.Errorf("declared: %v", duty.Sectors)
+		}
+	})
+}
+
+// What was known of bad sectors and of what was read is known after a restart, without
+// reading everything again.
+func TestARestartForgetsNoRehearsal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.bad[2] = "p_aux: missing"
+		before := w.run(t, aheadOpen-400).Status().Miners[0]
+		reads := w.calls["tried to read"]
+		after := w.run(t, aheadOpen-390).Status().Miners[0]
+		if reads == 0 || w.calls["tried to read"] != reads {
+			t.Errorf("%d reads before the restart, %d after", reads, w.calls["tried to read"]-reads)
+		}
+		if len(after.Bad) != 1 || before.Covered == 0 || after.Covered != before.Covered {
+			t.Errorf("before: %+v\nafter: %+v", before, after)
+		}
+		if strings.Count(w.log.String(), "a sector will be skipped at its next deadline") != 1 {
+			t.Error("the alarm is raised again, or was not at all")
 		}
 	})
 }

@@ -38,6 +38,8 @@ type Config struct {
 
 	// Vanilla keeps vanilla proofs over a restart; nil: they are read again.
 	Vanilla vigil.VanillaShelf
+	// Rehearsals remembers them over a restart; nil: they begin anew.
+	Rehearsals vigil.RehearsalStore
 	// NoRehearsals leaves out the reading of sectors ahead of their deadlines.
 	NoRehearsals bool
 	// AtOnce is how many proofs the Prover makes at a time now, for forecasts; nil: one.

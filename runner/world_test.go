@@ -71,6 +71,7 @@ type world struct {
 
 	watchers []chan vigil.Head
 	duties   map[vigil.DutyID]vigil.Duty
+	recalled map[uint64]vigil.RehearsalStatus
 	proofs   map[vigil.DutyID]vigil.Proof
 	messages []vigil.Message
 	stuck    bool // messages are not executed
@@ -113,7 +114,7 @@ func (w *world) config(log *slog.Logger) runner.Config {
 		w.prover = w
 	}
 	return runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w.prover, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w.prover, Verifier: w, Messager: w, Store: w, Vanilla: w, Rehearsals: w, NoRehearsals: !w.rehearse,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log,
 	}
 }
@@ -474,4 +475,20 @@ func (w *world) DropProof(_ context.Context, d vigil.Duty) error {
 	delete(w.proofs, d.ID)
 	w.duties[d.ID] = d
 	return w.called("DropProof")
+}
+
+func (w *world) Rehearsals(context.Context, abi.ActorID) ([]vigil.RehearsalStatus, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.recalled)), w.called("Rehearsals")
+}
+
+func (w *world) SaveRehearsal(_ context.Context, _ abi.ActorID, r vigil.RehearsalStatus) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.recalled == nil {
+		w.recalled = map[uint64]vigil.RehearsalStatus{}
+	}
+	w.recalled[r.Deadline] = r
+	return w.called("SaveRehearsal")
 }

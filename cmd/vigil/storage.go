@@ -67,6 +67,9 @@ func storageList(ctx context.Context, c *cli.Command) error {
 		err = writeJSON(c.Root().Writer, list)
 	} else {
 		err = printStorages(c.Root().Writer, list)
+		if c.String("config") != "" {
+			printCoverage(ctx, c.Root().Writer, c.String("config"))
+		}
 	}
 	if err == nil && slices.ContainsFunc(list, func(s app.StorageContents) bool { return s.Problem != "" }) {
 		return errReported
