@@ -263,15 +263,16 @@ type RehearsalStore interface {
 type VanillaKey [32]byte
 
 // VanillaShelf keeps vanilla proofs that were read until their duty is proved.
-// Losing one costs a second read and nothing else, so nothing waits for a disk;
+// Losing one costs a second read and nothing else, so nothing waits for a disk to sync;
 // what Kept gives is to be checked. Methods may be called concurrently.
 type VanillaShelf interface {
 	Keep(id DutyID, key VanillaKey, proof VanillaProof) error
 	Kept(id DutyID) (map[VanillaKey]VanillaProof, error)
 	// Drop gives up what is kept for a duty.
 	Drop(id DutyID) error
-	// DropBefore gives up what is kept for a miner's deadlines that open before the epoch.
-	DropBefore(miner abi.ActorID, open abi.ChainEpoch) error
+	// DropBefore gives up what is kept for deadlines that open before the epoch, of
+	// whatever miner: also of one that is no longer configured.
+	DropBefore(open abi.ChainEpoch) error
 }
 
 // StatusSource is where pages and commands look. It never blocks on the chain.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -24,7 +25,7 @@ type miner struct {
 
 	heads     chan vigil.Head // capacity 1, the latest
 	nudge     chan struct{}   // capacity 1
-	rehearsed chan rehearsal  // capacity 1: there is one at a time
+	rehearsed chan rehearsal  // roomy enough for one of each lead
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
 	head         vigil.Head
@@ -32,12 +33,14 @@ type miner struct {
 	beat         uint64        // counts heads and ticks: a task is started once in each
 	running      map[vigil.DutyID]*job
 	started      map[vigil.DutyID]start
-	vanilla      map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
+	vanilla      map[vigil.DutyID]*shelf     // vanilla proofs already read, while their duty is not proved
+	keeper       *keeper                     // shared with the other miners
+	retired      map[vigil.Deadline][]*shelf // of duties that others took the place of
 	layout       layout
 	sight        sight
 	idle         map[abi.ChainEpoch]bool          // deadlines that closed unwatched, by Open, and missed nothing
 	work         *work                            // shared with the other miners
-	rehearsing   bool                             // one is going on
+	rehearsing   map[abi.ChainEpoch]uint64        // the deadline that is rehearsed with a lead, by that
 	rehearseNext abi.ChainEpoch                   // no other is begun before
 	rehearsals   map[uint64]vigil.RehearsalStatus // by deadline
 	rehearsedBad []rehearsedBad
@@ -67,12 +70,14 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 		heads:      make(chan vigil.Head, 1),
 		nudge:      make(chan struct{}, 1),
 		ended:      make(chan *job, 16),
-		rehearsed:  make(chan rehearsal, 1),
+		rehearsed:  make(chan rehearsal, len(schedule.RehearseLeads)),
+		rehearsing: map[abi.ChainEpoch]uint64{},
 		rehearsals: map[uint64]vigil.RehearsalStatus{},
 		work:       w,
 		running:    map[vigil.DutyID]*job{},
 		started:    map[vigil.DutyID]start{},
 		vanilla:    map[vigil.DutyID]*shelf{},
+		retired:    map[vigil.Deadline][]*shelf{},
 		idle:       map[abi.ChainEpoch]bool{},
 	}
 }
@@ -185,6 +190,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 			j.cancel()
 		}
 	}
+	maps.DeleteFunc(m.retired, func(d vigil.Deadline, _ []*shelf) bool { return d.Close <= m.head.Epoch })
 	for id, s := range m.started {
 		if !planned[id] && s.beat < m.beat {
 			delete(m.started, id)
@@ -202,7 +208,10 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	m.started[id] = start{task.Verb, m.beat}
 	a := action{id: m.id, cfg: m.cfg, head: m.head, began: time.Now(), epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
 	if id.Kind == vigil.KindPost {
-		a.shelf = m.shelf(id)
+		a.shelf = m.shelf(id, task.Duty.Deadline)
+	}
+	if task.Verb == schedule.Retire {
+		m.retired[task.Duty.Deadline] = append(m.retired[task.Duty.Deadline], a.shelf)
 	}
 	m.jobs.Go(func() {
 		defer func() { m.ended <- j }()

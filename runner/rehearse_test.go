@@ -116,7 +116,7 @@ func TestARehearsalThatRunsOutOfTimeBlamesNoStorage(t *testing.T) {
 		if strings.Contains(log, "is a storage gone?") {
 			t.Error("a storage is blamed")
 		}
-		if !strings.Contains(log, "a rehearsal was not done before") {
+		if !strings.Contains(log, "a rehearsal was not done in its time") {
 			t.Error("it is not said that sectors were not read")
 		}
 		if s := r.Status().Miners[0].Rehearsals; len(s) != 2 || s[1].Unchecked != 16 || s[1].Sectors != 20 || !strings.Contains(s[1].Problem, "16 sectors") {
@@ -178,6 +178,23 @@ func TestARestartForgetsNoRehearsal(t *testing.T) {
 		}
 		if strings.Count(w.log.String(), "a sector will be skipped at its next deadline") != 1 {
 			t.Error("the alarm is raised again, or was not at all")
+		}
+	})
+}
+
+// A rehearsal of a deadline that is half a day off, on a storage that crawls, does
+// not keep that of the next one waiting.
+func TestAFarRehearsalDoesNotHoldUpTheNearOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.add(ahead+9, 11)
+		w.slow = map[abi.SectorNumber]time.Duration{11: 2000 * epoch}
+		w.happens(aheadOpen-240, func() { w.bad[2] = "p_aux: missing" })
+		r := w.run(t, aheadOpen-25)
+		if bad := r.Status().Miners[0].Bad; len(bad) != 1 || bad[0].Number != 2 {
+			t.Errorf("the page names %v", bad)
 		}
 	})
 }

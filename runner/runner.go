@@ -53,6 +53,7 @@ type Runner struct {
 	cfg    Config
 	miners []*miner
 	board  board
+	keeper *keeper // nil if nothing is kept
 }
 
 // New checks the configuration and makes a Runner, which does nothing before Run.
@@ -61,12 +62,14 @@ func New(cfg Config) (*Runner, error) {
 		cfg.Verifier == nil || cfg.Messager == nil || cfg.Store == nil || cfg.Log == nil {
 		return nil, errors.New("runner: every seam must be given")
 	}
-	r := &Runner{cfg: cfg}
+	r := &Runner{cfg: cfg, keeper: newKeeper(cfg.Vanilla, cfg.Log)}
 	r.board.changed = make(chan struct{})
 	r.board.status.Version = cfg.Version
 	work := new(work)
 	for _, id := range cfg.Miners {
-		r.miners = append(r.miners, newMiner(id, cfg, &r.board, work))
+		m := newMiner(id, cfg, &r.board, work)
+		m.keeper = r.keeper
+		r.miners = append(r.miners, m)
 	}
 	return r, nil
 }
@@ -92,9 +95,26 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, m := range r.miners {
 		loops.Go(func() { m.run(ctx, network.BlockDelay) })
 	}
+	stopKeeping := r.keep(ctx)
 	r.watch(ctx, network.BlockDelay)
 	loops.Wait()
+	stopKeeping()
 	return nil
+}
+
+// keep lets the keeper work until the function that it gives is called, which
+// returns when all is written.
+func (r *Runner) keep(ctx context.Context) (stop func()) {
+	if r.keeper == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it ends after those who read
+	var working sync.WaitGroup
+	working.Go(func() { r.keeper.run(ctx) })
+	return func() {
+		cancel()
+		working.Wait()
+	}
 }
 
 // network asks until a node answers: a daemon that was started before its

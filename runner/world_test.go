@@ -52,6 +52,7 @@ type world struct {
 	sealed     map[abi.SectorNumber]cid.Cid
 	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
+	dataDisk   time.Duration             // that one write to the shelf takes
 	hung       map[abi.SectorNumber]bool // its storage does not answer
 	pruned     bool                      // the node has no state of more than 10 epochs ago
 	silent     bool                      // no notifications
