@@ -250,7 +250,12 @@ func (a *act) obstacle() string {
 	for _, made := range a.proofs {
 		waits = max(waits, made.waits)
 	}
-	round := func(d time.Duration) time.Duration { return d.Round(a.play.pace.Epoch / 30) }
+	round := func(d time.Duration) time.Duration {
+		if d < 10*time.Second { // on a devnet
+			return d.Round(10 * time.Millisecond)
+		}
+		return d.Round(time.Second)
+	}
 	switch {
 	case a.read >= there:
 		return fmt.Sprintf("its sectors alone take %v to read, and there are %v: spread them over more disks", round(a.read), round(there))

@@ -48,9 +48,9 @@ func (b *board) miner(id abi.ActorID, change func(*vigil.MinerStatus)) {
 
 // Status implements vigil.StatusSource.
 func (r *Runner) Status() vigil.Status {
+	r.foresee()
 	r.board.mu.Lock()
 	defer r.board.mu.Unlock()
-	r.board.foresee(r.cfg.pace(r.board.status.Delay))
 	return r.board.status
 }
 
@@ -76,8 +76,10 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
 	}
-	m.board.miner(m.id, func(s *vigil.MinerStatus) { *s = part })
-	m.board.expect(owed)
+	m.board.miner(m.id, func(s *vigil.MinerStatus) {
+		*s = part
+		m.board.ahead.take(owed)
+	})
 }
 
 // deadlineLine counts what the chain has in a deadline, and says how its

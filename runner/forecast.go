@@ -12,12 +12,13 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// outlook is what forecasts are made of, and whether those on the board are of
-// it: they are made when somebody looks. The board's mutex guards it.
+// outlook is what forecasts are made of, and which of it those on the board are of:
+// they are made when somebody looks. The board's mutex guards it.
 type outlook struct {
 	miners  map[abi.ActorID]forecast.Miner
-	workers int // that the forecasts on the board are for
-	made    bool
+	changes uint64 // of miners
+	made    uint64 // the change that the forecasts on the board are of,
+	workers int    // and for how many proofs at a time
 }
 
 // pace is how this daemon works.
@@ -59,14 +60,13 @@ func (m *miner) began(id vigil.DutyID) abi.ChainEpoch {
 	return 0
 }
 
-// expect takes in what a miner owes now.
-func (b *board) expect(owed forecast.Miner) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ahead.miners == nil {
-		b.ahead.miners = map[abi.ActorID]forecast.Miner{}
+// take takes in what a miner owes now. The caller holds the mutex.
+func (o *outlook) take(owed forecast.Miner) {
+	if o.miners == nil {
+		o.miners = map[abi.ActorID]forecast.Miner{}
 	}
-	b.ahead.miners[owed.ID], b.ahead.made = owed, false
+	o.miners[owed.ID] = owed
+	o.changes++
 }
 
 // owed gives what is owed by all miners; the caller holds the mutex.
@@ -78,20 +78,33 @@ func (b *board) owed() []forecast.Miner {
 	return list
 }
 
-// foresee puts the forecasts on the board. The caller holds the mutex.
-func (b *board) foresee(pace forecast.Pace) {
-	if b.ahead.made && b.ahead.workers == pace.AtOnce {
-		return
+// foresee sees to it that the forecasts on the board are of what is known. Nobody
+// waits for it but who looks: it is computed without the mutex.
+func (r *Runner) foresee() {
+	b := &r.board
+	b.mu.Lock()
+	pace := r.cfg.pace(b.status.Delay)
+	miners, head, change := b.owed(), b.status.Head, b.ahead.changes
+	current := b.ahead.made == change && b.ahead.workers == pace.AtOnce
+	b.mu.Unlock()
+	if !current {
+		b.foretell(forecast.Deadlines(miners, head, pace), change, pace.AtOnce)
 	}
-	b.ahead.made, b.ahead.workers = true, pace.AtOnce
+}
+
+// foretell puts forecasts on the board.
+func (b *board) foretell(list []forecast.Expected, change uint64, workers int) {
 	type place struct {
 		miner string
 		open  abi.ChainEpoch
 	}
 	found := map[place]*vigil.Forecast{}
-	for _, e := range forecast.Deadlines(b.owed(), b.status.Head, pace) {
+	for _, e := range list {
 		found[place{e.Miner, e.Deadline.Open}] = e.Forecast
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ahead.made, b.ahead.workers = change, workers
 	miners := slices.Clone(b.status.Miners)
 	for i := range miners {
 		miners[i].Deadlines = slices.Clone(miners[i].Deadlines)

@@ -56,7 +56,8 @@ func TestADayIsForetoldFromTheDayBefore(t *testing.T) {
 		}
 		const day, pass = 2880, 8 * 60
 		w.epoch = day - 30
-		plan := w.run(t, day+pass+20).Forecast(0)
+		r := w.run(t, day+pass+20)
+		plan := r.Forecast(0)
 		w.epoch = 2*day - 30 // no other deadline has sectors
 		w.run(t, 2*day+pass+20)
 
@@ -64,8 +65,11 @@ func TestADayIsForetoldFromTheDayBefore(t *testing.T) {
 		for _, d := range w.duties {
 			done[d.ID.Open] = max(done[d.ID.Open], d.Took.Included)
 		}
-		late := 0
+		late, shown := 0, r.Status().Miners[0].Deadlines
 		for _, e := range plan.Deadlines {
+			if f := shown[e.Deadline.Index].Forecast; f == nil || *f != *e.Forecast {
+				t.Errorf("deadline %d is shown with %+v", e.Deadline.Index, f)
+			}
 			told, was := e.Forecast.Finish-e.Deadline.Open, done[e.Deadline.Open]-e.Deadline.Open
 			if 5*max(told-was, was-told) > was {
 				t.Errorf("deadline %d: finished %d epochs after it opened, foretold %d (%+v)", e.Deadline.Index, was, told, e.Forecast)

@@ -226,18 +226,25 @@ func fate(e forecast.Expected) string {
 	return "fits"
 }
 
+// namedMisfits is how many deadlines are named with what is in the way: the table has all.
+const namedMisfits = 10
+
 // planWords says what the table does not: why something does not fit, and what would help.
 func planWords(plan forecast.Plan) string {
 	var b strings.Builder
-	for _, e := range misfits(plan) {
+	bad := misfits(plan)
+	for _, e := range bad[:min(len(bad), namedMisfits)] {
 		fmt.Fprintf(&b, "%s deadline %d will not fit: %s\n", e.Miner, e.Deadline.Index, e.Forecast.Why)
+	}
+	if more := len(bad) - namedMisfits; more > 0 {
+		fmt.Fprintf(&b, "… and %d more\n", more)
 	}
 	workers := "one proof is made at a time"
 	if plan.Workers > 1 {
 		workers = fmt.Sprintf("%d proofs are made at the same time", plan.Workers)
 	}
 	switch {
-	case len(misfits(plan)) == 0:
+	case len(bad) == 0:
 		fmt.Fprintf(&b, "%s; %s\n", allFit(plan), workers)
 	case plan.Enough > plan.Workers:
 		fmt.Fprintf(&b, "%s; as many deadlines as can fit do with %d at the same time, each as fast as now\n", workers, plan.Enough)
