@@ -115,5 +115,5 @@ func (a *action) included(ctx context.Context) abi.ChainEpoch {
 			return m.Receipt.Epoch
 		}
 	}
-	return max(a.duty.Took.Submitted, a.head.Epoch-a.cfg.Policy.Confidence-1)
+	return max(a.duty.Took.Submitted, min(a.head.Epoch-a.cfg.Policy.Confidence, a.duty.Deadline.Close)-1)
 }
