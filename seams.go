@@ -172,6 +172,9 @@ type ProveRequest struct {
 	Close     abi.ChainEpoch // the most urgent request is served first
 	Statement Statement
 	Vanilla   []VanillaProof // one for each of the statement's sectors, in its order
+	// Begun, where it is set, is called in Prove's own goroutine when the
+	// request's turn has come: the time before was spent waiting for others.
+	Begun func()
 }
 
 // Verifier judges proofs as the network does. It may be called concurrently.
@@ -261,19 +264,30 @@ type DutyStore interface {
 	DropProof(ctx context.Context, d Duty) error
 }
 
+// RehearsalStore remembers rehearsals: a restart need not read every sector again to
+// say which are bad and since when all were read. Both methods may fail and may be
+// called concurrently; what was saved is durable.
+type RehearsalStore interface {
+	// Rehearsals gives the latest of each of a miner's deadlines, by index.
+	Rehearsals(ctx context.Context, miner abi.ActorID) ([]RehearsalStatus, error)
+	// SaveRehearsal takes the place of the deadline's earlier one.
+	SaveRehearsal(ctx context.Context, miner abi.ActorID, r RehearsalStatus) error
+}
+
 // VanillaKey names all that a vanilla proof depends on: miner, sector, CommR, seed and form.
 type VanillaKey [32]byte
 
 // VanillaShelf keeps vanilla proofs that were read until their duty is proved.
-// Losing one costs a second read and nothing else, so nothing waits for a disk;
+// Losing one costs a second read and nothing else, so nothing waits for a disk to sync;
 // what Kept gives is to be checked. Methods may be called concurrently.
 type VanillaShelf interface {
 	Keep(id DutyID, key VanillaKey, proof VanillaProof) error
 	Kept(id DutyID) (map[VanillaKey]VanillaProof, error)
 	// Drop gives up what is kept for a duty.
 	Drop(id DutyID) error
-	// DropBefore gives up what is kept for a miner's deadlines that open before the epoch.
-	DropBefore(miner abi.ActorID, open abi.ChainEpoch) error
+	// DropBefore gives up what is kept for deadlines that open before the epoch, of
+	// whatever miner: also of one that is no longer configured.
+	DropBefore(open abi.ChainEpoch) error
 }
 
 // PostRecords reads what a miner's state remembers of deadlines that have

@@ -132,14 +132,16 @@ type MinerStatus struct {
 	Recoveries []RecoveryStatus  `json:"recoveries"` // of the deadlines that have faulty sectors or just got some back, by index
 	Audits     []AuditStatus     `json:"audits"`     // of what was posted inside the dispute window, newest first
 	// Covered is the epoch since which every sector that owes proofs was read
-	// in a rehearsal; 0 until all were.
-	Covered abi.ChainEpoch `json:"covered"`
+	// in a rehearsal, and CoveredAt about when that was; 0 until all were.
+	Covered   abi.ChainEpoch `json:"covered"`
+	CoveredAt time.Time      `json:"covered_at,omitzero"`
 }
 
 // RehearsalStatus is how the reading of a deadline's sectors ahead of its proof went.
 type RehearsalStatus struct {
 	Deadline  uint64         `json:"deadline"`
 	Epoch     abi.ChainEpoch `json:"epoch"` // when it began
+	Whole     abi.ChainEpoch `json:"whole"` // when the latest began that left no sector unread; 0 if none did
 	Sectors   int            `json:"sectors"`
 	Bad       []BadSector    `json:"bad"`               // sectors that would have been skipped, each with its cause
 	Unchecked int            `json:"unchecked"`         // sectors that could not be read
@@ -184,8 +186,9 @@ type Forecast struct {
 	Read   time.Duration  `json:"read"`
 	Prove  time.Duration  `json:"prove"`
 	Post   time.Duration  `json:"post"`
-	Finish abi.ChainEpoch `json:"finish"` // when the last of it is on chain
-	Fits   bool           `json:"fits"`   // that is before Close
+	Finish abi.ChainEpoch `json:"finish"` // when the last of it is on chain, if all goes at its usual pace
+	Slow   abi.ChainEpoch `json:"slow"`   // and at the pace of the slowest tenth
+	Fits   bool           `json:"fits"`   // Finish is before Close
 	Why    string         `json:"why"`    // what it rests on; and what is in the way when it does not fit
 }
 

@@ -213,6 +213,19 @@ type Duty struct {
 	// Returned is how many sectors of a recovery had power again after their
 	// deadline; nil until that is known.
 	Returned *int `json:"returned,omitempty"`
+	Took     Took `json:"took,omitzero"` // of a post: what its stages took so far
+}
+
+// Took is what the stages of a post took: the next ones are expected to take
+// as long. What is not over yet, or was not measured, is 0.
+type Took struct {
+	ProofType abi.RegisteredPoStProof `json:"proof_type"`
+	Sectors   int                     `json:"sectors"` // that were proved
+	Began     abi.ChainEpoch          `json:"began"`   // the head's, when the reading began
+	Read      time.Duration           `json:"read"`
+	Prove     time.Duration           `json:"prove"`               // from its turn on: without the wait for other proofs
+	Submitted abi.ChainEpoch          `json:"submitted,omitempty"` // the head's, when the first message was handed over
+	Included  abi.ChainEpoch          `json:"included,omitempty"`  // the chain executed the message in it
 }
 
 // BadSector is a sector that cannot be proved, by name and with evidence.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -474,8 +473,6 @@ func TestTheManualShowsTheExample(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
-var update = flag.Bool("update", false, "write the pages that are made from the code")
 
 // The example has every setting and no other, and the defaults it tells are those that hold.
 func TestTheExampleHasEverySettingWithItsDefault(t *testing.T) {

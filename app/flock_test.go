@@ -122,8 +122,9 @@ type flockOf struct {
 	version         network.Version
 	upgrades        []devnet.Upgrade
 	disputer        bool
-	sizes           []abi.SectorSize  // of the miners' sectors, in turn; 2 KiB if there is none
-	change          func(*Config)     // of the daemon's configuration
+	sizes           []abi.SectorSize // of the miners' sectors, in turn; 2 KiB if there is none
+	change          func(*Config)    // of the daemon's configuration
+	rehearse        bool
 	tools           func(tools) tools // in place of those that always work
 }
 
@@ -139,7 +140,7 @@ func newFlock(t *testing.T, of flockOf) *flock {
 	}
 	c := Config{
 		Storages: []string{dir}, Schedule: schedule.DefaultPolicy, Data: filepath.Join(dir, "data"),
-		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5},
+		Messager: Messager{MaxFee: abi.NewTokenAmount(5e18), Confidence: 5}, Reading: Reading{Rehearse: of.rehearse},
 	}
 	for i := range cmp.Or(of.lines, 3) {
 		line, err := faultproxy.New(f.chain.Addr(), uint64(i))

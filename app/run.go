@@ -226,8 +226,8 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, NoRehearsals: !c.Reading.Rehearse,
-		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version, Journal: d.journal,
+		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
+		Miners: c.Miners, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal,
 	})
 	if err != nil {
 		return err

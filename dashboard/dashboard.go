@@ -15,6 +15,7 @@
 //	GET /system        nodes, storages, senders, and what is being worked on
 //	GET /messages      the messages, and one of them with what happened to it
 //	GET /api/status    vigil.Status as JSON
+//	GET /api/plan      what is expected of the deadlines ahead: see plan.go
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /api/times     the times as JSON
 //	GET /api/…         what happened and how things are, for commands: see books.go
@@ -49,6 +50,7 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
+	"github.com/vigil-post/vigil/forecast"
 )
 
 // Config is what a dashboard needs.
@@ -68,6 +70,9 @@ type Config struct {
 	// error where it is no token of this daemon's. Without it nothing can be
 	// changed here. It may be called concurrently.
 	Operator func(token string) (permits bool, err error)
+	// Plan forecasts the deadlines ahead, for so many proofs at the same time; 0
+	// is as many as there are. It is nil where nothing is forecast.
+	Plan func(workers int) forecast.Plan
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
@@ -100,6 +105,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /api/times", d.timesJSON)
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
+	mux.HandleFunc("GET /api/plan", d.plan)
 	mux.HandleFunc("GET /api/messages", d.messagesJSON)
 	d.operatorRoutes(mux)
 	mux.HandleFunc("GET /healthz", d.health)

@@ -22,7 +22,9 @@ type action struct {
 	epoch time.Duration // the length of an epoch
 	duty  vigil.Duty    // the row as this action knows it
 	shelf *shelf        // nil when nothing is to be kept
-	took  time.Duration // of the latest proof
+	took  time.Duration // of the latest proof,
+	alone time.Duration // and of that without the wait for others
+	keeps bool          // what is read for no duty is to be proved too
 	work  *work
 	log   *slog.Logger
 }
@@ -75,6 +77,9 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 	switch task.Verb {
 	case schedule.Confirm:
 		d.State, d.Reason, d.Problem = vigil.StateConfirmed, "", ""
+		if d.ID.Kind == vigil.KindPost {
+			d.Took.Included = a.included(ctx)
+		}
 	case schedule.Miss:
 		d.State, d.Reason = vigil.StateMissed, task.Reason
 	case schedule.Retire:
@@ -95,4 +100,20 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 		a.log.Error("missed", "deadline", d.Deadline.Index, "partitions", d.Partitions, "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	}
 	return nil
+}
+
+// included is the epoch in which the chain executed the message of a duty that is
+// confirmed. Where the messager cannot say it yet, it is that of the confirmation,
+// less what was waited for: it is only for people and for forecasts.
+func (a *action) included(ctx context.Context) abi.ChainEpoch {
+	messages, err := a.cfg.Messager.Messages(ctx, a.id, a.duty.ID.Open)
+	if err != nil {
+		messages = nil
+	}
+	for _, m := range messages {
+		if m.Duty == a.duty.ID && m.Receipt != nil && m.Receipt.ExitCode.IsSuccess() {
+			return m.Receipt.Epoch
+		}
+	}
+	return max(a.duty.Took.Submitted, min(a.head.Epoch-a.cfg.Policy.Confidence, a.duty.Deadline.Close)-1)
 }

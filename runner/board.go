@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -17,6 +18,7 @@ type board struct {
 	mu      sync.Mutex
 	status  vigil.Status
 	changed chan struct{} // closed and made anew at every change
+	ahead   outlook
 }
 
 func (b *board) update(change func(*vigil.Status)) {
@@ -46,6 +48,7 @@ func (b *board) miner(id abi.ActorID, change func(*vigil.MinerStatus)) {
 
 // Status implements vigil.StatusSource.
 func (r *Runner) Status() vigil.Status {
+	r.foresee()
 	r.board.mu.Lock()
 	defer r.board.mu.Unlock()
 	return r.board.status
@@ -65,13 +68,19 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
-	part.Covered = m.covered()
+	if part.Covered = m.covered(); part.Covered > 0 && !m.head.Time.IsZero() {
+		part.CoveredAt = m.head.Time.Add(-time.Duration(m.head.Epoch-part.Covered) * m.epoch)
+	}
 	part.Recoveries = m.recoveryLines(view, current)
+	owed := m.owed(view, current)
 	for i, partitions := range m.layout.deadlines {
 		ahead := (i - int(current.Index) + len(m.layout.deadlines)) % len(m.layout.deadlines)
 		part.Deadlines = append(part.Deadlines, deadlineLine(current.Plus(ahead), partitions, view))
 	}
-	m.board.miner(m.id, func(s *vigil.MinerStatus) { *s = part })
+	m.board.miner(m.id, func(s *vigil.MinerStatus) {
+		*s = part
+		m.board.ahead.take(owed)
+	})
 }
 
 // deadlineLine counts what the chain has in a deadline, and says how its
@@ -194,20 +203,20 @@ func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, 
 	return lines, bad
 }
 
-// covered is when the rehearsal began that is the oldest of all deadlines' latest,
-// or 0 while one has none.
+// covered is when the rehearsal began that is the oldest of all deadlines' latest
+// that left no sector unread, or 0 while one has none.
 func (m *miner) covered() abi.ChainEpoch {
 	var oldest abi.ChainEpoch
 	for i, partitions := range m.layout.deadlines {
 		if len(partitions) == 0 {
 			continue
 		}
-		r, ok := m.rehearsals[uint64(i)]
-		if !ok {
+		whole := m.rehearsals[uint64(i)].Whole
+		if whole == 0 {
 			return 0
 		}
-		if oldest == 0 || r.Epoch < oldest {
-			oldest = r.Epoch
+		if oldest == 0 || whole < oldest {
+			oldest = whole
 		}
 	}
 	return oldest

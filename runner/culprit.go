@@ -15,9 +15,11 @@ var errInvalid = errors.New("the proof does not verify against the chain's secto
 // proveAndVerify makes a proof that verifies.
 func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof) ([]byte, error) {
 	began := time.Now()
-	defer func() { a.took = time.Since(began) }()
+	begun := began
+	defer func() { a.took, a.alone = time.Since(began), time.Since(begun) }()
 	proof, err := a.cfg.Prover.Prove(ctx, vigil.ProveRequest{
 		Duty: a.duty.ID, Close: a.duty.Deadline.Close, Statement: s, Vanilla: vanilla,
+		Begun: func() { begun = time.Now() },
 	})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/forecast"
 	"github.com/vigil-post/vigil/partition"
 	"github.com/vigil-post/vigil/schedule"
 )
@@ -23,6 +24,7 @@ type layout struct {
 	open       abi.ChainEpoch // of the deadline that was current
 	faults     uint64         // how many sectors were faulty
 	deadlines  [][]vigil.Partition
+	due        [][]forecast.Due  // what each of them owes
 	stale      map[uint64]bool   // deadlines to be read as soon as there is time
 	faulty     bitfield.BitField // now
 	recovering bitfield.BitField
@@ -158,6 +160,7 @@ func (l *looker) expire(faults uint64) {
 	default:
 		if l.layout.deadlines == nil {
 			l.layout.deadlines, l.layout.stale = make([][]vigil.Partition, l.current.Count), map[uint64]bool{}
+			l.layout.due = make([][]forecast.Due, l.current.Count)
 		}
 		for i := range l.current.Count {
 			l.layout.stale[i] = true
@@ -196,6 +199,9 @@ func (l *looker) readPartitions(deadline uint64) error {
 	partitions, err := l.cfg.State.Partitions(l.ctx, l.id, deadline, l.head.Key)
 	if err != nil {
 		return fmt.Errorf("read the partitions of deadline %d: %w", deadline, err)
+	}
+	if l.layout.due[deadline], err = forecast.DueOf(partitions); err != nil {
+		return fmt.Errorf("deadline %d: %w", deadline, err)
 	}
 	l.layout.deadlines[deadline] = partitions
 	delete(l.layout.stale, deadline)

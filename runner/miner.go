@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -26,19 +27,22 @@ type miner struct {
 	heads     chan vigil.Head // capacity 1, the latest
 	nudge     chan struct{}   // capacity 1
 	hurry     chan struct{}   // capacity 1: faulty sectors are wished to be read now
-	rehearsed chan rehearsal  // capacity 1: there is one at a time
+	rehearsed chan rehearsal  // roomy enough for one of each lead
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
 	head         vigil.Head
-	beat         uint64 // counts heads and ticks: a task is started once in each
+	epoch        time.Duration // the length of one
+	beat         uint64        // counts heads and ticks: a task is started once in each
 	running      map[vigil.DutyID]*job
 	started      map[vigil.DutyID]start
-	vanilla      map[vigil.DutyID]*shelf // vanilla proofs already read, while their duty is not proved
+	vanilla      map[vigil.DutyID]*shelf     // vanilla proofs already read, while their duty is not proved
+	keeper       *keeper                     // shared with the other miners
+	retired      map[vigil.Deadline][]*shelf // of duties that others took the place of
 	layout       layout
 	sight        sight
 	idle         map[abi.ChainEpoch]bool          // deadlines that closed unwatched, by Open, and missed nothing
 	work         *work                            // shared with the other miners
-	rehearsing   bool                             // one is going on
+	rehearsing   map[abi.ChainEpoch]uint64        // the deadline that is rehearsed with a lead, by that
 	rehearseNext abi.ChainEpoch                   // no other is begun before
 	rehearsals   map[uint64]vigil.RehearsalStatus // by deadline
 	rehearsedBad []rehearsedBad
@@ -53,6 +57,7 @@ type miner struct {
 type job struct {
 	task   schedule.Task
 	cancel context.CancelCauseFunc
+	began  abi.ChainEpoch
 	err    error // owned by the loop after the job has ended
 }
 
@@ -71,12 +76,14 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 		nudge:      make(chan struct{}, 1),
 		hurry:      make(chan struct{}, 1),
 		ended:      make(chan *job, 16),
-		rehearsed:  make(chan rehearsal, 1),
+		rehearsed:  make(chan rehearsal, len(schedule.RehearseLeads)),
+		rehearsing: map[abi.ChainEpoch]uint64{},
 		rehearsals: map[uint64]vigil.RehearsalStatus{},
 		work:       w,
 		running:    map[vigil.DutyID]*job{},
 		started:    map[vigil.DutyID]start{},
 		vanilla:    map[vigil.DutyID]*shelf{},
+		retired:    map[vigil.Deadline][]*shelf{},
 		idle:       map[abi.ChainEpoch]bool{},
 	}
 }
@@ -84,6 +91,8 @@ func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
 // run plans on every head, tick, nudge and completion until ctx ends, and
 // waits for what it started.
 func (m *miner) run(ctx context.Context, epoch time.Duration) {
+	m.epoch = epoch
+	m.recall(ctx)
 	for {
 		m.turn.Store(nil)
 		select {
@@ -197,6 +206,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 			j.cancel(errUnplanned)
 		}
 	}
+	maps.DeleteFunc(m.retired, func(d vigil.Deadline, _ []*shelf) bool { return d.Close <= m.head.Epoch })
 	for id, s := range m.started {
 		if !planned[id] && s.beat < m.beat {
 			delete(m.started, id)
@@ -208,13 +218,16 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 // start runs a task in a goroutine of its own. There is at most one a duty.
 func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Duration) {
 	ctx, cancel := context.WithCancelCause(vigil.OneDecision(ctx))
-	j := &job{task: task, cancel: cancel}
+	j := &job{task: task, cancel: cancel, began: m.head.Epoch}
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}
 	a := action{id: m.id, cfg: m.cfg, head: m.head, began: time.Now(), epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
 	if id.Kind == vigil.KindPost {
-		a.shelf = m.shelf(id)
+		a.shelf = m.shelf(id, task.Duty.Deadline)
+	}
+	if task.Verb == schedule.Retire {
+		m.retired[task.Duty.Deadline] = append(m.retired[task.Duty.Deadline], a.shelf)
 	}
 	m.jobs.Go(func() {
 		defer func() { m.ended <- j }()

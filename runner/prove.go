@@ -294,6 +294,10 @@ func (a *action) verify(ctx context.Context, s vigil.Statement, proof []byte) er
 func (a *action) store(ctx context.Context, proof vigil.Proof) error {
 	d := a.duty
 	d.State, d.Reason, d.Problem = vigil.StateProved, "", ""
+	d.Took = vigil.Took{
+		ProofType: proof.Statement.ProofType, Sectors: len(proof.Statement.Sectors),
+		Began: a.head.Epoch, Read: proof.ReadTime, Prove: a.alone,
+	}
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveProof(ctx, proof, d) }); err != nil {
 		return err
 	}

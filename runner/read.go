@@ -36,11 +36,11 @@ func (a *action) read(ctx context.Context, s vigil.Statement, enough time.Durati
 }
 
 // pass reads every sector of a statement. With turns, a sector waits for its own,
-// and what is read is looked at and not kept: its proof is empty.
+// and what is read is looked at and, unless the action keeps it, its proof is empty.
 func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Duration, turn func(context.Context) (func(), error)) (reading, error) {
 	timed, cancel := context.WithTimeout(ctx, enough)
 	defer cancel()
-	p := pass{action: a, statement: s, turn: turn, left: len(s.Sectors), settled: make(chan struct{})}
+	p := pass{action: a, statement: s, turn: turn, drops: turn != nil && !a.keeps, left: len(s.Sectors), settled: make(chan struct{})}
 	r := reading{proofs: make([]vigil.VanillaProof, len(s.Sectors))}
 	errs := make([]error, len(s.Sectors))
 	var all sync.WaitGroup
@@ -71,6 +71,7 @@ type pass struct {
 	action    *action
 	statement vigil.Statement
 	turn      func(context.Context) (func(), error) // waits for a sector's turn; nil: it has it at once
+	drops     bool                                  // what is read is looked at and not kept
 
 	bug     sync.Once     // it was said
 	mu      sync.Mutex    // guards left
@@ -126,7 +127,7 @@ func (p *pass) one(ctx context.Context, i int) (proof vigil.VanillaProof, err er
 		defer done()
 	}
 	proof, err = p.action.readOne(ctx, p.statement, i)
-	if err == nil && p.turn != nil {
+	if err == nil && p.drops {
 		proof = vigil.VanillaProof{}
 	}
 	return proof, err

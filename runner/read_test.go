@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -213,6 +214,11 @@ func TestAProverThatIsAlwaysWrongIsSaidAndNothingIsSkipped(t *testing.T) {
 func (w *world) Keep(id vigil.DutyID, key vigil.VanillaKey, proof vigil.VanillaProof) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.dataDisk > 0 {
+		w.mu.Unlock()
+		<-time.After(w.dataDisk) // a disk does not know of contexts
+		w.mu.Lock()
+	}
 	if w.kept == nil {
 		return nil
 	}
@@ -236,7 +242,7 @@ func (w *world) Drop(id vigil.DutyID) error {
 	return nil
 }
 
-func (w *world) DropBefore(_ abi.ActorID, open abi.ChainEpoch) error {
+func (w *world) DropBefore(open abi.ChainEpoch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.kept, func(id vigil.DutyID, _ map[vigil.VanillaKey]vigil.VanillaProof) bool { return id.Open < open })
@@ -369,6 +375,42 @@ func TestAPartitionThatIsLeftOutIsTriedWhileTheOthersAreProved(t *testing.T) {
 			if duty := w.expect(t, post(batch), vigil.StateConfirmed); !slices.Equal(duty.Partitions, []uint64{partition}) || len(duty.Skipped) != 0 {
 				t.Errorf("%+v", duty)
 			}
+		}
+	})
+}
+
+// A data disk that crawls costs what it would have kept, not the deadline.
+func TestReadingDoesNotWaitForTheDiskThatKeepsWhatIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kept = map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof{}
+		w.dataDisk = time.Hour
+		w.many(20)
+		w.run(t, after)
+		if duty := w.expect(t, post(0), vigil.StateConfirmed); duty.Took.Read > epoch {
+			t.Errorf("reading took %v", duty.Took.Read)
+		}
+		if len(w.kept) != 0 {
+			t.Errorf("of what was proved long ago something is kept: %d duties", len(w.kept))
+		}
+	})
+}
+
+// What was read for a duty is there for those that its partitions go on in.
+func TestASplitDutysSectorsAreNotReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.add(deadline, 11, 12, 13, 14)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * epoch}
+		w.happens(open+10, func() {
+			w.posted[fmt.Sprintf("%d/0", open)] = w.epoch // by somebody else
+		})
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateReplaced)
+		w.expect(t, post(1), vigil.StateConfirmed)
+		if n := w.calls["tried to read"]; n != 5 {
+			t.Errorf("%d reads of 5 sectors that can be read", n)
 		}
 	})
 }

@@ -2,8 +2,8 @@ package runner
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -12,7 +12,6 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
-	"github.com/vigil-post/vigil/partition"
 	"github.com/vigil-post/vigil/schedule"
 )
 
@@ -96,6 +95,7 @@ func rehearsedAtOnce(sectors int, left time.Duration) int {
 
 // rehearsal is the outcome of one.
 type rehearsal struct {
+	lead     abi.ChainEpoch
 	deadline vigil.Deadline
 	epoch    abi.ChainEpoch
 	status   vigil.RehearsalStatus
@@ -103,40 +103,86 @@ type rehearsal struct {
 	err      error
 }
 
-// rehearse begins the next rehearsal that is due, if none is going on.
+// rehearse begins the next rehearsals that are due: one for each lead, so that one
+// that is far ahead and slow keeps no near one waiting.
 func (m *miner) rehearse(ctx context.Context, current vigil.Deadline, epoch time.Duration) {
-	if m.rehearsing || m.cfg.NoRehearsals {
+	if m.cfg.NoRehearsals || m.head.Epoch < m.rehearseNext {
 		return
 	}
-	wanted := func(index uint64) bool { return len(m.layout.deadlines[index]) > 0 && !m.layout.stale[index] }
+	wanted := func(index uint64) bool {
+		return len(m.layout.deadlines[index]) > 0 && !m.layout.stale[index] && !slices.Contains(slices.Collect(maps.Values(m.rehearsing)), index)
+	}
 	last := func(index uint64) abi.ChainEpoch {
 		if s, ok := m.rehearsals[index]; ok {
 			return s.Epoch
 		}
 		return -1
 	}
-	d, due := schedule.Rehearsal(current, m.head.Epoch, wanted, last)
-	if !due || m.head.Epoch < m.rehearseNext {
-		return
+	for _, lead := range schedule.RehearseLeads {
+		if _, busy := m.rehearsing[lead]; busy {
+			continue
+		}
+		if d, due := schedule.Rehearsal(lead, current, m.head.Epoch, wanted, last); due {
+			m.rehearsing[lead] = d.Index
+			m.startRehearsal(ctx, lead, d, epoch)
+		}
 	}
-	m.rehearsing = true
+}
+
+// startRehearsal lets a deadline be rehearsed beside everything else.
+func (m *miner) startRehearsal(ctx context.Context, lead abi.ChainEpoch, d vigil.Deadline, epoch time.Duration) {
 	a := action{id: m.id, cfg: m.cfg, head: m.head, epoch: epoch, work: m.work, log: m.log, duty: vigil.Duty{Deadline: d}}
-	partitions := m.layout.deadlines[d.Index]
+	partitions, before := m.layout.deadlines[d.Index], m.rehearsals[d.Index].Whole
+	left := time.Duration(schedule.RehearsalEnd(lead, d, m.head.Epoch)-m.head.Epoch) * epoch
 	m.jobs.Go(func() {
-		r := rehearsal{deadline: d, epoch: a.head.Epoch}
+		r := rehearsal{lead: lead, deadline: d, epoch: a.head.Epoch}
 		defer func() {
 			if p := recover(); p != nil { // it must not end what proofs need
 				r.err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			}
 			m.rehearsed <- r
 		}()
-		r.status, r.late, r.err = a.rehearse(vigil.OneDecision(ctx), partitions)
+		r.status, r.late, r.err = a.rehearse(vigil.OneDecision(ctx), partitions, left)
+		if r.status.Whole = before; r.status.Unchecked == 0 {
+			r.status.Whole = r.status.Epoch
+		}
+		if r.err == nil {
+			a.remember(ctx, r.status)
+		}
 	})
+}
+
+// remember writes a rehearsal down. Without it a restart reads the sectors anew.
+func (a *action) remember(ctx context.Context, s vigil.RehearsalStatus) {
+	if a.cfg.Rehearsals == nil {
+		return
+	}
+	if err := a.cfg.Rehearsals.SaveRehearsal(ctx, a.id, s); err != nil && ctx.Err() == nil {
+		a.log.Warn("a rehearsal cannot be written down; after a restart it is made anew", "deadline", s.Deadline, "error", err)
+	}
+}
+
+// recall takes over what was rehearsed before the start.
+func (m *miner) recall(ctx context.Context) {
+	if m.cfg.Rehearsals == nil || m.cfg.NoRehearsals {
+		return
+	}
+	list, err := m.cfg.Rehearsals.Rehearsals(ctx, m.id)
+	if err != nil {
+		m.log.Warn("what was rehearsed before cannot be read; the sectors are read anew", "error", err)
+		return
+	}
+	for _, s := range list {
+		m.rehearsals[s.Deadline] = s
+		for _, bad := range s.Bad {
+			m.rehearsedBad = append(m.rehearsedBad, rehearsedBad{s.Deadline, bad})
+		}
+	}
 }
 
 // learn takes in the outcome of a rehearsal.
 func (m *miner) learn(r rehearsal) {
-	m.rehearsing = false
+	delete(m.rehearsing, r.lead)
 	if r.err != nil {
 		m.log.Warn("a rehearsal came to nothing; it is tried again", "deadline", r.deadline.Index, "error", r.err)
 		m.rehearseNext = r.epoch + 5
@@ -158,7 +204,7 @@ func (m *miner) learn(r rehearsal) {
 			"deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
 	}
 	if r.late > 0 {
-		m.log.Warn("a rehearsal was not done before its deadline's challenge: the storages are slow, or posts' sectors were read meanwhile",
+		m.log.Warn("a rehearsal was not done in its time: the storages are slow, or posts' sectors were read meanwhile",
 			"sectors", r.late, "deadline", r.deadline.Index, "challenge", r.deadline.Challenge, "epoch", m.head.Epoch)
 	}
 	m.log.Info("rehearsed", "deadline", r.deadline.Index, "sectors", r.status.Sectors, "bad", len(r.status.Bad), "unchecked", r.status.Unchecked,
@@ -172,26 +218,15 @@ type rehearsedBad struct {
 }
 
 // rehearse reads what the deadline's next proofs will cover, for random challenges.
-// late is how many sectors there was no time for.
-func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (status vigil.RehearsalStatus, late int, err error) {
+// late is how many sectors there was no time for in what is left.
+func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition, left time.Duration) (status vigil.RehearsalStatus, late int, err error) {
 	d := a.duty.Deadline
 	status = vigil.RehearsalStatus{Deadline: d.Index, Epoch: a.head.Epoch, Bad: []vigil.BadSector{}}
-	set, err := partition.Proven(partitions, partition.Set(nil))
+	s, err := a.trial(ctx, partitions, nil)
 	if err != nil {
 		return status, 0, err
 	}
-	info, err := a.cfg.State.Miner(ctx, a.id, a.head.Key)
-	if err != nil {
-		return status, 0, fmt.Errorf("read the miner: %w", err)
-	}
-	s := vigil.Statement{Miner: a.id, ProofType: info.ProofType}
-	if s.Sectors, err = a.cfg.State.Sectors(ctx, a.id, set, a.head.Key); err != nil {
-		return status, 0, fmt.Errorf("read the sectors of deadline %d: %w", d.Index, err)
-	}
-	rand.Read(s.Randomness[:])
-	s.Randomness[31] &= 0x3f // a field element, as the chain's seed becomes one
 	began := time.Now()
-	left := time.Duration(d.Challenge-a.head.Epoch) * a.epoch
 	r, err := a.pass(ctx, s, left, a.behind(rehearsedAtOnce(len(s.Sectors), left), 0))
 	if err != nil {
 		return status, 0, err
@@ -202,7 +237,7 @@ func (a *action) rehearse(ctx context.Context, partitions []vigil.Partition) (st
 	case len(r.unchecked) > 0:
 		status.Problem = fmt.Sprintf("sector %d: %s", r.unchecked[0].Number, r.unchecked[0].Cause)
 	case len(r.late) > 0:
-		status.Problem = fmt.Sprintf("%d sectors were not read before the challenge: the storages are slow, or posts' sectors were read meanwhile", len(r.late))
+		status.Problem = fmt.Sprintf("%d sectors were not read in time: the storages are slow, or posts' sectors were read meanwhile", len(r.late))
 	}
 	return status, len(r.late), nil
 }

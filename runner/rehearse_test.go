@@ -60,11 +60,11 @@ func TestAStorageThatIsGoneIsAlarmedAndASectorThatIsMendedIsNoLongerBad(t *testi
 		if !strings.Contains(w.log.String(), "is a storage gone?") {
 			t.Error("there is no alarm")
 		}
-		if covered := r.Status().Miners[0].Covered; covered == 0 {
-			t.Error("all sectors were read, and it is not said")
+		if covered := r.Status().Miners[0].Covered; covered != 0 {
+			t.Errorf("it is said that all sectors were read since %d, and one was not", covered)
 		}
 		r = w.run(t, aheadOpen-30)
-		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 {
+		if miner := r.Status().Miners[0]; len(miner.Bad) != 0 || miner.Rehearsals[0].Unchecked != 0 || miner.Covered < aheadOpen-150 {
 			t.Errorf("%+v", miner)
 		}
 	})
@@ -116,7 +116,7 @@ func TestARehearsalThatRunsOutOfTimeBlamesNoStorage(t *testing.T) {
 		if strings.Contains(log, "is a storage gone?") {
 			t.Error("a storage is blamed")
 		}
-		if !strings.Contains(log, "a rehearsal was not done before") {
+		if !strings.Contains(log, "a rehearsal was not done in its time") {
 			t.Error("it is not said that sectors were not read")
 		}
 		if s := r.Status().Miners[0].Rehearsals; len(s) != 2 || s[1].Unchecked != 16 || s[1].Sectors != 20 || !strings.Contains(s[1].Problem, "16 sectors") {
@@ -155,6 +155,46 @@ func TestASlowSectorDoesNotHoldUpTheRecoveryOfOthersBeyondTheCutoff(t *testing.T
 		id := vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: open + 120}
 		if duty := w.duties[id]; len(duty.Sectors) != 1 || duty.Sectors[0] != 101 {
 			t.Errorf("declared: %v", duty.Sectors)
+		}
+	})
+}
+
+// What was known of bad sectors and of what was read is known after a restart, without
+// reading everything again.
+func TestARestartForgetsNoRehearsal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.bad[2] = "p_aux: missing"
+		before := w.run(t, aheadOpen-400).Status().Miners[0]
+		reads := w.calls["tried to read"]
+		after := w.run(t, aheadOpen-390).Status().Miners[0]
+		if reads == 0 || w.calls["tried to read"] != reads {
+			t.Errorf("%d reads before the restart, %d after", reads, w.calls["tried to read"]-reads)
+		}
+		if len(after.Bad) != 1 || before.Covered == 0 || after.Covered != before.Covered {
+			t.Errorf("before: %+v\nafter: %+v", before, after)
+		}
+		if strings.Count(w.log.String(), "a sector will be skipped at its next deadline") != 1 {
+			t.Error("the alarm is raised again, or was not at all")
+		}
+	})
+}
+
+// A rehearsal of a deadline that is half a day off, on a storage that crawls, does
+// not keep that of the next one waiting.
+func TestAFarRehearsalDoesNotHoldUpTheNearOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.add(ahead+9, 11)
+		w.slow = map[abi.SectorNumber]time.Duration{11: 2000 * epoch}
+		w.happens(aheadOpen-240, func() { w.bad[2] = "p_aux: missing" })
+		r := w.run(t, aheadOpen-25)
+		if bad := r.Status().Miners[0].Bad; len(bad) != 1 || bad[0].Number != 2 {
+			t.Errorf("the page names %v", bad)
 		}
 	})
 }

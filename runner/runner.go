@@ -42,8 +42,12 @@ type Config struct {
 	// much a declaration needs; without, the chain's answer tells.
 	Standing vigil.MinerStanding
 	Gas      vigil.GasEstimator
+	// Rehearsals remembers them over a restart; nil: they begin anew.
+	Rehearsals vigil.RehearsalStore
 	// NoRehearsals leaves out the reading of sectors ahead of their deadlines.
 	NoRehearsals bool
+	// AtOnce is how many proofs the Prover makes at a time now, for forecasts; nil: one.
+	AtOnce func() int
 	// Version is shown to people.
 	Version string
 	// Journal is told what happens; nil: nothing is.
@@ -55,6 +59,7 @@ type Runner struct {
 	cfg    Config
 	miners []*miner
 	board  board
+	keeper *keeper // nil if nothing is kept
 }
 
 // New checks the configuration and makes a Runner, which does nothing before Run.
@@ -66,12 +71,14 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Journal == nil {
 		cfg.Journal = forgetful{}
 	}
-	r := &Runner{cfg: cfg}
+	r := &Runner{cfg: cfg, keeper: newKeeper(cfg.Vanilla, cfg.Log)}
 	r.board.changed = make(chan struct{})
 	r.board.status.Version = cfg.Version
 	work := new(work)
 	for _, id := range cfg.Miners {
-		r.miners = append(r.miners, newMiner(id, cfg, &r.board, work))
+		m := newMiner(id, cfg, &r.board, work)
+		m.keeper = r.keeper
+		r.miners = append(r.miners, m)
 	}
 	return r, nil
 }
@@ -148,9 +155,26 @@ func (r *Runner) Run(ctx context.Context) error {
 	for _, m := range r.miners {
 		loops.Go(func() { m.run(ctx, network.BlockDelay) })
 	}
+	stopKeeping := r.keep(ctx)
 	r.watch(ctx, network.BlockDelay)
 	loops.Wait()
+	stopKeeping()
 	return nil
+}
+
+// keep lets the keeper work until the function that it gives is called, which
+// returns when all is written.
+func (r *Runner) keep(ctx context.Context) (stop func()) {
+	if r.keeper == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it ends after those who read
+	var working sync.WaitGroup
+	working.Go(func() { r.keeper.run(ctx) })
+	return func() {
+		cancel()
+		working.Wait()
+	}
 }
 
 // network asks until a node answers: a daemon that was started before its

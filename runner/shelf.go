@@ -13,24 +13,24 @@ import (
 
 // shelf keeps the vanilla proofs of a duty while it is not proved, so that a
 // second try reads only what the first could not, also when a restart lies
-// between them. Its mutex guards its maps; after has a lock of its own.
+// between them. Its mutex guards its maps; keeper has a lock of its own.
 type shelf struct {
-	duty  vigil.DutyID
-	after vigil.VanillaShelf // what survives a restart; nil if nothing does
-	log   *slog.Logger
+	duty   vigil.DutyID
+	keeper *keeper  // of what survives a restart; nil if nothing does
+	from   []*shelf // of duties whose partitions went on in this one
+	log    *slog.Logger
 
 	mu       sync.Mutex
 	loaded   bool
-	full     bool // it was said that nothing can be kept
 	proofs   map[vigil.VanillaKey]vigil.VanillaProof
 	restored map[vigil.VanillaKey]vigil.VanillaProof // from before the restart, to be checked at their first use
 	culprits map[vigil.VanillaKey]string             // sectors that spoil a proof although they read well
 }
 
-func (m *miner) shelf(id vigil.DutyID) *shelf {
+func (m *miner) shelf(id vigil.DutyID, deadline vigil.Deadline) *shelf {
 	if m.vanilla[id] == nil {
 		m.vanilla[id] = &shelf{
-			duty: id, after: m.cfg.Vanilla, log: m.log,
+			duty: id, keeper: m.keeper, from: m.retired[deadline], log: m.log,
 			proofs: map[vigil.VanillaKey]vigil.VanillaProof{}, culprits: map[vigil.VanillaKey]string{},
 		}
 	}
@@ -56,11 +56,11 @@ func keyOf(r vigil.ReadRequest) vigil.VanillaKey {
 func (s *shelf) load() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.loaded || s.after == nil {
+	if s.loaded || s.keeper == nil {
 		return
 	}
 	s.loaded = true
-	kept, err := s.after.Kept(s.duty)
+	kept, err := s.keeper.shelf.Kept(s.duty)
 	if err != nil {
 		s.log.Warn("vanilla proofs kept before the restart cannot be read; the sectors are read again", "duty", s.duty.String(), "error", err)
 	}
@@ -78,39 +78,42 @@ func (s *shelf) take(by vigil.SectorReader, r vigil.ReadRequest) (vigil.VanillaP
 	switch {
 	case cause != "":
 		return nil, &vigil.SectorError{Sector: r.Sector.Number, Cause: cause}
-	case proof != nil || restored == nil || by.Recheck(r, restored) != nil:
+	case proof != nil:
 		return proof, nil
+	case restored != nil && by.Recheck(r, restored) == nil:
+		s.set(key, restored)
+		return restored, nil
 	}
+	for _, of := range s.from {
+		if proof, err := of.take(by, r); proof != nil || err != nil {
+			if err == nil {
+				s.put(r, proof)
+			}
+			return proof, err
+		}
+	}
+	return nil, nil
+}
+
+func (s *shelf) set(key vigil.VanillaKey, proof vigil.VanillaProof) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.proofs[key] = restored
-	return restored, nil
+	s.proofs[key] = proof
 }
 
 func (s *shelf) put(r vigil.ReadRequest, proof vigil.VanillaProof) {
 	key := keyOf(r)
-	s.mu.Lock()
-	s.proofs[key] = proof
-	s.mu.Unlock()
-	if s.after == nil {
-		return
+	s.set(key, proof)
+	if s.keeper != nil {
+		s.keeper.keep(s.duty, key, proof)
 	}
-	if err := s.after.Keep(s.duty, key, proof); err != nil && s.complains() {
-		s.log.Warn("a vanilla proof cannot be kept for a restart; check the data folder's disk", "duty", s.duty.String(), "error", err)
-	}
-}
-
-// complains says whether it was not said yet that proofs cannot be kept.
-func (s *shelf) complains() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	first := !s.full
-	s.full = true
-	return first
 }
 
 // takeBack forgets a proof that turned out to be spoilt.
 func (s *shelf) takeBack(r vigil.ReadRequest) {
+	for _, of := range s.from {
+		of.takeBack(r)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.proofs, keyOf(r))
@@ -125,20 +128,14 @@ func (s *shelf) accuse(r vigil.ReadRequest, cause string) {
 
 // clear gives up what is kept for a duty that needs it no more.
 func (s *shelf) clear(id vigil.DutyID) {
-	if s == nil || s.after == nil {
-		return
-	}
-	if err := s.after.Drop(id); err != nil {
-		s.log.Warn("vanilla proofs that are no longer needed cannot be deleted", "duty", id.String(), "error", err)
+	if s != nil && s.keeper != nil {
+		s.keeper.drop(id)
 	}
 }
 
 // old gives up what is kept of deadlines long past: nothing plans their duties any more.
 func (s *shelf) old(before abi.ChainEpoch) {
-	if s == nil || s.after == nil {
-		return
-	}
-	if err := s.after.DropBefore(s.duty.Miner, before); err != nil {
-		s.log.Warn("vanilla proofs of past deadlines cannot be deleted", "error", err)
+	if s != nil && s.keeper != nil {
+		s.keeper.dropBefore(before)
 	}
 }

@@ -53,6 +53,9 @@ func (a *action) submit(ctx context.Context, task schedule.Task) error {
 	d := a.duty
 	d.State, d.MessageID, d.Commit = vigil.StateSubmitted, request.ID, commit
 	d.Reason, d.Problem = earlier(task), task.Failed
+	if d.Took.Submitted == 0 {
+		d.Took.Submitted = a.head.Epoch
+	}
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveDuty(ctx, d) }); err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ type world struct {
 	sealed     map[abi.SectorNumber]cid.Cid
 	reader     vigil.SectorReader // the world itself if nil
 	kept       map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof
+	dataDisk   time.Duration             // that one write to the shelf takes
 	hung       map[abi.SectorNumber]bool // its storage does not answer
 	pruned     bool                      // the node has no state of more than 10 epochs ago
 	silent     bool                      // no notifications
@@ -62,6 +63,7 @@ type world struct {
 	inProof    map[vigil.DutyID]int
 	overlap    bool
 	prove      func(ctx context.Context) error
+	prover     vigil.Prover              // the world itself if nil
 	miners     []abi.ActorID             // minerID alone if empty; all have the same sectors
 	at         map[abi.ChainEpoch]func() // what happens at an epoch
 	fork       int                       // counts reorgs: the head's parent is then another
@@ -76,6 +78,7 @@ type world struct {
 
 	watchers []chan vigil.Head
 	duties   map[vigil.DutyID]vigil.Duty
+	recalled map[uint64]vigil.RehearsalStatus
 	proofs   map[vigil.DutyID]vigil.Proof
 	messages []vigil.Message
 	stuck    bool // messages are not executed
@@ -115,8 +118,11 @@ func (w *world) config(log *slog.Logger) runner.Config {
 	if w.reader == nil {
 		w.reader = w
 	}
+	if w.prover == nil {
+		w.prover = w
+	}
 	c := runner.Config{
-		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w, Verifier: w, Messager: w, Store: w, Vanilla: w, NoRehearsals: !w.rehearse,
+		Heads: w, State: w, Randomness: w, Sectors: w.reader, Prover: w.prover, Verifier: w, Messager: w, Store: w, Vanilla: w, Rehearsals: w, NoRehearsals: !w.rehearse,
 		Miners: append([]abi.ActorID{}, w.miners...), Policy: schedule.DefaultPolicy, Log: log, Journal: w,
 	}
 	if w.change != nil {
@@ -173,6 +179,7 @@ func (w *world) tick() {
 	for i, m := range w.messages {
 		if m.State == vigil.MessagePublished && !w.stuck {
 			w.messages[i].State = vigil.MessageIncluded
+			w.messages[i].Receipt = &vigil.Receipt{Epoch: w.epoch}
 			duty := w.duties[m.Duty]
 			for _, p := range duty.Partitions {
 				w.posted[fmt.Sprintf("%d/%d", duty.ID.Open, p)] = w.epoch
@@ -519,4 +526,20 @@ func (w *world) DropProof(_ context.Context, d vigil.Duty) error {
 	delete(w.proofs, d.ID)
 	w.duties[d.ID] = d
 	return w.called("DropProof")
+}
+
+func (w *world) Rehearsals(context.Context, abi.ActorID) ([]vigil.RehearsalStatus, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.recalled)), w.called("Rehearsals")
+}
+
+func (w *world) SaveRehearsal(_ context.Context, _ abi.ActorID, r vigil.RehearsalStatus) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.recalled == nil {
+		w.recalled = map[uint64]vigil.RehearsalStatus{}
+	}
+	w.recalled[r.Deadline] = r
+	return w.called("SaveRehearsal")
 }

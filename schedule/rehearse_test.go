@@ -29,7 +29,14 @@ func TestEveryDeadlineIsRehearsedTwiceBeforeItsChallenge(t *testing.T) {
 	}
 	const first, end = 10_000, 10_000 + 3*2880
 	for epoch := abi.ChainEpoch(first); epoch < end; epoch++ {
-		if d, ok := schedule.Rehearsal(deadlineAt(epoch), epoch, wanted, rehearsed); ok {
+		for _, lead := range schedule.RehearseLeads {
+			d, ok := schedule.Rehearsal(lead, deadlineAt(epoch), epoch, wanted, rehearsed)
+			if !ok {
+				continue
+			}
+			if end := schedule.RehearsalEnd(lead, d, epoch); end <= epoch || end > d.Challenge || end > epoch+240 {
+				t.Fatalf("a rehearsal begun %d epochs before its deadline may last %d", d.Open-epoch, end-epoch)
+			}
 			if epoch >= d.Challenge || d.Index == 5 {
 				t.Fatalf("deadline %d is rehearsed at %d", d.Index, epoch-d.Open)
 			}

@@ -210,7 +210,7 @@ func (v *Vanilla) remove(path string) error {
 }
 
 // DropBefore implements vigil.VanillaShelf.
-func (v *Vanilla) DropBefore(miner abi.ActorID, open abi.ChainEpoch) error {
+func (v *Vanilla) DropBefore(open abi.ChainEpoch) error {
 	entries, err := os.ReadDir(v.dir)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (v *Vanilla) DropBefore(miner abi.ActorID, open abi.ChainEpoch) error {
 	var errs []error
 	for _, e := range entries {
 		id, ok := vanillaDuty(e.Name())
-		if ok && id.Miner == miner && id.Open < open {
+		if ok && id.Open < open {
 			errs = append(errs, v.Drop(id))
 		}
 	}

@@ -58,13 +58,14 @@ func TestVanillaProofsSurviveARestartAndNoMoreThanTheirDuty(t *testing.T) {
 	expectKept(t, v, one, 1, 2)
 	keep(t, v, one, 4)
 	expectKept(t, v, one, 1, 2, 4)
-	if err := v.DropBefore(miner+1, 1000); err != nil {
-		t.Fatal(err)
-	}
-	if err := v.DropBefore(miner, 160); err != nil {
+	removed := one
+	removed.Miner++ // nobody proves for it any more
+	keep(t, v, removed, 5)
+	if err := v.DropBefore(160); err != nil {
 		t.Fatal(err)
 	}
 	expectKept(t, v, one)
+	expectKept(t, v, removed)
 	expectKept(t, v, two, 3)
 	for range 2 {
 		if err := v.Drop(two); err != nil {

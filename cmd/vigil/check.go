@@ -68,6 +68,7 @@ func check(ctx context.Context, c *cli.Command) error {
 		err = writeJSON(c.Root().Writer, report)
 	} else {
 		err = report.print(c.Root().Writer, c.Bool("all"))
+		printCoverage(ctx, c.Root().Writer, c.String("config"))
 	}
 	switch {
 	case err != nil:

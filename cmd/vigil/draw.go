@@ -35,7 +35,7 @@ func draw(p picture, width, height int, now time.Time) string {
 	}
 	budget := height - 8 - len(p.news) // what miners may take
 	for i, m := range p.status.Miners {
-		part := miner(m)
+		part := miner(m, now)
 		if len(lines)+len(part) > max(budget, 9) {
 			lines = append(lines, faint.Render(fmt.Sprintf("… and %d more miners on the dashboard", len(p.status.Miners)-i)))
 			break
@@ -90,7 +90,7 @@ func counters(p picture) string {
 	return line + fmt.Sprintf("%s; %d proofs judged, %s; %d sectors skipped", missed, t.ProofsChecked, wrong, t.SectorsSkipped)
 }
 
-func miner(m vigil.MinerStatus) []string {
+func miner(m vigil.MinerStatus, now time.Time) []string {
 	head := bold.Render(m.Miner)
 	if m.Current.Count > 0 {
 		head += fmt.Sprintf("  deadline %d of %d closes in %d epochs", m.Current.Index, m.Current.Count, m.Current.Close-m.Epoch)
@@ -99,6 +99,9 @@ func miner(m vigil.MinerStatus) []string {
 		head += red.Render(fmt.Sprintf("  %d sectors cannot be read", n))
 	}
 	lines := []string{"", head, strip(m)}
+	if m.Covered > 0 {
+		lines = append(lines, faint.Render(coverage(m, now)))
+	}
 	if m.Problem != "" {
 		lines = append(lines, red.Render("! "+m.Problem))
 	}

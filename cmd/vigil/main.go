@@ -11,6 +11,8 @@
 //	vigil recover            how faulty sectors get their power back, and a dry run
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
+//	vigil plan               which deadlines of the next day will fit
+//	vigil rehearse           reads what the next proofs will read, and may make them
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
 //	vigil notify test        tells everybody who is told of alarms of one that is none
@@ -98,6 +100,8 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 			proversCommand(),
 			canRestartCommand(),
 			logsCommand(),
+			planCommand(),
+			rehearseCommand(),
 			recoverCommand(),
 			storageCommand(),
 			checkCommand(),

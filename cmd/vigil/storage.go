@@ -62,27 +62,32 @@ func storageList(ctx context.Context, c *cli.Command) error {
 		}
 	}
 	list := app.ListStorages(ctx, paths)
+	var err error
 	if c.Bool("json") {
-		return writeJSON(c.Root().Writer, list)
+		err = writeJSON(c.Root().Writer, list)
+	} else {
+		err = printStorages(c.Root().Writer, list)
+		if c.String("config") != "" {
+			printCoverage(ctx, c.Root().Writer, c.String("config"))
+		}
 	}
-	problems := false
-	table := tabwriter.NewWriter(c.Root().Writer, 0, 0, 2, ' ', 0)
+	if err == nil && slices.ContainsFunc(list, func(s app.StorageContents) bool { return s.Problem != "" }) {
+		return errReported
+	}
+	return err
+}
+
+func printStorages(out io.Writer, list []app.StorageContents) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "STORAGE\tSEALED\tUPDATED\tONE HALF ONLY\t")
 	for _, s := range list {
 		if s.Problem != "" {
-			problems = true
 			fmt.Fprintf(table, "%s\t-\t-\t-\t%s\n", s.Path, s.Problem)
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t\n", s.Path, s.Sealed, s.Updated, s.Partial)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if problems {
-		return errReported
-	}
-	return nil
+	return table.Flush()
 }
 
 // scanned finds the storages at all places that are given.
@@ -176,14 +181,15 @@ func storageFind(ctx context.Context, c *cli.Command) error {
 		out = append(out, foundOf(ctx, paths, id))
 	}
 	if c.Bool("json") {
-		return writeJSON(c.Root().Writer, out)
+		if err := writeJSON(c.Root().Writer, out); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range out {
+			f.print(c.Root().Writer)
+		}
 	}
-	missing := false
-	for _, f := range out {
-		f.print(c.Root().Writer)
-		missing = missing || len(f.Files) == 0
-	}
-	if missing {
+	if slices.ContainsFunc(out, func(f whereabouts) bool { return len(f.Files) == 0 }) {
 		return errReported
 	}
 	return nil

@@ -47,6 +47,8 @@ func TestStoragesAreScannedAddedListedAndSearched(t *testing.T) {
 	expect(0, []string{"has all of them already"}, "add", "--config", config, dir)
 	expect(0, []string{"STORAGE", filepath.Join(dir, "one"), filepath.Join(dir, "two")}, "list", "--config", config)
 	expect(1, []string{"/nowhere", "is not there"}, "list", "/nowhere")
+	expect(1, []string{"/nowhere", "is not there"}, "list", "--json", "/nowhere")
+	expect(1, []string{`"files":[]`}, "find", "--json", "--config", config, "--miner", "f01000", "9")
 	expect(0, []string{"one/sealed/s-t01000-7", "one/cache/s-t01000-7", "two/update/s-t01000-7", "two/update-cache/s-t01000-7"}, "find", "--config", config, "s-t01000-7")
 	expect(1, []string{"sector 9", "no storage has anything of it"}, "find", "--config", config, "--miner", "f01000", "9")
 	expect(1, []string{"no storage is there"}, "scan", filepath.Join(dir, "one", "sealed"))

@@ -82,6 +82,9 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 	}
 	defer n.line.leave()
 	n.register.starts(entry)
+	if r.Begun != nil {
+		r.Begun()
+	}
 	proof, err := prover.Prove(ctx, statement, vanilla)
 	if errors.Is(err, offheap.ErrUnreadable) {
 		n.forget(r.Statement.ProofType, prover)

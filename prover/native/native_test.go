@@ -138,6 +138,25 @@ func TestProofsMadeHereVerifyWhoeverAsksAtOnce(t *testing.T) {
 	wait.Wait()
 }
 
+func TestAProofBeginsWhenItsTurnHasCome(t *testing.T) {
+	n := open(t, keys(t), 1)
+	first, _ := oracle(t, "window-2k-1.2.0-3", v11)
+	second := first
+	second.Begun = func() { t.Error("the second began while the first was made") }
+	begun := 0
+	first.Begun = func() {
+		begun++
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // it may not wait
+		if _, err := n.Prove(ctx, second); !errors.Is(err, context.Canceled) {
+			t.Errorf("the second: %v", err)
+		}
+	}
+	if _, err := n.Prove(t.Context(), first); err != nil || begun != 1 {
+		t.Errorf("the first began %d times: %v", begun, err)
+	}
+}
+
 func TestAnEndedContextEndsAProof(t *testing.T) {
 	n := open(t, keys(t), 1)
 	r, _ := oracle(t, "window-2k-1.2.0-3", v11)

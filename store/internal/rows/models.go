@@ -141,6 +141,12 @@ type Proof struct {
 	ProveTime  int64
 }
 
+type Rehearsal struct {
+	Miner    int64
+	Deadline int64
+	Body     string
+}
+
 type Sender struct {
 	Address   string
 	NextNonce int64
