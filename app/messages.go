@@ -121,9 +121,9 @@ func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (tol
 	return tellAll(found, explain.At{}), err
 }
 
-// pages are the dashboard and the messager's API at one address. Both take the
+// makePages makes the dashboard and the messager's API at one address. Both take the
 // tokens of the data folder; without them there is the dashboard to look at.
-func (d *Daemon) pages() http.Handler {
+func (d *Daemon) makePages() http.Handler {
 	shown := dashboard.Config{Status: d, Messages: d.tell, Desk: d.courier, Hosts: d.config.Dashboard.Hosts, Log: d.log}
 	mux := http.NewServeMux()
 	tokens, err := sophon.OpenTokens(d.config.Data)
