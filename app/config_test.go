@@ -466,7 +466,7 @@ func TestTheManualShowsTheExample(t *testing.T) {
 	if want == string(page) {
 		return
 	}
-	if !*update {
+	if !*updateMetrics {
 		t.Fatal("docs/config.md shows another example than app/example.toml: go test ./app -update writes it")
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

@@ -114,9 +114,9 @@ func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (tol
 	return tellAll(found, explain.At{}), err
 }
 
-// pages are the dashboard and the messager's API at one address. Both take the
+// makePages makes the dashboard and the messager's API at one address. Both take the
 // tokens of the data folder; without them there is the dashboard to look at.
-func (d *Daemon) pages() http.Handler {
+func (d *Daemon) makePages() http.Handler {
 	shown := d.shown()
 	mux := http.NewServeMux()
 	tokens, err := sophon.OpenTokens(d.config.Data)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -59,6 +60,7 @@ type Daemon struct {
 	audit   *audit.Watch
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
+	pages   http.Handler             // what is served there
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	meter   *measure.Meter
 	machine *machine
@@ -246,6 +248,7 @@ func (d *Daemon) listen(ctx context.Context, address string) (err error) {
 	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
 		return fmt.Errorf("listen for the dashboard (set listen in [dashboard]): %w", err)
 	}
+	d.pages = d.makePages() // here, so that its tokens are there as soon as the daemon is
 	return nil
 }
 
@@ -280,7 +283,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	if err := dashboard.Serve(ctx, d.page, d.pages()); err != nil {
+	if err := dashboard.Serve(ctx, d.page, d.pages); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }

@@ -54,7 +54,7 @@ func TestASimulationOfManyMessages(t *testing.T) {
 // Where no reorg reaches the confidence, no purse is ever overdrawn: neither
 // the recoveries', nor the posts', who pay for recoveries that stand in their way.
 func TestASimulationInWhichNoPurseIsOverdrawn(t *testing.T) {
-	count, rate := 1_500, 8
+	count, rate := 1_000, 8
 	if os.Getenv("VIGIL_LONG") == "1" {
 		count, rate = 200_000, 30
 	}
