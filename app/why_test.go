@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -19,7 +20,9 @@ import (
 // Mishaps, each in a deadline of its own with a quiet one between, and what is told of it afterwards,
 // from the daemon's own database: the verdict, the cause, in the right order.
 func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
+	notUnderRace(t)
 	noMemory := errors.New("no memory for a proof")
+	var refused atomic.Bool // the wallet was asked, and refused
 	mishaps := []struct {
 		what    string
 		happens func(context.Context, step, abi.SectorNumber) error
@@ -69,6 +72,7 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 			what: "the key is not given", verdict: explain.VerdictMissed, reason: vigil.ReasonNotSent,
 			happens: func(_ context.Context, at step, _ abi.SectorNumber) error {
 				if at == signing {
+					refused.Store(true)
 					return errors.New("the wallet is locked")
 				}
 				return nil
@@ -92,12 +96,13 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 			continue
 		}
 		w.let(m.happens)
-		f.patience = usualPatience
-		if m.reason == vigil.ReasonNotSent { // its message waits all the time
-			f.patience = flockEpoch
-		}
 		f.to(open - 17)
 		f.past(open - 1)
+		f.to(open + 3)
+		if m.reason == vigil.ReasonNotSent {
+			f.patience = flockEpoch // its message waits, and so must not the test
+			f.when("the wallet is asked", func() bool { return f.asked(&refused) })
+		}
 		f.to(open + 14)
 		f.past(open + 61)
 		w.let(nil)
@@ -148,6 +153,18 @@ func TestWhyTellsTheTruthAfterAMishap(t *testing.T) {
 	if want := (vigil.DutyID{Kind: vigil.KindPost, Miner: 1000, Open: opens(2*len(mishaps) - 2)}).String(); err != nil || last.ID != want {
 		t.Errorf("the last trouble is %s, %v, want %s", last.ID, err, want)
 	}
+}
+
+// asked says whether something has happened in this epoch, and gives it time to.
+func (f *flock) asked(happened *atomic.Bool) bool {
+	f.t.Helper()
+	for range 100 {
+		if happened.Load() {
+			return true
+		}
+		f.pause(flockEpoch)
+	}
+	return false
 }
 
 // past lets epochs pass at once in which nothing has to be seen one by one.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -89,6 +90,36 @@ func TestBlindnessIsNotedAndItsEnd(t *testing.T) {
 		w.run(t, after)
 		if got := w.noted(); strings.Count(got, "blind") != 1 || strings.Count(got, "seeing") != 1 || strings.Index(got, "blind") > strings.Index(got, "seeing") {
 			t.Errorf("noted: %s", got)
+		}
+	})
+}
+
+// A try that is still going on at the end says nothing of why those before failed.
+func TestATryThatIsStoppedLeavesTheReasonOfTheLastOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.unknown[1], w.unknown[2] = true, true
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * time.Second}
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateMissed)
+		if duty.Reason != vigil.ReasonNoSectors || !strings.Contains(duty.Problem, "not checked") {
+			t.Errorf("it was missed because of %q (%s)", duty.Reason, duty.Problem)
+		}
+	})
+}
+
+func TestSectorsThatCanBeReadAgainAreNoReasonAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.unknown[2] = true
+		w.at = map[abi.ChainEpoch]func(){open: func() { delete(w.unknown, 2) }}
+		w.prove = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateMissed)
+		if duty.Reason != vigil.ReasonNotProved || duty.Problem != "" {
+			t.Errorf("it was missed because of %q (%s)", duty.Reason, duty.Problem)
 		}
 	})
 }

@@ -18,7 +18,10 @@ import (
 // prove reads, proves and verifies a duty, and stores the proof. The row is
 // stored first, so that a duty that comes to nothing is known of.
 func (a *action) prove(ctx context.Context) error {
-	a.duty.State, a.duty.Reason = vigil.StateScheduled, vigil.ReasonNotProved
+	a.duty.State = vigil.StateScheduled
+	if a.duty.Problem == "" || a.duty.Reason == "" { // else it is why the last try failed, and stays so while this one goes on
+		a.duty.Reason = vigil.ReasonNotProved
+	}
 	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
 		return err
 	}
@@ -56,11 +59,24 @@ func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, stat
 		return p, false, err
 	}
 	read := time.Since(began)
+	if err := a.overcome(ctx); err != nil {
+		return p, false, err
+	}
 	proof, again, err := a.insist(ctx, statement, vanilla, left)
 	return vigil.Proof{
 		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: a.took,
 		Partitions: proved(partitions, numbers(a.duty.Skipped)),
 	}, again, because(vigil.ReasonNotProved, err)
+}
+
+// overcome writes down that what stopped an earlier try before its proof does so no
+// more: from here on it is the proof that is waited for.
+func (a *action) overcome(ctx context.Context) error {
+	if a.duty.Problem == "" || a.duty.Reason == vigil.ReasonNotProved {
+		return nil
+	}
+	a.duty.Reason, a.duty.Problem = vigil.ReasonNotProved, ""
+	return a.cfg.Store.SaveDuty(ctx, a.duty)
 }
 
 // statement reads what a proof of the duty must state at the head, without

@@ -78,7 +78,7 @@ func earlier(task schedule.Task) vigil.Reason {
 func (a *action) drop(ctx context.Context, why string) error {
 	a.log.Warn("the proof is given up and made again", "why", why, "epoch", a.head.Epoch)
 	d := a.duty
-	d.State, d.Problem = vigil.StateScheduled, why
+	d.State, d.Reason, d.Problem = vigil.StateScheduled, vigil.ReasonNotProved, why
 	return a.save(d, func(d vigil.Duty) error { return a.cfg.Store.DropProof(ctx, d) })
 }
 
