@@ -68,13 +68,14 @@ var house = map[string]room{
 	"alarm":     {job: "Says what somebody should do something about.", uses: []string{"."}, pure: true},
 	"notify":    {job: "Tells people of alarms, and that the daemon lives.", uses: []string{"."}},
 	"measure":   {job: "Counts and times what passes the seams.", uses: []string{"."}},
+	"spans":     {job: "Tells an OpenTelemetry collector what a duty's time went into.", uses: []string{"."}},
 	"dashboard": {job: "Shows what the daemon sees, read-only, over HTTP.", uses: []string{".", "alarm", "explain"}},
 
 	"app": {
 		job: "The configuration and the straight-line wiring.",
 		uses: []string{
 			".", "schedule", "partition", "proofs/...", "sector", "prover", "prover/native",
-			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "runner", "explain", "alarm", "notify", "measure", "dashboard",
+			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "runner", "explain", "alarm", "notify", "measure", "spans", "dashboard",
 		},
 		tests: []string{"devnet", "devnet/actor", "faultproxy"},
 	},

@@ -55,6 +55,7 @@ func (c *checker) config(f fileRest) Config {
 		Schedule:  c.schedule(f.Schedule, f.Reading),
 		Dashboard: c.dashboard(f.Dashboard),
 		Alarms:    c.alarms(f.Alarms, f.Notify),
+		Trace:     c.trace(f.Trace),
 		Data:      c.data(f.Data.Dir),
 		Log:       c.log(f.Log),
 	}

@@ -29,6 +29,7 @@ type mishap struct {
 	at     abi.ChainEpoch // relative to the opening: when it happens; -21 if 0
 	strike func(f *flock, w *workshop)
 	hung   bool // the daemon cannot finish its work, which is not waited for
+	paced  bool // epochs last as long as nodes say, because the daemon measures by the clock
 	after  bool // the loss cannot be helped, and is told
 
 	code  string
@@ -127,7 +128,7 @@ var mishaps = []mishap{
 	{what: "one of three nodes is of another network", of: flockOf{lines: 3}, strike: line(2, faultproxy.OtherName), code: alarm.NodeDown, about: "127.0.0.1", says: "refused"},
 	{what: "one of three nodes lags", of: flockOf{lines: 3}, strike: func(f *flock, _ *workshop) {
 		f.lines[2].Set(faultproxy.Lag)
-	}, code: alarm.NodeLag, about: "127.0.0.1", says: "behind"},
+	}, paced: true, code: alarm.NodeLag, about: "127.0.0.1", says: "behind"},
 	{what: "the node cannot tell the miner's state", strike: answersWrong("StateMinerPartitions", "StateMinerDeadlines", "StateMinerFaults", "StateMinerProvingDeadline"), hung: true, code: alarm.MinerUnread, about: "t01000", says: "StateMiner", urges: true},
 	{what: "the node cannot tell the challenge", strike: answersWrong("StateGetRandomnessDigestFromBeacon", "StateGetRandomnessFromBeacon"), hung: true, code: alarm.NotProved, about: "t01000/66/0", says: "draw the challenge", urges: true},
 	{what: "the database cannot be written", strike: lockDatabase, hung: true, code: alarm.DatabaseTrouble, about: "database", says: "deadline exceeded", urges: true},
@@ -207,6 +208,9 @@ func (f *flock) alarmed(m mishap, limit abi.ChainEpoch) (vigil.Alarm, bool) {
 		}
 		if f.chain.Epoch() < limit {
 			f.pass()
+			if m.paced {
+				<-time.After(flockEpoch)
+			}
 			began = time.Now()
 		} else {
 			f.pause(flockEpoch)

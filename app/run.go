@@ -23,6 +23,7 @@ import (
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
 	"github.com/vigil-post/vigil/sophon"
+	"github.com/vigil-post/vigil/spans"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -53,6 +54,7 @@ type Daemon struct {
 	page    net.Listener             // nil without a dashboard
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	meter   *measure.Meter
+	spans   *spans.Tracer // nil without a collector
 	machine *machine
 	alarms  alarms
 	closing []func() error
@@ -170,7 +172,10 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.onClose(with.maths.Close)
 	d.meter = measure.New(c.Miners...)
 	d.machine = &machine{parameters: with.maths, data: c.Data}
-	d.prover = &counted{Prover: d.meter.Prover(with.maths)}
+	if err := d.openSpans(ctx); err != nil {
+		return err
+	}
+	d.prover = &counted{Prover: d.spans.Prover(d.meter.Prover(with.maths))}
 	d.sectors = with.sectors
 
 	known, err := readOrigin(c.Data)
@@ -203,8 +208,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
-		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
+		Sectors: with.sectors, Prover: d.prover, Verifier: d.spans.Verifier(with.maths), Span: d.spans.Span,
+		Messager: d.spans.Messager(d.meter.Messager(d.courier, network.BlockDelay)), Store: d.spans.Store(d.meter.Store(d.store, d.left)),
+		Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {

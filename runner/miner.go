@@ -203,7 +203,9 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	m.jobs.Go(func() {
 		defer func() { m.ended <- j }()
 		defer cancel()
+		ctx, end := m.cfg.span(ctx, id, string(task.Verb))
 		j.err = a.do(ctx, task)
+		end(j.err)
 	})
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/vigil-post/vigil/schedule"
 )
 
-// Config is what a Runner works with. All fields but the last three are required.
+// Config is what a Runner works with. All fields but the last four are required.
 type Config struct {
 	Heads      vigil.Heads
 	State      vigil.MinerState
@@ -42,6 +42,18 @@ type Config struct {
 	NoRehearsals bool
 	// Version is shown to people.
 	Version string
+	// Span, where set, is told that something begins to be done about a duty,
+	// and with the function that it gives of the end. What it puts into the
+	// context is passed on.
+	Span func(ctx context.Context, id vigil.DutyID, what string) (context.Context, func(error))
+}
+
+// span is Span where it is set.
+func (c Config) span(ctx context.Context, id vigil.DutyID, what string) (context.Context, func(error)) {
+	if c.Span == nil {
+		return ctx, func(error) {}
+	}
+	return c.Span(ctx, id, what)
 }
 
 // Runner keeps miners proven. It is a vigil.StatusSource.
