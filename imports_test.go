@@ -70,13 +70,14 @@ var house = map[string]room{
 	"alarm":     {job: "Says what somebody should do something about.", uses: []string{"."}, pure: true},
 	"notify":    {job: "Tells people of alarms, and that the daemon lives.", uses: []string{"."}},
 	"measure":   {job: "Counts and times what passes the seams.", uses: []string{"."}},
+	"spans":     {job: "Tells an OpenTelemetry collector what a duty's time went into.", uses: []string{"."}},
 	"dashboard": {job: "Shows what the daemon sees over HTTP, and takes operators' wishes.", uses: []string{".", "alarm", "explain", "forecast"}},
 
 	"app": {
 		job: "The configuration and the straight-line wiring.",
 		uses: []string{
 			".", "schedule", "partition", "forecast", "proofs/...", "sector", "prover", "prover/native",
-			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "audit", "runner", "explain", "alarm", "notify", "measure", "dashboard",
+			"chain", "jsonrpc", "wallet", "messager", "sophon", "store", "audit", "runner", "explain", "alarm", "notify", "measure", "spans", "dashboard",
 		},
 		tests: []string{"devnet", "devnet/actor", "faultproxy"},
 	},

@@ -145,6 +145,21 @@ var stories = []struct {
 			d.Message, d.Sent, d.FeeCap = vigil.MessagePublished, head-11, fil(100)
 		})
 	}, "message-unmined f01000/9985/0 10045", "sent at epoch 9989"},
+	{"a message was sent late, and waits", func(s *vigil.Status) {
+		open(s, 30, vigil.StateSubmitted, func(d *vigil.DutyStatus) {
+			d.Message, d.Sent, d.FeeCap = vigil.MessagePublished, head-3, fil(100)
+		})
+	}, "message-unmined f01000/9970/0 10030 urgent", "no block has taken it"},
+	{"a message was sent in the last minutes", func(s *vigil.Status) {
+		open(s, 50, vigil.StateSubmitted, func(d *vigil.DutyStatus) {
+			d.Message, d.Sent, d.FeeCap = vigil.MessagePublished, head, fil(100)
+		})
+	}, "message-unmined f01000/9950/0 10010 urgent", "no block has taken it"},
+	{"a message was sent late, just now", func(s *vigil.Status) {
+		open(s, 30, vigil.StateSubmitted, func(d *vigil.DutyStatus) {
+			d.Message, d.Sent, d.FeeCap = vigil.MessagePublished, head-1, fil(100)
+		})
+	}, "", ""},
 	{"a message is on its way", func(s *vigil.Status) {
 		open(s, 8, vigil.StateSubmitted, func(d *vigil.DutyStatus) {
 			d.Message, d.Sent, d.FeeCap = vigil.MessagePublished, head-4, fil(100)

@@ -114,14 +114,15 @@ func (j *judge) inUse() string {
 	return "chain"
 }
 
-// node judges one node. With another one in use it is not urgent.
+// node judges one node. With another one in use it is not urgent. One that is set
+// aside may have come an epoch nearer since, or our own head may be late.
 func (j *judge) node(n vigil.NodeStatus) {
 	what := string(n.State) + with("", n.Why)
 	behind := j.status.Head - n.Epoch
 	switch {
 	case n.State == vigil.NodeUnreachable, n.State == vigil.NodeRefused:
 		j.raise(vigil.Alarm{Code: NodeDown, About: n.Node, What: what})
-	case n.Epoch > 0 && behind >= lag && n.State != vigil.NodeInUse:
+	case n.Epoch > 0 && (behind >= lag && n.State != vigil.NodeInUse || behind >= lag-1 && n.State == vigil.NodeAside):
 		j.raise(vigil.Alarm{Code: NodeLag, About: n.Node, What: with(fmt.Sprintf("its head is epoch %d", n.Epoch), n.Why)})
 	case n.State == vigil.NodeAside:
 		j.raise(vigil.Alarm{Code: NodeAside, About: n.Node, What: what})

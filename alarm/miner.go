@@ -151,9 +151,21 @@ func (j *judge) submitted(m vigil.MinerStatus, d vigil.DutyStatus) {
 	switch {
 	case base != nil && !base.Nil() && !d.FeeCap.Nil() && d.FeeCap.LessThan(*base):
 		j.raise(j.of(m, d, FeeCapLow, d.Close, with(fmt.Sprintf("the message of deadline %d pays at most %s attoFIL a unit of gas, and the base fee is above it", d.Deadline, d.FeeCap), d.MessageProblem)))
-	case d.Sent > 0 && waited >= 2*max(j.policy.ReplaceAfter, 1):
+	case d.Sent > 0 && waited >= j.soonMined(d):
 		j.raise(j.of(m, d, MessageUnmined, d.Close, with(fmt.Sprintf("the message of deadline %d was sent at epoch %d, and no block has taken it", d.Deadline, d.Sent), d.MessageProblem)))
 	}
+}
+
+// soonMined is how many epochs a message may wait for a block until it is said: the
+// less, the less time is left.
+func (j *judge) soonMined(d vigil.DutyStatus) abi.ChainEpoch {
+	switch {
+	case j.status.Head >= d.Close-j.policy.PostMargin:
+		return 0
+	case j.status.Head >= d.Open+late:
+		return grace
+	}
+	return 2 * max(j.policy.ReplaceAfter, 1)
 }
 
 // missed tells of a miss until the next fault cutoff of its deadline, which is

@@ -58,6 +58,7 @@ func (c *checker) config(f fileRest) Config {
 		Schedule:  c.recovery(c.schedule(f.Schedule, f.Reading), f.Recovery),
 		Dashboard: c.dashboard(f.Dashboard),
 		Alarms:    c.alarms(f.Alarms, f.Notify),
+		Trace:     c.trace(f.Trace),
 		Data:      c.data(f.Data.Dir),
 		Journal:   time.Duration(c.within("data.journal_days", f.Data.JournalDays, 0, 3650)) * 24 * time.Hour,
 		Log:       c.log(f.Log),

@@ -37,6 +37,7 @@ type Config struct {
 	Schedule  schedule.Policy
 	Dashboard Dashboard
 	Alarms    Alarms
+	Trace     Trace
 	Data      string // the folder of the daemon's database
 	Log       Log
 	Journal   time.Duration // how long what happened is kept; 0: for ever

@@ -31,6 +31,7 @@ type fileRest struct {
 	Dashboard fileDashboard `toml:"dashboard"`
 	Alarms    fileAlarms    `toml:"alarms"`
 	Notify    []fileNotify  `toml:"notify"`
+	Trace     fileTrace     `toml:"trace"`
 	Data      fileData      `toml:"data"`
 	Log       fileLog       `toml:"log"`
 }

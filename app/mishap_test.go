@@ -29,6 +29,8 @@ type mishap struct {
 	at     abi.ChainEpoch // relative to the opening: when it happens; -21 if 0
 	strike func(f *flock, w *workshop)
 	hung   bool // the daemon cannot finish its work, which is not waited for
+	busy   bool // a task never ends, but the daemon goes on looking at heads
+	paced  bool // epochs last as long as nodes say, because the daemon measures by the clock
 	after  bool // the loss cannot be helped, and is told
 
 	code  string
@@ -76,7 +78,7 @@ func line(n int, fault faultproxy.Fault) func(*flock, *workshop) {
 var mishaps = []mishap{
 	{what: "the prover fails", strike: fails(proving, errors.New("no prover is connected")), code: alarm.ProverFailing, about: "prover", says: "no prover is connected"},
 	{what: "no proof comes of it", strike: fails(proving, errors.New("no prover is connected")), code: alarm.NotProved, about: "t01000/66/0", says: "no prover is connected", urges: true},
-	{what: "the prover hangs", strike: hangs(proving), hung: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true},
+	{what: "the prover hangs", strike: hangs(proving), busy: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true},
 	{what: "the prover's proofs are wrong", strike: fails(proving, errWrong), code: alarm.NotProved, about: "t01000/66/0", says: "does not verify", urges: true},
 	{what: "the prover crashes", strike: func(_ *flock, w *workshop) {
 		w.let(func(_ context.Context, at step, _ abi.SectorNumber) error {
@@ -88,7 +90,7 @@ var mishaps = []mishap{
 	}, code: alarm.ProverFailing, about: "prover", says: "crashed"},
 	{what: "a sector is gone", strike: func(_ *flock, w *workshop) { w.lose(0) }, code: alarm.SectorsBad, about: "t01000", says: "0 (replica: missing)"},
 	{what: "every sector is gone", strike: func(_ *flock, w *workshop) { w.lose(0, 1) }, code: alarm.NotProved, about: "t01000/66/0", says: "replica: missing", urges: true},
-	{what: "a mount hangs", strike: hangs(reading), hung: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true},
+	{what: "a mount hangs", strike: hangs(reading), busy: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true},
 	{what: "the wallet is locked", strike: fails(signing, errors.New("the wallet is locked")), code: alarm.ProofUnsent, about: "t01000/66/0", says: "the wallet is locked", hung: true, urges: true},
 	{what: "the senders are poor", strike: func(f *flock, _ *workshop) {
 		for _, role := range []string{"control", "worker"} {
@@ -127,7 +129,7 @@ var mishaps = []mishap{
 	{what: "one of three nodes is of another network", of: flockOf{lines: 3}, strike: line(2, faultproxy.OtherName), code: alarm.NodeDown, about: "127.0.0.1", says: "refused"},
 	{what: "one of three nodes lags", of: flockOf{lines: 3}, strike: func(f *flock, _ *workshop) {
 		f.lines[2].Set(faultproxy.Lag)
-	}, code: alarm.NodeLag, about: "127.0.0.1", says: "behind"},
+	}, paced: true, code: alarm.NodeLag, about: "127.0.0.1", says: "behind"},
 	{what: "the node cannot tell the miner's state", strike: answersWrong("StateMinerPartitions", "StateMinerDeadlines", "StateMinerFaults", "StateMinerProvingDeadline"), hung: true, code: alarm.MinerUnread, about: "t01000", says: "StateMiner", urges: true},
 	{what: "the node cannot tell the challenge", strike: answersWrong("StateGetRandomnessDigestFromBeacon", "StateGetRandomnessFromBeacon"), hung: true, code: alarm.NotProved, about: "t01000/66/0", says: "draw the challenge", urges: true},
 	{what: "the database cannot be written", strike: lockDatabase, hung: true, code: alarm.DatabaseTrouble, about: "database", says: "deadline exceeded", urges: true},
@@ -174,8 +176,8 @@ func TestEachMishapIsToldBeforeTheLoss(t *testing.T) {
 			}
 			f.to(opens(0) + cmp.Or(m.at, -21))
 			m.strike(f, w)
-			if m.hung {
-				f.patience = 2 * flockEpoch
+			if f.patience = time.Minute; m.hung {
+				f.patience = 3 * flockEpoch
 			}
 			limit := opens(1)
 			if m.after {
@@ -206,13 +208,26 @@ func (f *flock) alarmed(m mishap, limit abi.ChainEpoch) (vigil.Alarm, bool) {
 			}
 		}
 		if f.chain.Epoch() < limit {
-			f.pass()
+			f.let(m)
 			began = time.Now()
 		} else {
 			f.pause(flockEpoch)
 		}
 	}
 	return vigil.Alarm{}, false
+}
+
+// let lets an epoch pass as a mishap wants it.
+func (f *flock) let(m mishap) {
+	f.t.Helper()
+	if m.busy {
+		f.step(f.patience)
+		return
+	}
+	f.pass()
+	if m.paced {
+		<-time.After(flockEpoch)
+	}
 }
 
 // An alarm ends with what it tells, and what was told of it with it.

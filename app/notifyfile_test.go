@@ -32,6 +32,9 @@ urgent_only = true
 [[notify]]
 format = "alertmanager"
 url = "http://10.0.0.5:9093"
+
+[trace]
+otlp = "http://127.0.0.1:4318"
 `
 
 // hooked is a place with a file that has a secret URL.
@@ -54,7 +57,7 @@ func TestThoseWhoAreToldOfAlarmsAreUnderstood(t *testing.T) {
 		{Format: notify.Alertmanager, URL: "http://10.0.0.5:9093"},
 	}
 	a := c.Alarms
-	if len(a.Targets) != len(want) || a.Heartbeat != secret || a.HeartbeatEvery != 30*time.Second || a.name() != "miner-1" {
+	if len(a.Targets) != len(want) || a.Heartbeat != secret || a.HeartbeatEvery != 30*time.Second || a.name() != "miner-1" || c.Trace.OTLP != "http://127.0.0.1:4318" {
 		t.Fatalf("%+v", a)
 	}
 	for i := range want {
@@ -80,6 +83,7 @@ func TestWhoCannotBeToldIsAFinding(t *testing.T) {
 		{"a token twice", `token_file = "token"`, "token_file = \"token\"\ntoken = \"x\"", "the token is given twice"},
 		{"a heartbeat that is too fast", `"30s"`, `"1s"`, "no pace for a heartbeat"},
 		{"a heartbeat to nowhere", `heartbeat_url_file = "hook"`, `heartbeat_url = "hc-ping.com"`, "alarms.heartbeat_url: this is no URL"},
+		{"a collector that is none", `"http://127.0.0.1:4318"`, `"127.0.0.1:4317"`, "trace.otlp: this is no URL"},
 		{"a setting that does not exist", `urgent_only`, `urgently_only`, "no such setting"},
 	} {
 		if !strings.Contains(notified, c.old) {

@@ -26,6 +26,7 @@ import (
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
+	"github.com/vigil-post/vigil/spans"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -63,6 +64,7 @@ type Daemon struct {
 	pages   http.Handler             // what is served there
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	meter   *measure.Meter
+	spans   *spans.Tracer // nil without a collector
 	machine *machine
 	alarms  alarms
 	closing []func() error
@@ -194,7 +196,10 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	d.onClose(with.maths.Close)
 	d.meter = measure.New(c.Miners...)
 	d.machine = &machine{parameters: with.maths, data: c.Data}
-	d.prover = &counted{Prover: d.meter.Prover(with.maths)}
+	if err := d.openSpans(ctx); err != nil {
+		return err
+	}
+	d.prover = &counted{Prover: d.spans.Prover(d.meter.Prover(with.maths))}
 	d.sectors = with.sectors
 
 	known, err := readOrigin(c.Data)
@@ -227,8 +232,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
-		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
+		Sectors: with.sectors, Prover: d.prover, Verifier: d.spans.Verifier(with.maths), Span: d.spans.Span,
+		Messager: d.spans.Messager(d.meter.Messager(d.courier, network.BlockDelay)), Store: d.spans.Store(d.meter.Store(d.store, d.left)),
+		Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal,
 	})
 	if err != nil {

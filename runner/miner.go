@@ -233,7 +233,9 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 		defer func() { m.ended <- j }()
 		defer cancel(nil)
 		a.begins(task)
+		ctx, end := m.cfg.span(ctx, id, string(task.Verb))
 		j.err = a.do(ctx, task)
+		end(j.err)
 		a.ends(ctx, task, j.err)
 	})
 }

@@ -54,7 +54,9 @@ func (a *action) prove(ctx context.Context) error {
 // that it came to light on the way that the sectors must be read once more.
 func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, statement vigil.Statement, left budget) (p vigil.Proof, again bool, err error) {
 	began := time.Now()
-	partitions, statement, vanilla, err := a.vanillaProofs(ctx, partitions, statement, left)
+	reads, end := a.cfg.span(ctx, a.duty.ID, "read")
+	partitions, statement, vanilla, err := a.vanillaProofs(reads, partitions, statement, left)
+	end(err)
 	if err != nil {
 		return p, false, err
 	}

@@ -52,6 +52,18 @@ type Config struct {
 	Version string
 	// Journal is told what happens; nil: nothing is.
 	Journal vigil.Journal
+	// Span, where set, is told that something begins to be done about a duty,
+	// and with the function that it gives of the end. What it puts into the
+	// context is passed on.
+	Span func(ctx context.Context, id vigil.DutyID, what string) (context.Context, func(error))
+}
+
+// span is Span where it is set.
+func (c Config) span(ctx context.Context, id vigil.DutyID, what string) (context.Context, func(error)) {
+	if c.Span == nil {
+		return ctx, func(error) {}
+	}
+	return c.Span(ctx, id, what)
 }
 
 // Runner keeps miners proven. It is a vigil.StatusSource.
