@@ -60,8 +60,6 @@ type Config struct {
 	Messages func(context.Context, vigil.MessageQuery) ([]explain.Message, error)
 	// Chain is asked for partitions and sectors; nil where there is no node.
 	Chain Chain
-	// Story tells what happened to a duty, or vigil.ErrNotFound; nil where nothing is remembered.
-	Story func(context.Context, vigil.DutyID) (Story, error)
 	// Times gives what the newest proofs took, about so many; nil where none are kept.
 	Times func(ctx context.Context, most int) ([]Times, error)
 	// Desk takes operators' wishes for messages; nil where there is no messager.
@@ -92,7 +90,7 @@ var assets embed.FS
 func New(c Config) http.Handler {
 	d := &dashboard{
 		Config: c, metrics: metricsHandler(c.Status, c.Measured),
-		deadlines: newPerHead[chainSight](2), stories: newPerHead[Story](1), proofs: newPerHead[[]Times](1),
+		deadlines: newPerHead[chainSight](2), stories: newPerHead[explain.Story](1), proofs: newPerHead[[]Times](1),
 	}
 	mux := http.NewServeMux()
 	for pattern, p := range map[string]page{
@@ -147,7 +145,7 @@ type dashboard struct {
 	Config
 	metrics   http.Handler
 	deadlines *perHead[chainSight]
-	stories   *perHead[Story]
+	stories   *perHead[explain.Story]
 	proofs    *perHead[[]Times]
 	sessions  sessions
 }

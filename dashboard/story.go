@@ -5,38 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
 )
-
-// Story is what is known of a duty: its row and what happened, oldest first.
-type Story struct {
-	Duty     vigil.Duty
-	Why      []string // how it stands or ended and why, in sentences
-	Advice   string   // what to do, if there is something
-	Paid     abi.TokenAmount
-	Events   []Event
-	Messages []explain.Message
-	// Of its proof, if one is stored.
-	ReadTime, ProveTime time.Duration
-}
-
-// Event is one thing that happened to a duty.
-type Event struct {
-	Time    time.Time
-	Epoch   abi.ChainEpoch // the latest that was known
-	State   string         // of the duty or of its message that it came to, if it did
-	Text    string         // in a sentence
-	Problem bool
-}
 
 // storyView is a duty's page.
 type storyView struct {
@@ -46,16 +21,16 @@ type storyView struct {
 	Why                            []string
 	Advice                         string
 	Paid                           abi.TokenAmount
-	ReadTime, ProveTime            time.Duration
+	Facts                          *explain.ProofFacts
 	Events                         []eventView
 	Messages                       []messageView
 	Bar                            barView
 }
 
-// eventView is an event with its place in the deadline's window.
+// eventView is a moment with its place in the deadline's window.
 type eventView struct {
 	mark
-	Event
+	explain.Moment
 	Left string // to Close
 	X    string // on the bar
 }
@@ -70,15 +45,15 @@ type barView struct {
 // dutyPage is a duty and all that happened to it.
 func (d *dashboard) dutyPage(r *http.Request, at moment) (sight, error) {
 	name := r.PathValue("duty")
-	id, err := parseDuty(name)
+	id, err := vigil.ParseDutyID(name)
 	if err != nil {
 		return sight{}, &notHere{err.Error()}
 	}
-	if d.Story == nil {
+	if d.Past == nil {
 		return sight{}, &notHere{"no duty is remembered here"}
 	}
-	story, err := d.stories.get(r.Context(), at, id.String()+stand(id.String(), at), func(ctx context.Context) (Story, error) {
-		return d.Story(ctx, id)
+	story, err := d.stories.get(r.Context(), at, id.String()+stand(id.String(), at), func(ctx context.Context) (explain.Story, error) {
+		return d.Past.Why(ctx, id)
 	})
 	if errors.Is(err, vigil.ErrNotFound) {
 		return sight{}, &notHere{"there is no duty " + name}
@@ -86,7 +61,7 @@ func (d *dashboard) dutyPage(r *http.Request, at moment) (sight, error) {
 	if err != nil {
 		return unreadable("Duty "+id.String(), err), nil
 	}
-	return sight{title: "Duty " + id.String(), pieces: []piece{{"duty", "duty", viewStory(story, at)}}}, nil
+	return sight{title: "Duty " + id.String(), pieces: []piece{{"duty", "duty", viewStory(id, story, at)}}}, nil
 }
 
 // stand is what the status says of a duty: its story is read anew when that changes.
@@ -101,39 +76,10 @@ func stand(duty string, at moment) string {
 	return ""
 }
 
-// parseDuty reads a duty's name: f01000/1144209/0, or f01000/1144209/recover/0.
-func parseDuty(name string) (vigil.DutyID, error) {
-	unknown := fmt.Errorf("%q is no duty's name: it is like f01000/1144209/0", name)
-	words := strings.Split(name, "/")
-	id := vigil.DutyID{Kind: vigil.KindPost}
-	if len(words) == 4 && words[2] == string(vigil.KindRecover) {
-		id.Kind, words = vigil.KindRecover, slices.Delete(words, 2, 3)
-	}
-	if len(words) != 3 {
-		return id, unknown
-	}
-	named, err := address.NewFromString(words[0])
-	if err != nil {
-		return id, unknown
-	}
-	miner, err := address.IDFromAddress(named)
-	if err != nil {
-		return id, unknown
-	}
-	open, errOpen := strconv.ParseInt(words[1], 10, 64)
-	batch, errBatch := strconv.Atoi(words[2])
-	if errOpen != nil || errBatch != nil || open < 0 || batch < 0 {
-		return id, unknown
-	}
-	id.Miner, id.Open, id.Batch = abi.ActorID(miner), abi.ChainEpoch(open), batch
-	return id, nil
-}
-
-func viewStory(s Story, at moment) storyView {
-	row := s.Duty
-	line := vigil.DutyStatus{Duty: row.ID.String(), Kind: row.ID.Kind, Deadline: row.Deadline.Index, Open: row.Deadline.Open, Close: row.Deadline.Close, Row: row}
-	miner := vigil.MinerAddress(row.ID.Miner).String()
-	if m, err := at.miner(miner); err == nil {
+func viewStory(id vigil.DutyID, s explain.Story, at moment) storyView {
+	row := vigil.Duty{ID: id, Deadline: s.Window, Partitions: s.Partitions, State: s.State, Skipped: s.Skipped, Reason: s.Reason, Problem: s.Problem}
+	line := vigil.DutyStatus{Duty: s.ID, Kind: s.Kind, Deadline: s.Deadline, Open: s.Open, Close: s.Close, Row: row}
+	if m, err := at.miner(s.Miner); err == nil {
 		for _, d := range m.Duties {
 			if d.Duty == line.Duty {
 				line.Running, line.Message, line.MessageIs = d.Running, d.Message, d.MessageIs
@@ -141,12 +87,15 @@ func viewStory(s Story, at moment) storyView {
 		}
 	}
 	v := storyView{
-		dutyView: viewDuty(line, at.Head, at), Miner: miner, MinerLink: minerPath(miner), DeadlineLink: deadlinePath(miner, row.Deadline.Index),
-		Opens: at.at(row.Deadline.Open), Shuts: at.at(row.Deadline.Close), ReadTime: s.ReadTime, ProveTime: s.ProveTime,
-		Why: s.Why, Advice: s.Advice, Paid: s.Paid, Bar: viewBar(row.Deadline, at),
+		dutyView: viewDuty(line, at.Head, at), Miner: s.Miner, MinerLink: minerPath(s.Miner), DeadlineLink: deadlinePath(s.Miner, s.Deadline),
+		Opens: at.at(s.Open), Shuts: at.at(s.Close), Facts: s.Proof,
+		Why: s.Why, Advice: s.Advice, Paid: s.Paid, Bar: viewBar(s.Window, at),
 	}
-	for _, e := range s.Events {
-		v.Events = append(v.Events, viewEvent(e, row.Deadline, at))
+	if s.Kind == vigil.KindRecover {
+		v.What = "recover " + count(s.Sectors, "sector")
+	}
+	for _, e := range s.Timeline {
+		v.Events = append(v.Events, viewEvent(e, s.Window, at))
 	}
 	for _, m := range s.Messages {
 		v.Messages = append(v.Messages, viewMessage(m, at.Head))
@@ -154,8 +103,12 @@ func viewStory(s Story, at moment) storyView {
 	return v
 }
 
-func viewEvent(e Event, d vigil.Deadline, at moment) eventView {
-	v := eventView{mark: eventMark(e), Event: e}
+func viewEvent(e explain.Moment, d vigil.Deadline, at moment) eventView {
+	v := eventView{mark: eventMark(e), Moment: e}
+	if e.Time.IsZero() {
+		e.Time = at.at(e.Epoch) // of the chain's clock
+		v.Time = e.Time
+	}
 	if closes := at.at(d.Close); !closes.IsZero() && !e.Time.IsZero() {
 		v.X = barPlace(e.Time, d, at)
 		if spare := closes.Sub(e.Time); spare >= 0 {
@@ -167,12 +120,12 @@ func viewEvent(e Event, d vigil.Deadline, at moment) eventView {
 	return v
 }
 
-func eventMark(e Event) mark {
+func eventMark(e explain.Moment) mark {
 	m := markOf(vigil.DutyState(e.State))
 	if m == markUpcoming {
 		m = messageMark(vigil.MessageState(e.State))
 	}
-	if e.Problem && m.Class != markMissed.Class {
+	if e.Level != "info" && m.Class != markMissed.Class {
 		m = mark{"warning", "!", "problem"}
 	}
 	return m

@@ -17,7 +17,7 @@ import (
 
 // whole is a dashboard with all that it can be asked for.
 func whole(s vigil.StatusSource) Config {
-	return Config{Status: s, Chain: &fakeChain{}, Story: story, Times: times, Messages: func(context.Context, vigil.MessageQuery) ([]explain.Message, error) {
+	return Config{Status: s, Chain: &fakeChain{}, Past: past{}, Times: times, Messages: func(context.Context, vigil.MessageQuery) ([]explain.Message, error) {
 		return []explain.Message{toldOf(vigil.MessagePublished)}, nil
 	}}
 }
@@ -54,25 +54,29 @@ func span(from, many uint64) bitfield.BitField {
 	return set
 }
 
-// story is a duty that met trouble and was confirmed.
-func story(_ context.Context, id vigil.DutyID) (Story, error) {
+// past remembers a duty that met trouble and was confirmed.
+type past struct{ Past }
+
+func (past) Why(_ context.Context, id vigil.DutyID) (explain.Story, error) {
 	at := deadlineAt(14, id.Open)
 	if id.Miner == 404 {
-		return Story{}, vigil.ErrNotFound
+		return explain.Story{}, vigil.ErrNotFound
 	}
 	if id.Miner == 500 {
-		return Story{}, errors.New("the disk is gone")
+		return explain.Story{}, errors.New("the disk is gone")
 	}
 	began := time.Now().Add(-20 * time.Minute)
-	return Story{
-		Duty:     vigil.Duty{ID: id, Deadline: at, Partitions: []uint64{0, 1}, State: vigil.StateConfirmed},
-		ReadTime: 95 * time.Second, ProveTime: 12 * time.Minute,
-		Events: []Event{
-			{Time: began, Epoch: id.Open - 18, State: "scheduled", Text: "It was planned."},
-			{Time: began.Add(2 * time.Minute), Epoch: id.Open - 12, Text: "read sectors: a mount did not answer " + evil, Problem: true},
-			{Time: began.Add(14 * time.Minute), Epoch: id.Open + 3, State: "proved", Text: "A proof was made."},
-			{Time: began.Add(15 * time.Minute), Epoch: id.Open + 5, State: "submitted", Text: "Its message was handed over."},
-			{Time: began.Add(18 * time.Minute), Epoch: id.Open + 7, State: "confirmed", Text: "The chain shows it."},
+	return explain.Story{
+		Duty:   explain.ListDuty(vigil.Duty{ID: id, Deadline: at, Partitions: []uint64{0, 1}, State: vigil.StateConfirmed}),
+		Window: at, Verdict: explain.VerdictOnTime, Why: []string{"It was confirmed in time."},
+		Proof: &explain.ProofFacts{Read: 95 * time.Second, Prove: 12 * time.Minute},
+		Timeline: []explain.Moment{
+			{Time: began, Epoch: id.Open - 18, Level: "info", State: "scheduled", Text: "It was planned."},
+			{Time: began.Add(2 * time.Minute), Epoch: id.Open - 12, Level: "warn", Text: "read sectors: a mount did not answer " + evil},
+			{Epoch: id.Open, Level: "info", Kind: "epoch", Text: "The deadline opened."},
+			{Time: began.Add(14 * time.Minute), Epoch: id.Open + 3, Level: "info", State: "proved", Text: "A proof was made."},
+			{Time: began.Add(15 * time.Minute), Epoch: id.Open + 5, Level: "info", State: "submitted", Text: "Its message was handed over."},
+			{Time: began.Add(18 * time.Minute), Epoch: id.Open + 7, Level: "info", State: "confirmed", Text: "The chain shows it."},
 		},
 		Messages: []explain.Message{toldOf(vigil.MessageConfirmed)},
 	}, nil

@@ -69,7 +69,8 @@ type Moment struct {
 	Level  string          `json:"level"` // info, warn, error
 	Duty   string          `json:"duty,omitempty"`
 	Miner  string          `json:"miner,omitempty"`
-	Text   string          `json:"text"` // a sentence
+	State  string          `json:"state,omitempty"` // that the duty or the message came to, if it did
+	Text   string          `json:"text"`            // a sentence
 	TipSet vigil.TipSetKey `json:"tipset,omitempty"`
 	Proof  string          `json:"proof_sha256,omitempty"`
 	// Message is the CID of the attempt that the moment is about, or the message's ID.

@@ -16,7 +16,7 @@ type Page struct {
 func TellPage(p vigil.JournalPage) Page {
 	page := Page{Moments: make([]Moment, len(p.Events)), Next: p.Next}
 	for i, e := range p.Events {
-		m := Moment{Time: e.Time, Epoch: e.Epoch, Kind: e.Kind, Level: LevelOf(e), Text: TellEvent(e), TipSet: e.TipSet, Proof: e.Proof}
+		m := Moment{Time: e.Time, Epoch: e.Epoch, Kind: e.Kind, Level: LevelOf(e), State: e.After, Text: TellEvent(e), TipSet: e.TipSet, Proof: e.Proof}
 		if e.Duty != (vigil.DutyID{}) {
 			m.Duty = e.Duty.String()
 		}

@@ -34,7 +34,7 @@ func (t teller) timeline() []Moment {
 
 func (t teller) moment(e vigil.Event, text string) Moment {
 	m := Moment{
-		Time: e.Time, Epoch: e.Epoch, Left: t.left(e.Epoch), Kind: e.Kind, Level: LevelOf(e), Text: text, TipSet: t.tipset(e), Proof: e.Proof,
+		Time: e.Time, Epoch: e.Epoch, Left: t.left(e.Epoch), Kind: e.Kind, Level: LevelOf(e), State: e.After, Text: text, TipSet: t.tipset(e), Proof: e.Proof,
 	}
 	if e.Kind == vigil.EventMessage {
 		m.Message = e.About
