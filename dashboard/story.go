@@ -122,6 +122,9 @@ func viewEvent(e explain.Moment, d vigil.Deadline, at moment) eventView {
 
 func eventMark(e explain.Moment) mark {
 	m := markOf(vigil.DutyState(e.State))
+	if e.Kind == vigil.EventProof {
+		m = markOf(vigil.StateProved)
+	}
 	if m == markUpcoming {
 		m = messageMark(vigil.MessageState(e.State))
 	}
