@@ -101,6 +101,10 @@ func checkPage(t *testing.T, url string) {
 			t.Errorf("the page does not show the miner")
 		}
 	}
+	var provers []vigil.ProverStatus
+	if err := json.Unmarshal([]byte(fetch(t, url+"/api/provers")), &provers); err != nil || len(provers) != 1 || provers[0].Prover != "native" || provers[0].Made == 0 {
+		t.Errorf("the provers are %+v: %v", provers, err)
+	}
 	var s vigil.Status
 	if err := json.Unmarshal([]byte(fetch(t, url+"/api/status")), &s); err != nil {
 		t.Error(err)
