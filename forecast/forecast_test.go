@@ -201,3 +201,14 @@ func TestADeadlineIsCutIntoBatchesAsItWillBe(t *testing.T) {
 		}
 	}
 }
+
+// A duty whose sectors were all lost meanwhile owes nothing: that is no reason to
+// take the daemon down.
+func TestABatchWithoutSectorsIsForetoldLikeAnyOther(t *testing.T) {
+	plan := make1(t, 1, forecast.Miner{ID: 1000, History: []vigil.Duty{past(110, 1, time.Minute, time.Minute)}, Deadlines: []forecast.Deadline{
+		{Deadline: deadline(111), Batches: []forecast.Batch{{Partitions: 1, State: vigil.StateScheduled}}},
+	}})
+	if f := plan.Deadlines[0].Forecast; f == nil || !f.Fits || f.Read != 0 {
+		t.Errorf("%+v", f)
+	}
+}
