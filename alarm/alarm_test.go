@@ -206,11 +206,15 @@ var stories = []struct {
 	{"a rehearsal finds bad sectors", func(s *vigil.Status) {
 		bad := []vigil.BadSector{{Number: 17, Cause: "replica: missing"}}
 		s.Miners[0].Bad = bad
-		s.Miners[0].Rehearsals = []vigil.RehearsalStatus{{Deadline: 6, Bad: bad}}
+		s.Miners[0].Rehearsals = []vigil.RehearsalStatus{{Deadline: 6, Epoch: head - 120, Bad: bad}}
 	}, "rehearsal-bad f01000 deadline 6 10078", "17 (replica: missing)"},
 	{"a rehearsal cannot check", func(s *vigil.Status) {
-		s.Miners[0].Rehearsals = []vigil.RehearsalStatus{{Deadline: 6, Unchecked: 4, Problem: "storage /mnt/a does not answer"}}
+		s.Miners[0].Rehearsals = []vigil.RehearsalStatus{{Deadline: 6, Epoch: head - 120, Unchecked: 4, Problem: "storage /mnt/a does not answer"}}
 	}, "rehearsal-unread f01000 deadline 6 10078", "4 sectors"},
+	{"a rehearsal's deadline has closed since", func(s *vigil.Status) {
+		bad := []vigil.BadSector{{Number: 17, Cause: "replica: missing"}}
+		s.Miners[0].Rehearsals = []vigil.RehearsalStatus{{Deadline: 6, Epoch: head + 30 - 2880 - 150, Bad: bad, Unchecked: 4}}
+	}, "", ""},
 	{"a mount hangs", func(s *vigil.Status) {
 		s.Storages[0].State, s.Storages[0].Why = vigil.StorageSilent, "4 reads were given up"
 	}, "storage-silent /mnt/a 10078 urgent", "given up"},

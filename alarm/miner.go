@@ -209,6 +209,9 @@ const few = 10
 func (j *judge) sectors(m vigil.MinerStatus) {
 	ahead := map[abi.SectorNumber]bool{}
 	for _, r := range m.Rehearsals {
+		if overtaken(m, r) {
+			continue
+		}
 		by := j.closeOf(m, r.Deadline)
 		if len(r.Bad) > 0 {
 			j.raise(vigil.Alarm{
@@ -230,6 +233,14 @@ func (j *judge) sectors(m vigil.MinerStatus) {
 	if n := len(rest); n > 0 {
 		j.raise(vigil.Alarm{Code: SectorsBad, About: m.Miner, Miner: m.Miner, Urgent: n > few, What: count(n, "sector") + " cannot be read: " + some(rest)})
 	}
+}
+
+// overtaken says that a rehearsal was of an occurrence that has closed: what its
+// sectors are like since, its proof has told.
+func overtaken(m vigil.MinerStatus, r vigil.RehearsalStatus) bool {
+	return slices.ContainsFunc(m.Deadlines, func(d vigil.DeadlineStatus) bool {
+		return d.Deadline.Index == r.Deadline && r.Epoch < d.Deadline.Plus(-int(d.Deadline.Count)).Open
+	})
 }
 
 // closeOf is when the next proof of a deadline should be there; 0 if that is not known.

@@ -67,9 +67,9 @@ type Standing struct {
 // has yet, as schedule.Plan will cut it.
 func Of(d vigil.Deadline, owes []Due, s Standing, policy schedule.Policy) Deadline {
 	out := Deadline{Deadline: d}
-	due := map[uint64]int{}
+	due, recovers := map[uint64]int{}, map[uint64]bool{}
 	for _, o := range owes {
-		due[o.Partition] = o.Sectors
+		due[o.Partition], recovers[o.Partition] = o.Sectors, o.Recovers
 	}
 	for _, duty := range s.Duties {
 		if duty.ID.Kind != vigil.KindPost || duty.ID.Open != d.Open || duty.State == vigil.StateReplaced {
@@ -88,7 +88,7 @@ func Of(d vigil.Deadline, owes []Due, s Standing, policy schedule.Policy) Deadli
 			left = append(left, o.Partition)
 		}
 	}
-	for together := range slices.Chunk(left, max(1, policy.MaxPartitions)) {
+	for _, together := range policy.Batches(left, func(index uint64) bool { return recovers[index] }) {
 		out.Batches = append(out.Batches, batch(together, due))
 	}
 	return out
@@ -106,6 +106,7 @@ func batch(partitions []uint64, due map[uint64]int) Batch {
 type Due struct {
 	Partition uint64
 	Sectors   int
+	Recovers  bool // some of them are faulty until that proof
 }
 
 // DueOf counts what partitions owe.
@@ -120,7 +121,11 @@ func DueOf(partitions []vigil.Partition) ([]Due, error) {
 		if err != nil {
 			return nil, fmt.Errorf("partition %d: count what is due: %w", p.Index, err)
 		}
-		due[i] = Due{p.Index, int(n)}
+		none, err := p.Recovering.IsEmpty()
+		if err != nil {
+			return nil, fmt.Errorf("partition %d: recovering sectors: %w", p.Index, err)
+		}
+		due[i] = Due{p.Index, int(n), !none}
 	}
 	return due, nil
 }

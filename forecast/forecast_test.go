@@ -201,3 +201,47 @@ func TestADeadlineIsCutIntoBatchesAsItWillBe(t *testing.T) {
 		}
 	}
 }
+
+// A duty whose sectors were all lost meanwhile owes nothing: that is no reason to
+// take the daemon down.
+func TestABatchWithoutSectorsIsForetoldLikeAnyOther(t *testing.T) {
+	plan := make1(t, 1, forecast.Miner{ID: 1000, History: []vigil.Duty{past(110, 1, time.Minute, time.Minute)}, Deadlines: []forecast.Deadline{
+		{Deadline: deadline(111), Batches: []forecast.Batch{{Partitions: 1, State: vigil.StateScheduled}}},
+	}})
+	if f := plan.Deadlines[0].Forecast; f == nil || !f.Fits || f.Read != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+// After an outage, too, a deadline is cut as schedule.Plan will cut it.
+func TestPartitionsThatRecoverAreForetoldAlone(t *testing.T) {
+	var partitions []vigil.Partition
+	planned := schedule.Deadline{Deadline: deadline(110)}
+	for i := range uint64(5) {
+		live := bitfield.NewFromSet([]uint64{10 * i, 10*i + 1})
+		faulty := bitfield.New()
+		if i%2 == 1 {
+			faulty = live
+		}
+		partitions = append(partitions, vigil.Partition{Index: i, All: live, Live: live, Faulty: faulty, Recovering: faulty})
+		planned.Partitions = append(planned.Partitions, schedule.Partition{Index: i, Due: 2, Recovering: i % 2})
+	}
+	due, err := forecast.DueOf(partitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alone := range []bool{true, false} {
+		policy := schedule.DefaultPolicy
+		policy.RecoverAlone = alone
+		d := forecast.Of(planned.Deadline, due, forecast.Standing{Posted: func(uint64) bool { return false }}, policy)
+		tasks := schedule.Plan(schedule.View{Miner: 1000, Epoch: planned.Open, Deadlines: []schedule.Deadline{planned}}, policy)
+		if len(d.Batches) != len(tasks) {
+			t.Fatalf("%d batches are foretold, %d planned", len(d.Batches), len(tasks))
+		}
+		for i, task := range tasks {
+			if d.Batches[i].Partitions != len(task.Duty.Partitions) {
+				t.Errorf("batch %d is of %d partitions, planned are %v", i, d.Batches[i].Partitions, task.Duty.Partitions)
+			}
+		}
+	}
+}

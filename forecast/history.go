@@ -101,7 +101,7 @@ func measure(duties []vigil.Duty, epoch time.Duration) history {
 // read is what reading so many sectors of a deadline took: of this very one, if
 // it had as many before, because its sectors lie where they lay.
 func (h history) read(index uint64, sectors int) (took []time.Duration, from int) {
-	if took, from = h.own[index].like(sectors); from == sectors {
+	if took, from = h.own[index].like(sectors); len(took) > 0 && from == sectors {
 		return took, from
 	}
 	return h.reads.like(sectors)

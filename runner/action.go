@@ -83,6 +83,7 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 	case schedule.Miss:
 		d.State, d.Reason = vigil.StateMissed, task.Reason
 	case schedule.Retire:
+		a.shelf.load() // for the other duties: it is dropped below
 		d.State = vigil.StateReplaced
 	}
 	if err := a.cfg.Store.SaveDuty(ctx, d); err != nil {

@@ -67,7 +67,7 @@ func (m *miner) show(view schedule.View, current vigil.Deadline) {
 		Miner: vigil.MinerAddress(m.id).String(), Epoch: view.Epoch, Current: current,
 		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
-	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad)
+	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad, current)
 	if part.Covered = m.covered(); part.Covered > 0 && !m.head.Time.IsZero() {
 		part.CoveredAt = m.head.Time.Add(-time.Duration(m.head.Epoch-part.Covered) * m.epoch)
 	}
@@ -188,14 +188,17 @@ func (m *miner) badSectors(duties []vigil.Duty) []vigil.BadSector {
 }
 
 // rehearsalLines lists the rehearsals by deadline, and adds the sectors that they
-// found bad to those that are known.
-func (m *miner) rehearsalLines(bad []vigil.BadSector) ([]vigil.RehearsalStatus, []vigil.BadSector) {
+// found bad to those that are known. Of a deadline that was open and has closed since,
+// the proof has the last word.
+func (m *miner) rehearsalLines(bad []vigil.BadSector, current vigil.Deadline) ([]vigil.RehearsalStatus, []vigil.BadSector) {
 	var lines []vigil.RehearsalStatus
 	for _, index := range slices.Sorted(maps.Keys(m.rehearsals)) {
 		lines = append(lines, m.rehearsals[index])
 	}
 	for _, found := range m.rehearsedBad {
-		if !slices.ContainsFunc(bad, func(b vigil.BadSector) bool { return b.Number == found.Number }) {
+		ahead := (int(found.deadline) - int(current.Index) + int(current.Count)) % int(current.Count)
+		closed := current.Plus(ahead - int(current.Count))
+		if m.rehearsals[found.deadline].Epoch >= closed.Open && !slices.ContainsFunc(bad, func(b vigil.BadSector) bool { return b.Number == found.Number }) {
 			bad = append(bad, found.BadSector)
 		}
 	}

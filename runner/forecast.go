@@ -21,11 +21,11 @@ type outlook struct {
 	workers int    // and for how many proofs at a time
 }
 
-// pace is how this daemon works.
-func (c Config) pace(epoch time.Duration) forecast.Pace {
-	p := forecast.Pace{Epoch: epoch, Policy: c.Policy, AtOnce: 1}
-	if c.AtOnce != nil {
-		p.AtOnce = max(1, c.AtOnce())
+// pace is how this daemon works now.
+func (r *Runner) pace(epoch time.Duration) forecast.Pace {
+	p := forecast.Pace{Epoch: epoch, Policy: r.Policy(), AtOnce: 1}
+	if r.cfg.AtOnce != nil {
+		p.AtOnce = max(1, r.cfg.AtOnce())
 	}
 	return p
 }
@@ -83,7 +83,7 @@ func (b *board) owed() []forecast.Miner {
 func (r *Runner) foresee() {
 	b := &r.board
 	b.mu.Lock()
-	pace := r.cfg.pace(b.status.Delay)
+	pace := r.pace(b.status.Delay)
 	miners, head, change := b.owed(), b.status.Head, b.ahead.changes
 	current := b.ahead.made == change && b.ahead.workers == pace.AtOnce
 	b.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *Runner) Forecast(workers int) forecast.Plan {
 	r.board.mu.Lock()
 	miners, s := r.board.owed(), r.board.status
 	r.board.mu.Unlock()
-	pace := r.cfg.pace(s.Delay)
+	pace := r.pace(s.Delay)
 	if workers > 0 {
 		pace.AtOnce = workers
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/forecast"
+	"github.com/vigil-post/vigil/runner"
+	"github.com/vigil-post/vigil/schedule"
 )
 
 // oneByOne is a prover that makes one proof after the other, and takes nearly as
@@ -82,4 +85,33 @@ func TestADayIsForetoldFromTheDayBefore(t *testing.T) {
 			t.Errorf("%d deadlines were foretold, of %d it was not plain: the test shows too little", len(plan.Deadlines), late)
 		}
 	})
+}
+
+// A policy that was changed while the daemon runs is what forecasts go by, too.
+func TestAForecastGoesByThePolicyThatIsInUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		var r *runner.Runner
+		w.started = func(started *runner.Runner) { r = started }
+		later := schedule.DefaultPolicy
+		later.SubmitConfidence += 10
+		w.at = map[abi.ChainEpoch]func(){closed + 7: func() { r.Adjust(runner.Adjustable{Policy: later, NoRehearsals: true}) }}
+		w.run(t, closed+9)
+		for _, list := range [][]forecast.Expected{r.Forecast(0).Deadlines, shown(r)} {
+			if len(list) != 1 || list[0].Forecast == nil || list[0].Forecast.Finish < list[0].Deadline.Open+later.SubmitConfidence {
+				t.Errorf("foretold: %+v", list)
+			}
+		}
+	})
+}
+
+// shown gives the forecasts of the status.
+func shown(r *runner.Runner) (list []forecast.Expected) {
+	for _, d := range r.Status().Miners[0].Deadlines {
+		if d.Forecast != nil {
+			list = append(list, forecast.Expected{Deadline: d.Deadline, Forecast: d.Forecast})
+		}
+	}
+	return list
 }

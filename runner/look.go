@@ -246,7 +246,8 @@ func (l *looker) addOpen() error {
 }
 
 // addRecoveries adds the deadlines ahead that have faulty sectors, or
-// declarations under way.
+// declarations under way. One that was never read is left out: that nothing is
+// known of its faulty sectors does not mean that they are declared.
 func (l *looker) addRecoveries() error {
 	under := map[abi.ChainEpoch]bool{}
 	for _, duty := range l.view.Duties {
@@ -254,7 +255,8 @@ func (l *looker) addRecoveries() error {
 	}
 	for n := 1; n < int(l.current.Count); n++ {
 		d := l.current.Plus(n)
-		if l.has(d.Open) {
+		unread := l.layout.stale[d.Index] && l.layout.deadlines[d.Index] == nil
+		if unread || l.has(d.Open) {
 			continue
 		}
 		faulty, err := l.anyRecoverable(d.Index)

@@ -123,3 +123,18 @@ func TestSectorsThatCanBeReadAgainAreNoReasonAnyMore(t *testing.T) {
 		}
 	})
 }
+
+// A sector that is lost for good is read every few minutes, for months.
+func TestFaultySectorsThatStayUnreadableAreNotedWhenTheyChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.outage(later, 1, 3)
+		w.bad[20_000], w.bad[20_001] = "replica: missing", "replica: missing"
+		w.at = map[abi.ChainEpoch]func(){1030: func() { delete(w.bad, 20_000) }}
+		w.run(t, 1080)
+		got := w.noted()
+		if strings.Count(got, "read3/2/0") != 1 || strings.Count(got, "read2/2/0") != 0 || strings.Count(got, "read2/1/0") != 1 || strings.Count(got, "read1/1/0") != 0 {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}

@@ -414,3 +414,22 @@ func TestASplitDutysSectorsAreNotReadAgain(t *testing.T) {
 		}
 	})
 }
+
+// Also when the daemon was down while somebody else posted a part.
+func TestASplitDutysSectorsAreNotReadAgainAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.kept = map[vigil.DutyID]map[vigil.VanillaKey]vigil.VanillaProof{}
+		w.add(deadline, 1, 2)
+		w.add(deadline, 11, 12, 13, 14)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * epoch}
+		w.run(t, open+10)
+		w.posted[fmt.Sprintf("%d/0", open)] = w.epoch - 1 // by somebody else
+		w.run(t, after)
+		w.expect(t, post(0), vigil.StateReplaced)
+		w.expect(t, post(1), vigil.StateConfirmed)
+		if n := w.calls["tried to read"]; n != 5 {
+			t.Errorf("%d reads of 5 sectors that can be read", n)
+		}
+	})
+}

@@ -126,8 +126,10 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition, w
 	if err != nil {
 		return nil, err
 	}
-	a.noteRead(r, len(s.Sectors), time.Since(began))
 	a.duty.Skipped = slices.Concat(r.bad, r.unchecked, r.late)
+	if bad := len(a.duty.Skipped); bad == 0 || bad < len(s.Sectors) || a.unreadable().Error() != a.duty.Problem {
+		a.noteRead(r, len(s.Sectors), time.Since(began))
+	}
 	var readable []abi.SectorNumber
 	for i, proof := range r.proofs {
 		if proof != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -363,6 +364,37 @@ func TestPowerThatDoesNotReturnIsAWarningWithItsCause(t *testing.T) {
 		lines := r.Status().Miners[0].Recoveries
 		if len(lines) != 1 || lines[0].Returned != 2 || lines[0].Faulty != 1 || len(lines[0].Unreadable) != 1 || lines[0].Cutoff != laterOpen+2880-70 {
 			t.Errorf("the status says %+v", lines)
+		}
+	})
+}
+
+// crawling is a node that takes its time over partitions.
+type crawling struct {
+	*world
+	each time.Duration
+}
+
+func (c crawling) Partitions(ctx context.Context, miner abi.ActorID, deadline uint64, key vigil.TipSetKey) ([]vigil.Partition, error) {
+	if err := wait(ctx, c.each); err != nil {
+		return nil, err
+	}
+	return c.world.Partitions(ctx, miner, deadline, key)
+}
+
+// After a start not all deadlines are read at the first look. What is not known of
+// yet is not taken for recovered.
+func TestADeadlineThatIsNotReadYetConfirmsNoRecovery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.outage(later, 1, 2)
+		w.stuck = true
+		w.run(t, 987)
+		w.expect(t, recovery(0), vigil.StateSubmitted)
+		w.change = func(c *runner.Config) { c.State = crawling{w, 4 * time.Second} }
+		w.run(t, 995)
+		w.expect(t, recovery(0), vigil.StateSubmitted)
+		if all := w.declarations(t); len(all) != 1 {
+			t.Errorf("declared %v", all)
 		}
 	})
 }

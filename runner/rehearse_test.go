@@ -198,3 +198,27 @@ func TestAFarRehearsalDoesNotHoldUpTheNearOne(t *testing.T) {
 		}
 	})
 }
+
+// What a rehearsal found bad, and was in the proof then, is not bad any more; nobody
+// is called for it until the next rehearsal, half a day later.
+func TestAProofOvertakesItsRehearsal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rehearse = true
+		w.add(ahead, 1, 2, 3)
+		w.bad[1], w.bad[2], w.unknown[3] = "replica: missing", "p_aux: missing", true
+		w.happens(aheadOpen-30, func() {
+			delete(w.bad, 2)
+			clear(w.unknown)
+		})
+		r := w.run(t, aheadOpen-5)
+		if miner := r.Status().Miners[0]; len(miner.Rehearsals) != 1 || len(miner.Bad) != 2 {
+			t.Errorf("before the proof is on chain: %+v", miner.Rehearsals)
+		}
+		w.partitions[ahead][0].Faulty = bitfield.NewFromSet([]uint64{1}) // for it is left out
+		r = w.run(t, aheadOpen+61)
+		if want := (vigil.BadSector{Number: 1, Cause: "replica: missing"}); len(r.Status().Miners[0].Bad) != 1 || r.Status().Miners[0].Bad[0] != want {
+			t.Errorf("bad sectors: %+v", r.Status().Miners[0].Bad)
+		}
+	})
+}

@@ -90,7 +90,7 @@ func (p planner) posts() []Task {
 	if p.tooLate() {
 		return tasks
 	}
-	for _, batch := range p.batches(p.uncovered(existing)) {
+	for _, batch := range p.policy.Batches(p.uncovered(existing), p.recovers) {
 		duty := p.fresh(vigil.KindPost, existing)
 		duty.Partitions = batch
 		existing = append(existing, duty)
@@ -122,19 +122,19 @@ func (p planner) uncovered(duties []vigil.Duty) []uint64 {
 	return left
 }
 
-// batches says which partitions are proved and posted together. The network
+// Batches says which partitions are proved and posted together. The network
 // verifies the proof of a message with recovering sectors at once and refuses
 // all of it if that fails, so their partitions go alone if the policy says so.
-func (p planner) batches(partitions []uint64) [][]uint64 {
+func (p Policy) Batches(partitions []uint64, recovers func(index uint64) bool) [][]uint64 {
 	var alone, together [][]uint64
 	shared := slices.DeleteFunc(slices.Clone(partitions), func(index uint64) bool {
-		recovers := p.policy.RecoverAlone && p.recovers(index)
-		if recovers {
+		lone := p.RecoverAlone && recovers(index)
+		if lone {
 			alone = append(alone, []uint64{index})
 		}
-		return recovers
+		return lone
 	})
-	for batch := range slices.Chunk(shared, max(1, p.policy.MaxPartitions)) {
+	for batch := range slices.Chunk(shared, max(1, p.MaxPartitions)) {
 		together = append(together, batch)
 	}
 	return slices.Concat(together, alone)

@@ -97,7 +97,7 @@ func (p planner) recovery(task *Task) bool {
 	case len(task.Sectors) == 0:
 		task.Verb = Confirm
 	case p.cutoffNear() && !alive:
-		task.Verb, task.Reason = Miss, cmp.Or(duty.Reason, vigil.ReasonUnreadable)
+		task.Verb, task.Reason = Miss, p.undeclared(duty)
 	case p.cutoffNear(), alive && duty.State == vigil.StateSubmitted:
 		return false
 	case duty.State == vigil.StateScheduled && duty.Tried > p.view.Hurried && p.view.Epoch < duty.Tried+p.policy.RecoverEvery:
@@ -106,6 +106,14 @@ func (p planner) recovery(task *Task) bool {
 		task.Verb = Recover
 	}
 	return true
+}
+
+// undeclared says why a recovery is missed: what was handed over had been read.
+func (p planner) undeclared(duty vigil.Duty) vigil.Reason {
+	if duty.State == vigil.StateSubmitted {
+		return reason(p.view, duty)
+	}
+	return cmp.Or(duty.Reason, vigil.ReasonUnreadable)
 }
 
 // returns looks after what was declared, when the deadline has closed and its

@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/pressly/goose/v3"
@@ -58,6 +60,12 @@ func TestADatabaseOfTheFirstSchemaIsTakenOver(t *testing.T) {
 	}
 	if scanned, err := s.Scanned(t.Context()); err != nil || len(scanned) != 2 {
 		t.Errorf("scanned %+v, %v", scanned, err)
+	}
+	if err := errors.Join(
+		s.AddEvents(t.Context(), vigil.Event{Time: time.Now(), Kind: vigil.EventStarted}), s.SaveAlive(t.Context(), time.Now(), 122),
+		s.SaveRehearsal(t.Context(), 1000, vigil.RehearsalStatus{Deadline: 7}), s.SaveAudit(t.Context(), audit(1000, 60, 0, "a")),
+	); err != nil {
+		t.Errorf("what later schemas keep cannot be written: %v", err)
 	}
 }
 
