@@ -92,8 +92,29 @@ func (n *Nodes) minerRoot(ctx context.Context, miner abi.ActorID, key vigil.TipS
 	return agreed(ctx, n, claim{"the state's root", miner, 0}, key, func(ctx context.Context, c *Client) (cid.Cid, error) { return c.minerRoot(ctx, miner, key) })
 }
 
+// object reads an object of a miner's state, which may be old. Only audits need
+// one, so that a node that does not have it, or does not give any, is as good as
+// before for all else: its name stands where a tipset that every node must know
+// would be. Another node's is no worse, for it is held against the name.
 func (n *Nodes) object(ctx context.Context, name cid.Cid) ([]byte, error) {
-	return read(ctx, n, "objects of a state", "", func(ctx context.Context, c *Client) ([]byte, error) { return c.object(ctx, name) })
+	data, err := read(ctx, n, "objects of a state", vigil.TipSetKey(name.String()), func(ctx context.Context, c *Client) ([]byte, error) { return c.object(ctx, name) })
+	if err == nil || ctx.Err() != nil || n.alone() {
+		return data, err
+	}
+	l, unread := n.reader(ctx)
+	if unread != nil {
+		return nil, err
+	}
+	elsewhere := trial{n: n, ask: func(ctx context.Context, c *Client) (none print, err error) {
+		data, err = c.object(ctx, name)
+		return none, err
+	}}
+	for _, m := range n.witnesses(l.member) {
+		if _, lacking := elsewhere.testify(ctx, m); lacking == nil {
+			return data, nil
+		}
+	}
+	return nil, err
 }
 
 // actorRoot is where an actor's state begins.
