@@ -119,10 +119,13 @@ func hold(s vigil.Status) time.Duration { return max(2*s.Delay, 2*time.Second) }
 // a plan was made of what is new: between a start, a head or a proof and what is done about
 // it there is a moment in which nothing is done yet.
 func holdOf(a vigil.Alarm, s vigil.Status) time.Duration {
-	if a.Urgent {
-		return s.Delay / 2
+	switch {
+	case !a.Urgent:
+		return hold(s)
+	case s.Delay == 0: // the daemon has just started, and no node has answered yet
+		return 15 * time.Second
 	}
-	return hold(s)
+	return s.Delay / 2
 }
 
 // over says that an alarm that was told is so no more. After a start nothing is

@@ -478,3 +478,23 @@ func TestAMomentOfUrgencyIsNoNews(t *testing.T) {
 		w.wants("for longer", 1, ":rotating_light:")
 	})
 }
+
+// Before the first head not even the length of an epoch is known, and each start begins with that.
+func TestAStartIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		known := w.Status()
+		blind := func(s *vigil.Status) { *s = vigil.Status{Alarms: []vigil.Alarm{raised("no-head", true)}} }
+		w.change(blind)
+		stop := w.runs(w.config(slack))
+		time.Sleep(5 * time.Second)
+		w.change(func(s *vigil.Status) { *s = known })
+		time.Sleep(time.Hour)
+		stop()
+		w.wants("a start", 0)
+		w.change(blind)
+		defer w.runs(w.config(slack))()
+		time.Sleep(time.Minute)
+		w.wants("a start without nodes", 1, ":rotating_light:")
+	})
+}
