@@ -102,6 +102,14 @@ var stories = []struct {
 		open(s, -14, vigil.StateScheduled, nil)
 		s.Miners[0].Duties = nil
 	}, "not-started f01000/10014 10062 urgent", "deadline 5"},
+	{"with epochs of a tenth of a second a second is no delay", func(s *vigil.Status) {
+		open(s, -10, vigil.StateScheduled, nil)
+		s.Miners[0].Duties, s.Miners[0].Epoch, s.Delay = nil, head-10, 100*time.Millisecond
+	}, "", ""},
+	{"nor is it for a message", func(s *vigil.Status) {
+		open(s, 30, vigil.StateSubmitted, func(d *vigil.DutyStatus) { d.Message, d.Sent = vigil.MessagePublished, head-20 })
+		s.Delay = 100 * time.Millisecond
+	}, "", ""},
 	{"there is still a moment until it is late", func(s *vigil.Status) {
 		open(s, -17, vigil.StateScheduled, nil)
 		s.Miners[0].Duties = nil

@@ -18,7 +18,7 @@ func (j *judge) miner(m vigil.MinerStatus) {
 	switch {
 	case m.Problem != "":
 		j.raise(vigil.Alarm{Code: MinerUnread, About: m.Miner, Miner: m.Miner, Urgent: j.soon(m), By: j.nextOf(m), What: m.Problem})
-	case m.Epoch > 0 && m.Epoch < j.status.Head-unplanned:
+	case m.Epoch > 0 && m.Epoch < j.status.Head-j.epochs(unplanned):
 		j.raise(vigil.Alarm{
 			Code: MinerUnread, About: m.Miner, Miner: m.Miner, Urgent: j.soon(m), By: j.nextOf(m),
 			What: fmt.Sprintf("it was planned for at epoch %d last", m.Epoch),
@@ -62,7 +62,7 @@ func (j *judge) deadline(m vigil.MinerStatus, d vigil.DeadlineStatus) {
 	}
 	begun := d.Posted > 0 || slices.ContainsFunc(m.Duties, ofNow)
 	started := at.Challenge + j.policy.StartConfidence
-	if owes(d) && !begun && m.Problem == "" && started+grace <= head && head < at.Close {
+	if owes(d) && !begun && m.Problem == "" && started+j.epochs(grace) <= head && head < at.Close {
 		j.raise(vigil.Alarm{
 			Code: NotStarted, About: about(m, at), Miner: m.Miner, Urgent: true, By: at.Close - j.policy.PostMargin,
 			What: fmt.Sprintf("the proofs of deadline %d (%s) should have been begun at epoch %d", at.Index, count(d.Partitions, "partition"), started),
@@ -98,7 +98,7 @@ func (j *judge) duty(m vigil.MinerStatus, d vigil.DutyStatus) {
 
 // of is an alarm about a duty that can be helped until the epoch.
 func (j *judge) of(m vigil.MinerStatus, d vigil.DutyStatus, code string, by abi.ChainEpoch, what string) vigil.Alarm {
-	urgent := j.status.Head >= d.Open+late || j.status.Head >= by
+	urgent := j.status.Head >= d.Open+j.epochs(late) || j.status.Head >= by
 	return vigil.Alarm{Code: code, About: d.Duty, Miner: m.Miner, Urgent: urgent, By: by, What: what}
 }
 
@@ -131,7 +131,7 @@ func advice(reason vigil.Reason) string {
 }
 
 func (j *judge) unsent(m vigil.MinerStatus, d vigil.DutyStatus, problem string) {
-	if j.status.Head < d.Open+j.policy.SubmitConfidence+grace {
+	if j.status.Head < d.Open+j.policy.SubmitConfidence+j.epochs(grace) {
 		return
 	}
 	j.raise(j.of(m, d, ProofUnsent, d.Close, with(fmt.Sprintf("the proof of deadline %d is ready, and its message has not left", d.Deadline), problem)))
@@ -151,7 +151,7 @@ func (j *judge) submitted(m vigil.MinerStatus, d vigil.DutyStatus) {
 	switch {
 	case base != nil && !base.Nil() && !d.FeeCap.Nil() && d.FeeCap.LessThan(*base):
 		j.raise(j.of(m, d, FeeCapLow, d.Close, with(fmt.Sprintf("the message of deadline %d pays at most %s attoFIL a unit of gas, and the base fee is above it", d.Deadline, d.FeeCap), d.MessageProblem)))
-	case d.Sent > 0 && waited >= j.soonMined(d):
+	case d.Sent > 0 && waited >= j.epochs(j.soonMined(d)):
 		j.raise(j.of(m, d, MessageUnmined, d.Close, with(fmt.Sprintf("the message of deadline %d was sent at epoch %d, and no block has taken it", d.Deadline, d.Sent), d.MessageProblem)))
 	}
 }
@@ -162,7 +162,7 @@ func (j *judge) soonMined(d vigil.DutyStatus) abi.ChainEpoch {
 	switch {
 	case j.status.Head >= d.Close-j.policy.PostMargin:
 		return 0
-	case j.status.Head >= d.Open+late:
+	case j.status.Head >= d.Open+j.epochs(late):
 		return grace
 	}
 	return 2 * max(j.policy.ReplaceAfter, 1)

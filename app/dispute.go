@@ -56,7 +56,7 @@ func Dispute(ctx context.Context, c Config, wanted DisputeWanted, log *slog.Logg
 }
 
 func dispute(ctx context.Context, c Config, wanted DisputeWanted, verifier vigil.Verifier, log *slog.Logger, say func(Disputed)) error {
-	d := &disputer{wanted: wanted, log: log, say: say, told: map[string]bool{}}
+	d := &disputer{wanted: wanted, own: c.Miners, log: log, say: say, told: map[string]bool{}}
 	err := d.open(ctx, c, verifier)
 	if err == nil {
 		err = d.run(ctx)
@@ -67,6 +67,7 @@ func dispute(ctx context.Context, c Config, wanted DisputeWanted, verifier vigil
 // disputer is what a Dispute is made of.
 type disputer struct {
 	wanted   DisputeWanted
+	own      []abi.ActorID // the configured miners: a dispute would fine ourselves
 	log      *slog.Logger
 	say      func(Disputed)
 	nodes    *chain.Nodes

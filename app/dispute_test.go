@@ -120,6 +120,14 @@ func TestAWrongPostOfAnotherMinerIsDisputedOnce(t *testing.T) {
 		t.Error("a dry run has sent something")
 	}
 
+	own := *s // a provider with all miners in view: its own are among them
+	own.config.Data = t.TempDir()
+	said = own.dispute()
+	if len(said) != 2 || said[1].Verdict != vigil.AuditDisputable || f.nonce(s.wanted.From) != before {
+		t.Errorf("of a miner of its own it says %+v, and has sent %d messages", said, f.nonce(s.wanted.From)-before)
+	}
+
+	s.config.Miners = nil
 	said = s.dispute()
 	if len(said) != 3 || said[2].Message == "" || said[2].Open != opens(0) {
 		t.Errorf("it says %+v", said)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -21,9 +22,10 @@ import (
 const attempts = 3
 
 // dispute sees to it that a dispute is on the way of a post that stands, and of
-// no other. Its name is the evidence, so it is sent once, also over a restart.
+// no other. Its name is the evidence, so it is sent once, also over a restart. A
+// post of a miner of our own is told of and left to others, unless the miner was named.
 func (d *disputer) dispute(ctx context.Context, a vigil.Audit, stands bool) error {
-	if d.messager == nil {
+	if d.messager == nil || slices.Contains(d.own, a.Miner) && !slices.Contains(d.wanted.Miners, a.Miner) {
 		if stands {
 			d.tell(a) // that of an earlier run too
 		}

@@ -1,10 +1,13 @@
 package chain_test
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -30,7 +33,7 @@ func TestAnAddressIsUnderstoodOrSaidToBeWrong(t *testing.T) {
 	for _, c := range []struct{ sentence, url, token, reached, wrong string }{
 		{"http becomes ws", "http://127.0.0.1:1234", "", "ws://127.0.0.1:1234/rpc/v1", ""},
 		{"https becomes wss", "https://node.example/", "", "wss://node.example/rpc/v1", ""},
-		{"a path is kept", "wss://node.example/x/rpc/v1?key=7", "", "wss://node.example/x/rpc/v1?key=7", ""},
+		{"a path is kept, and a query is not shown", "wss://node.example/x/rpc/v1?key=7", "", "wss://node.example/x/rpc/v1", ""},
 		{"an api file's multiaddress", "/ip4/127.0.0.1/tcp/1234/http", "", "ws://127.0.0.1:1234/rpc/v1", ""},
 		{"a multiaddress without an end", "/dns4/node.example/tcp/443", "", "ws://node.example:443/rpc/v1", ""},
 		{"TLS in a multiaddress", "/dns/node.example/tcp/443/https", "", "wss://node.example:443/rpc/v1", ""},
@@ -71,6 +74,29 @@ func TestAnAddressIsUnderstoodOrSaidToBeWrong(t *testing.T) {
 				t.Errorf("got %v, want %q", err, synced)
 			}
 		})
+	}
+}
+
+func TestAQueryIsAskedWith(t *testing.T) {
+	asked := make(chan string, 1)
+	client, err := chain.Dial(t.Context(), chain.Config{URL: "http://node.example/x/rpc/v1?key=7", DialContext: func(context.Context, string, string) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() {
+			line, _ := bufio.NewReader(theirs).ReadString('\n')
+			select {
+			case asked <- line:
+			default: // a second try
+			}
+			_ = theirs.Close()
+		}()
+		return ours, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if line := <-asked; !strings.HasPrefix(line, "GET /x/rpc/v1?key=7 ") {
+		t.Errorf("it asks %q", line)
 	}
 }
 

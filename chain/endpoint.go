@@ -14,6 +14,7 @@ const defaultPath = "/rpc/v1"
 // endpoint is where a node's API is and what opens it.
 type endpoint struct {
 	url   string // ws:// or wss://, without secrets: it may be logged
+	query string // with its question mark; many a key is there
 	token string
 }
 
@@ -28,8 +29,9 @@ func parseEndpoint(address, token string) (endpoint, error) {
 		return endpoint{}, fmt.Errorf("the node's address: %w", err)
 	}
 	at = "ws" + strings.TrimPrefix(at, "http") // and wss for https
-	if path, _, _ := strings.Cut(at, "?"); strings.HasSuffix(strings.TrimRight(path, "/"), "/rpc/v0") {
+	path, _, _ := strings.Cut(at, "?")
+	if strings.HasSuffix(strings.TrimRight(path, "/"), "/rpc/v0") {
 		return endpoint{}, fmt.Errorf("%s: the old API at /rpc/v0 is not spoken; use /rpc/v1", path)
 	}
-	return endpoint{url: at, token: token}, nil
+	return endpoint{url: path, query: strings.TrimPrefix(at, path), token: token}, nil
 }

@@ -72,7 +72,7 @@ func dialLink(ctx context.Context, at endpoint, dial dialFunc, quiet time.Durati
 	if at.token != "" {
 		header.Set("Authorization", "Bearer "+at.token)
 	}
-	ws, resp, err := dialer.DialContext(ctx, at.url, header)
+	ws, resp, err := dialer.DialContext(ctx, at.url+at.query, header)
 	if !intact() && err == nil {
 		err = ctx.Err()
 	}

@@ -2,13 +2,18 @@ package chain_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
 
 	"github.com/vigil-post/vigil"
 )
@@ -113,4 +118,45 @@ func TestAnObjectThatIsNotWhatItsNameSaysIsRefused(t *testing.T) {
 	if _, err := dialNode(t, n).Closed(t.Context(), 1000, vigil.Head{Key: someKey()}); err == nil || !strings.Contains(err.Error(), "Head") {
 		t.Errorf("without a state: %v", err)
 	}
+}
+
+// What only audits need of a node takes nothing from what proofs need of it, and
+// may come from another one.
+func TestANodeWithoutObjectsIsReadAsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHerd(t, 2, 30*time.Second)
+		h.pass(1.5)
+		object := []byte("no state")
+		name, err := cid.V1Builder{Codec: cid.DagCBOR, MhType: multihash.BLAKE2B_MIN + 31}.Sum(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range h.nodes {
+			n.answer("StateGetActor", fmt.Sprintf(`{"Head":{"/":%q}}`, name))
+			n.handle("ChainReadObj", func([]json.RawMessage) (any, error) { return nil, errors.New("ipld: could not find it") })
+		}
+		before := h.states()
+		look := func() error {
+			key := vigil.TipSetKey(blockCID(h.nodes[0].height()))
+			_, err := h.all.Closed(t.Context(), 1000, vigil.Head{Key: key})
+			return err
+		}
+		for range 5 {
+			if err := look(); err == nil || !strings.Contains(err.Error(), "could not find it") {
+				t.Errorf("got %v", err)
+			}
+			h.pass(1)
+		}
+		if h.states() != before {
+			t.Errorf("the nodes are %s, and were %s", h.states(), before)
+		}
+		for i, n := range h.nodes {
+			if s := h.all.Status()[i]; s.State != vigil.NodeInUse {
+				n.answer("ChainReadObj", fmt.Sprintf("%q", base64.StdEncoding.EncodeToString(object)))
+			}
+		}
+		if err := look(); err == nil || !strings.Contains(err.Error(), "actors v18") {
+			t.Errorf("the other node's object was not taken: %v", err)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,8 +112,8 @@ type tells struct {
 	list []vigil.Message
 }
 
-func (g *tells) Messages(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.Message, error) {
-	return g.list, nil
+func (g *tells) Messages(_ context.Context, _ abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error) {
+	return slices.DeleteFunc(slices.Clone(g.list), func(m vigil.Message) bool { return m.Expires < since }), nil
 }
 
 func message(id string, state vigil.MessageState, paid int64, included abi.ChainEpoch) vigil.Message {
@@ -148,6 +149,29 @@ func TestWhatHappenedToMessagesBeforeTheStartIsNotCounted(t *testing.T) {
 		`vigil_messages{kind="post",miner="f01000",state="published"} 0`,
 		`vigil_duty_time_to_close_seconds_sum{stage="included"} 1200`,
 	)
+}
+
+// A duty that is confirmed looks at the messages since its opening, which are
+// fewer than those that a plan looks at.
+func TestAMessageIsCountedOnceHoweverFarBackALookGoes(t *testing.T) {
+	m := measure.New(1000)
+	g := &tells{list: []vigil.Message{message("old", vigil.MessageConfirmed, 1e18, 110), message("first", vigil.MessagePublished, 0, 0)}}
+	s := m.Messager(g, 30*time.Second)
+	for _, since := range []abi.ChainEpoch{0, 200, 0, 0, 200, 200, 60} {
+		if _, err := s.Messages(t.Context(), 1000, since); err != nil {
+			t.Fatal(err)
+		}
+		g.list[1] = message("first", vigil.MessageConfirmed, 5e17, 120)
+	}
+	has(t, m,
+		`vigil_message_fees_fil_total{kind="post",miner="f01000"} 0.5`,
+		`vigil_message_outcomes_total{kind="post",miner="f01000",outcome="confirmed"} 1`,
+		`vigil_messages{kind="post",miner="f01000",state="confirmed"} 2`,
+	)
+	if _, err := s.Messages(t.Context(), 1000, 4000); err != nil {
+		t.Fatal(err)
+	}
+	has(t, m, `vigil_messages{kind="post",miner="f01000",state="confirmed"} 0`)
 }
 
 // proves does as it is told.

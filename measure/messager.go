@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"maps"
 	"math/big"
 	"time"
 
@@ -25,14 +26,15 @@ type messager struct {
 func (g messager) Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error) {
 	list, err := g.Messager.Messages(ctx, miner, since)
 	if err == nil {
-		g.meter.look(miner, list, g.delay)
+		g.meter.look(miner, since, list, g.delay)
 	}
 	return list, err
 }
 
 // seenMessage is what was counted of a message already.
 type seenMessage struct {
-	miner          abi.ActorID
+	series         messageSeries
+	expires        abi.ChainEpoch
 	included, done bool
 }
 
@@ -43,45 +45,47 @@ type messageSeries struct {
 }
 
 // look compares a miner's messages with what was counted. At the first look all
-// that has happened to them happened before the start, and is not counted.
-func (m *Meter) look(miner abi.ActorID, list []vigil.Message, delay time.Duration) {
+// that has happened to them happened before the start, and is not counted. Not
+// every look goes back as far as the one before: a message is known for another
+// proving period, so that it is counted once.
+func (m *Meter) look(miner abi.ActorID, since abi.ChainEpoch, list []vigil.Message, delay time.Duration) {
+	const period = 2880
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen := map[string]seenMessage{}
-	states := map[messageSeries]float64{}
-	for _, kind := range []vigil.DutyKind{vigil.KindPost, vigil.KindRecover} {
-		for _, s := range vigil.MessageStates {
-			states[messageSeries{miner, kind, s}] = 0
-		}
+	seen, known := m.messages[miner]
+	if !known {
+		seen = map[string]seenMessage{}
+		m.messages[miner] = seen
 	}
 	for _, msg := range list {
-		states[messageSeries{miner, msg.Duty.Kind, msg.State}]++
-		was := m.messages[msg.ID]
-		now := seenMessage{miner, was.included || msg.Receipt != nil, was.done || msg.State.Done()}
-		if m.looked[miner] {
+		was := seen[msg.ID]
+		now := seenMessage{messageSeries{miner, msg.Duty.Kind, msg.State}, msg.Expires, was.included || msg.Receipt != nil, was.done || msg.State.Done()}
+		if known {
 			m.count(msg, was, now, delay)
 		}
 		seen[msg.ID] = now
 	}
-	m.looked[miner] = true
-	replace(m.messages, seen, func(id string) bool { return m.messages[id].miner == miner })
-	replace(m.states, states, func(s messageSeries) bool { return s.miner == miner })
+	maps.DeleteFunc(seen, func(_ string, s seenMessage) bool { return s.expires < since-period })
 }
 
-// replace puts the new entries in the place of those that are a miner's.
-func replace[K comparable, V any](all, fresh map[K]V, old func(K) bool) {
-	for k := range all {
-		if old(k) {
-			delete(all, k)
+// states counts messages by miner, kind and state. m.mu is held.
+func (m *Meter) states() map[messageSeries]float64 {
+	states := map[messageSeries]float64{}
+	for miner, seen := range m.messages {
+		for _, kind := range []vigil.DutyKind{vigil.KindPost, vigil.KindRecover} {
+			for _, s := range vigil.MessageStates {
+				states[messageSeries{miner, kind, s}] = 0
+			}
+		}
+		for _, s := range seen {
+			states[s.series]++
 		}
 	}
-	for k, v := range fresh {
-		all[k] = v
-	}
+	return states
 }
 
 func (m *Meter) count(msg vigil.Message, was, now seenMessage, delay time.Duration) {
-	miner, kind := vigil.MinerAddress(now.miner).String(), string(msg.Duty.Kind)
+	miner, kind := vigil.MinerAddress(now.series.miner).String(), string(msg.Duty.Kind)
 	if now.included && !was.included && msg.Receipt != nil && msg.Duty.Kind == vigil.KindPost && msg.Receipt.ExitCode.IsSuccess() {
 		m.toClose.WithLabelValues(stageIncluded).Observe((time.Duration(msg.Expires-msg.Receipt.Epoch) * delay).Seconds())
 	}

@@ -22,9 +22,7 @@ type Meter struct {
 
 	mu       sync.Mutex // guards what follows
 	duties   map[vigil.DutyID]vigil.DutyState
-	messages map[string]seenMessage
-	states   map[messageSeries]float64 // of each miner's latest look
-	looked   map[abi.ActorID]bool      // its messages were seen once
+	messages map[abi.ActorID]map[string]seenMessage // by ID, of miners whose messages were seen once
 	prover   vigil.ProvingStatus
 	database string
 }
@@ -59,8 +57,7 @@ var messagesDesc = prometheus.NewDesc("vigil_messages", "Messages of the latest 
 func New(miners ...abi.ActorID) *Meter {
 	long := []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 900, 1200, 1800}
 	m := &Meter{
-		duties: map[vigil.DutyID]vigil.DutyState{}, messages: map[string]seenMessage{},
-		states: map[messageSeries]float64{}, looked: map[abi.ActorID]bool{},
+		duties: map[vigil.DutyID]vigil.DutyState{}, messages: map[abi.ActorID]map[string]seenMessage{},
 		instruments: instruments{
 			toClose: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 				Name: "vigil_duty_time_to_close_seconds", Help: "How long before its deadline's close a post came to a stage: begun, proved, submitted, included, confirmed.",
@@ -144,7 +141,7 @@ func (m *Meter) Collect(metrics chan<- prometheus.Metric) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for of, n := range m.states {
+	for of, n := range m.states() {
 		metrics <- prometheus.MustNewConstMetric(messagesDesc, prometheus.GaugeValue, n, vigil.MinerAddress(of.miner).String(), string(of.kind), string(of.state))
 	}
 }

@@ -1,9 +1,12 @@
 package messager
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
@@ -155,6 +158,44 @@ func TestWhatWasNotPricedIsPricedBeforeADayIsCounted(t *testing.T) {
 			t.Errorf("problem %q", m.Problem)
 		}
 		if m := w.message("old"); !m.Paid.Equals(cost) || cost.LessThan(halves(1)) {
+			t.Errorf("it cost %s, and is counted for %s", cost, m.Paid)
+		}
+	})
+}
+
+// forgetful is a node that has lost a tipset.
+type forgetful struct {
+	*fakeChain
+	lost abi.ChainEpoch
+}
+
+func (f forgetful) At(ctx context.Context, epoch abi.ChainEpoch, key vigil.TipSetKey) (vigil.Head, error) {
+	if epoch == f.lost {
+		return vigil.Head{}, errors.New("it was pruned")
+	}
+	return f.fakeChain.At(ctx, epoch, key)
+}
+
+// What is known of a day's costs is written down, also where the rest is not: of many
+// messages not all can be asked for in one round, and of one not at all.
+func TestWhatCanBePricedIsPricedWithoutTheRest(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.push("first", 150)
+		w.mine(8)
+		w.push("second", 160)
+		w.mine(8)
+		first, second := w.expect("first", vigil.MessageConfirmed), w.expect("second", vigil.MessageConfirmed)
+		cost := second.Paid
+		w.kill()
+		first.Paid, second.Paid = big.Zero(), big.Zero()
+		if err := w.store.SaveMessages(t.Context(), "test", first, second); err != nil {
+			t.Fatal(err)
+		}
+		w.config.Heads = forgetful{w.chain, first.Receipt.Epoch}
+		w.config.Budgets = map[vigil.DutyKind]Budget{vigil.KindPost: {PerDay: halves(300)}}
+		w.start()
+		w.push("new", 400)
+		if m := w.message("second"); cost.Sign() == 0 || !m.Paid.Equals(cost) {
 			t.Errorf("it cost %s, and is counted for %s", cost, m.Paid)
 		}
 	})

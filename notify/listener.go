@@ -74,7 +74,7 @@ func (l *listener) turn(ctx context.Context, s vigil.Status) {
 func (l *listener) news(s vigil.Status, now time.Time, all bool) []change {
 	var news []change
 	current := map[key]bool{}
-	room := most - len(l.told)
+	room, mildRoom := most-len(l.told), mild-len(l.told)
 	for _, a := range s.Alarms {
 		k := keyOf(a)
 		before, known := l.told[k]
@@ -85,8 +85,8 @@ func (l *listener) news(s vigil.Status, now time.Time, all bool) []change {
 		switch {
 		case known && (all || a.Urgent && !before.Urgent):
 			news = append(news, change{Alarm: a, Left: left(a, s)})
-		case !known && room > 0 && (a.Urgent || now.Sub(a.Since) >= hold(s)):
-			room--
+		case !known && room > 0 && now.Sub(a.Since) >= holdOf(a, s) && (a.Urgent || mildRoom > 0):
+			room, mildRoom = room-1, mildRoom-1
 			news = append(news, change{Alarm: a, Left: left(a, s)})
 		}
 	}
@@ -114,6 +114,19 @@ func byAge(a, b change) int {
 // hold is how long an alarm that is not urgent lasts until it is told, and is gone until
 // it is over: what mends itself within two epochs, or comes back, is no news.
 func hold(s vigil.Status) time.Duration { return max(2*s.Delay, 2*time.Second) }
+
+// holdOf is how long an alarm lasts until it is told. An urgent one must be there when
+// a plan was made of what is new: between a start, a head or a proof and what is done about
+// it there is a moment in which nothing is done yet.
+func holdOf(a vigil.Alarm, s vigil.Status) time.Duration {
+	switch {
+	case !a.Urgent:
+		return hold(s)
+	case s.Delay == 0: // the daemon has just started, and no node has answered yet
+		return 15 * time.Second
+	}
+	return s.Delay / 2
+}
 
 // over says that an alarm that was told is so no more. After a start nothing is
 // known yet, which is another thing.

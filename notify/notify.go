@@ -65,6 +65,9 @@ const (
 	// most is how many alarms a target is told of at a time: beyond that the
 	// number is the news.
 	most = 200
+	// mild is how many of them may not be urgent: the rest of the room is for
+	// what somebody must be woken for.
+	mild = most / 2
 	// firstPause and longestPause are how long a target is left alone that
 	// could not be told; it doubles with each failure.
 	firstPause, longestPause = 5 * time.Second, 5 * time.Minute
@@ -82,7 +85,9 @@ type Notifier struct {
 // New makes a Notifier, and reads what was told before. A memory that cannot be
 // read costs repeated messages and nothing else.
 func New(c Config) *Notifier {
-	c.Client = cmp.Or(c.Client, &http.Client{Timeout: 10 * time.Second})
+	client := *cmp.Or(c.Client, &http.Client{Timeout: 10 * time.Second})
+	client.CheckRedirect = sameMethod
+	c.Client = &client
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

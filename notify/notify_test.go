@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type world struct {
 	status vigil.Status
 	posts  []post
 	answer func(*http.Request) (int, error)
+	says   string // to all
 }
 
 type post struct {
@@ -62,7 +64,11 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if code/100 == 2 {
 		w.posts = append(w.posts, post{r.Method, r.URL.String(), r.Header.Get("Authorization"), string(body)})
 	}
-	return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Body: io.NopCloser(strings.NewReader("said so")), Request: r}, nil
+	header := http.Header{}
+	if code/100 == 3 {
+		header.Set("Location", r.URL.String()+"/moved")
+	}
+	return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: header, Body: io.NopCloser(strings.NewReader(cmp.Or(w.says, "said so"))), Request: r}, nil
 }
 
 func (w *world) Status() vigil.Status {
@@ -399,4 +405,96 @@ func TestATestIsToldAndOver(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "hooks.example answers HTTP 403: said so") {
 		t.Error(err)
 	}
+}
+
+// What lasts and is not urgent takes no room from what somebody must be woken for.
+func TestManyMildAlarmsHoldUpNoUrgentOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stop := w.runs(w.config(slack))
+		defer stop()
+		var list []vigil.Alarm
+		for i := range 2 * most {
+			a := raised("rehearsal-unread", false)
+			a.About = fmt.Sprint(i)
+			list = append(list, a)
+		}
+		w.change(alarms(list...))
+		time.Sleep(time.Hour)
+		w.told()
+		w.change(alarms(append(list, raised("no-head", true))...))
+		time.Sleep(time.Minute)
+		w.wants("an urgent one behind many", 1, ":rotating_light:")
+	})
+}
+
+func TestARedirectThatDropsTheMessageIsNoSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.answers(func(r *http.Request) (int, error) {
+			if r.Method == http.MethodPost {
+				return http.StatusMovedPermanently, nil
+			}
+			return http.StatusOK, nil
+		})
+		n := New(w.config())
+		if err := n.Test(t.Context(), slack); err == nil || !strings.Contains(err.Error(), "301") {
+			t.Errorf("got %v", err)
+		}
+		if posts := w.told(); len(posts) != 0 {
+			t.Errorf("it was followed: %v", posts)
+		}
+	})
+}
+
+// Many servers answer with the path that they do not know, which of a webhook is its secret.
+func TestWhatAServerSaysOfItsPathIsNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.says = "Cannot POST /services/SECRET?key=HIDDEN"
+		w.answers(func(*http.Request) (int, error) { return http.StatusNotFound, nil })
+		target := slack
+		target.URL += "?key=HIDDEN"
+		err := New(w.config()).Test(t.Context(), target)
+		if err == nil || strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "HIDDEN") || !strings.Contains(err.Error(), "Cannot POST …") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A daemon that has just started has planned and not begun yet: that is no reason to wake anybody.
+func TestAMomentOfUrgencyIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.change(alarms(raised("not-started", true)))
+		stop := w.runs(w.config(slack))
+		defer stop()
+		time.Sleep(11 * time.Second)
+		w.change(alarms())
+		time.Sleep(time.Hour)
+		w.wants("for a moment", 0)
+		w.change(alarms(raised("not-started", true)))
+		time.Sleep(26 * time.Second)
+		w.wants("for longer", 1, ":rotating_light:")
+	})
+}
+
+// Before the first head not even the length of an epoch is known, and each start begins with that.
+func TestAStartIsNoNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		known := w.Status()
+		blind := func(s *vigil.Status) { *s = vigil.Status{Alarms: []vigil.Alarm{raised("no-head", true)}} }
+		w.change(blind)
+		stop := w.runs(w.config(slack))
+		time.Sleep(5 * time.Second)
+		w.change(func(s *vigil.Status) { *s = known })
+		time.Sleep(time.Hour)
+		stop()
+		w.wants("a start", 0)
+		w.change(blind)
+		defer w.runs(w.config(slack))()
+		time.Sleep(time.Minute)
+		w.wants("a start without nodes", 1, ":rotating_light:")
+	})
 }

@@ -46,7 +46,27 @@ func (n *Notifier) do(req *http.Request) error {
 	if err != nil {
 		said = nil
 	}
-	return fmt.Errorf("%s answers HTTP %s: %s", req.URL.Host, resp.Status, strings.TrimSpace(string(said)))
+	return fmt.Errorf("%s answers HTTP %s: %s", req.URL.Host, resp.Status, withoutPath(strings.TrimSpace(string(said)), req.URL))
+}
+
+// sameMethod follows no redirect that makes a GET of a POST: what answers that
+// well has been told nothing.
+func sameMethod(req *http.Request, via []*http.Request) error {
+	if req.Method != via[0].Method || len(via) >= 10 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// withoutPath takes the secret part of a URL out of what a server says, for
+// many say what they were asked for and do not have.
+func withoutPath(said string, u *url.URL) string {
+	for _, part := range []string{u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery} {
+		if len(part) > 1 {
+			said = strings.ReplaceAll(said, part, "…")
+		}
+	}
+	return said
 }
 
 // plainError takes the URL out of an error.
