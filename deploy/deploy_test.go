@@ -38,6 +38,7 @@ func TestTheUnitAsksForWhatTheDaemonTells(t *testing.T) {
 	for _, line := range []string{
 		"Type=notify", "Restart=always", "WatchdogSec=2min", "ExecStart=/usr/bin/vigil run --config /etc/vigil/vigil.toml",
 		"LoadCredential=passphrase:/etc/vigil/passphrase", "StateDirectory=vigil",
+		"BindReadOnlyPaths=-/var/tmp/filecoin-proof-parameters", // PrivateTmp hides what is in /var/tmp
 	} {
 		if !has(line) {
 			t.Errorf("the unit has no line %q", line)
