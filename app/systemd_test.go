@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/vigil-post/vigil"
 )
@@ -96,5 +97,20 @@ func TestSystemdShowsHowThingsStand(t *testing.T) {
 	const want = "calibrationnet, epoch 1234; no head from the node; t01000: deadline 17 (1 of 2 posted); t01001: cannot be read; t01002: deadline 0"
 	if said := standing(s); said != want || strings.Contains(said, "\n") {
 		t.Errorf("%q", said)
+	}
+}
+
+// What a node answers is in the line: it must not be taken for more lines, and a
+// datagram that is too long would not be read at all, with the READY that is in it.
+func TestWhatStandsForSystemdIsOneShortLine(t *testing.T) {
+	systemd := listenAsSystemd(t)
+	s := vigil.Status{Network: "mainnet", Head: 1234, Problem: "no head\nWATCHDOG=trigger\n\xff"}
+	for range 100 {
+		s.Miners = append(s.Miners, vigil.MinerStatus{Miner: "f01000", Problem: strings.Repeat("✕", 200)})
+	}
+	tellSystemd("STATUS=" + standing(s))
+	said := systemd.next()
+	if strings.Contains(said, "\n") || !utf8.ValidString(said) || len(said) > 2048 || !strings.Contains(said, "f01000: ✕") {
+		t.Errorf("%d bytes: %q", len(said), said)
 	}
 }
