@@ -46,6 +46,18 @@ func TestTheUnitAsksForWhatTheDaemonTells(t *testing.T) {
 	}
 }
 
+// The image is made from scratch: it has no folder for temporary files but this one.
+func TestTheContainerHasAFolderForTemporaryFiles(t *testing.T) {
+	text, err := os.ReadFile("container/Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, image, _ := strings.Cut(string(text), "FROM scratch")
+	if !strings.Contains(image, "\nVOLUME /data\n") || !strings.Contains(image, "\nENV TMPDIR=/data\n") {
+		t.Error("what SQLite cannot hold in memory has no place")
+	}
+}
+
 func TestScriptsAreShell(t *testing.T) {
 	for _, script := range []string{"debian/postinstall.sh", "debian/preremove.sh"} {
 		if said, err := exec.Command("sh", "-n", script).CombinedOutput(); err != nil {
