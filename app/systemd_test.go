@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -112,5 +113,26 @@ func TestWhatStandsForSystemdIsOneShortLine(t *testing.T) {
 	said := systemd.next()
 	if strings.Contains(said, "\n") || !utf8.ValidString(said) || len(said) > 2048 || !strings.Contains(said, "f01000: ✕") {
 		t.Errorf("%d bytes: %q", len(said), said)
+	}
+}
+
+// systemd's own files are its own to keep: chmod, which would be the advice, cannot be done there.
+func TestAPassphraseFromSystemdIsWellKept(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(file, []byte("word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	w := Wallet{Keystore: filepath.Join(dir, "none"), PassphraseFile: file}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if said := w.exposed(); len(said) != 1 {
+		t.Errorf("a file that a group may read: %q", said)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir+"/")
+	if said := w.exposed(); len(said) > 0 {
+		t.Errorf("one of systemd's: %q", said)
 	}
 }
