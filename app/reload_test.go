@@ -152,6 +152,12 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 	if _, err := f.daemon.Reload(); err == nil {
 		t.Error("a file with a mistake was taken over")
 	}
+	write("[alarms]\nheartbeat_url = \"https:beats.example/SECRET\"\n")
+	for what, load := range map[string]func() ([]Change, error){"reload": f.daemon.Reload, "compare": f.daemon.Unapplied} {
+		if _, err := load(); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "alarms.heartbeat_url: this is no URL") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 {
 		t.Errorf("half of a file was taken over: %+v", policy)
 	}
