@@ -30,11 +30,12 @@ func (a *alarms) of(s vigil.Status, p alarm.Policy) []vigil.Alarm {
 	return a.keeper.Keep(alarm.Of(s, p, now), now)
 }
 
-// alarmPolicy is what alarms need to know of the configuration.
-func (c Config) alarmPolicy() alarm.Policy {
+// alarmPolicy is what alarms need to know of how it is planned now, and of the configuration.
+func (d *Daemon) alarmPolicy() alarm.Policy {
+	planned := d.runner.Policy()
 	return alarm.Policy{
-		StartConfidence: c.Schedule.StartConfidence, SubmitConfidence: c.Schedule.SubmitConfidence,
-		PostMargin: c.Schedule.PostMargin, ReplaceAfter: cmp.Or(c.Messager.ReplaceAfter, 5),
+		StartConfidence: planned.StartConfidence, SubmitConfidence: planned.SubmitConfidence,
+		PostMargin: planned.PostMargin, ReplaceAfter: cmp.Or(d.config.Messager.ReplaceAfter, 5),
 	}
 }
 
@@ -42,7 +43,7 @@ func (c Config) alarmPolicy() alarm.Policy {
 func (d *Daemon) judge(s vigil.Status) vigil.Status {
 	s.Proving, s.Machine = d.meter.Proving(), d.machine.status()
 	s.Machine.Database = d.meter.Database()
-	s.Alarms = d.alarms.of(s, d.config.alarmPolicy())
+	s.Alarms = d.alarms.of(s, d.alarmPolicy())
 	return s
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -171,11 +173,16 @@ func (e *examination) disk() {
 		return // said with the file
 	}
 	about := "data folder " + dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		e.ill(about, "set dir in [data] to a folder that this user may make", "%v", err)
+	// A folder that is not there is left to the daemon: made here, it could be another user's.
+	in := dir
+	for !exists(in) && filepath.Dir(in) != in {
+		in = filepath.Dir(in)
+	}
+	probe, err := os.CreateTemp(in, ".doctor.*")
+	if err != nil && in != dir {
+		e.ill(about, "set dir in [data] to a folder that this user may make", "it is not there, and could not be made: %v", err)
 		return
 	}
-	probe, err := os.CreateTemp(dir, ".doctor.*")
 	if err != nil {
 		e.ill(about, "this must be the user that the daemon runs as, and the folder its own", "it cannot be written to: %v", err)
 		return
@@ -183,7 +190,7 @@ func (e *examination) disk() {
 	began := time.Now()
 	_, err = probe.Write(make([]byte, 4096))
 	err = errors.Join(err, probe.Sync(), probe.Close(), os.Remove(probe.Name()))
-	took, free := time.Since(began), store.DiskFree(dir)
+	took, free := time.Since(began), store.DiskFree(in)
 	const enough = 1 << 30
 	switch {
 	case err != nil:
@@ -193,8 +200,17 @@ func (e *examination) disk() {
 	case took > time.Second:
 		e.unwell(about, "put it on a disk of this machine that nothing else keeps busy", "making 4 KiB durable took %v", took.Round(time.Millisecond))
 	default:
-		e.well(about, "%s are free; making 4 KiB durable takes %v", humanize.IBytes(uint64(free)), took.Round(100*time.Microsecond))
+		said := "%s are free; making 4 KiB durable takes %v"
+		if in != dir {
+			said = "the daemon will make it; " + said
+		}
+		e.well(about, said, humanize.IBytes(uint64(free)), took.Round(100*time.Microsecond))
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // page looks whether the dashboard's port is free or has a daemon on it.

@@ -45,6 +45,16 @@ func (e *FindingsError) Error() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
+// withoutLines is the error without the file's own lines, which may have secrets in
+// them: for logs, and for those who have a token and not the file.
+func (e *FindingsError) withoutLines() *FindingsError {
+	plain := &FindingsError{File: e.File, Findings: slices.Clone(e.Findings)}
+	for i := range plain.Findings {
+		plain.Findings[i].text = ""
+	}
+	return plain
+}
+
 func (f Finding) write(b *strings.Builder, file string) {
 	b.WriteString(file)
 	if f.Line > 0 {
@@ -54,7 +64,7 @@ func (f Finding) write(b *strings.Builder, file string) {
 		fmt.Fprintf(b, ": %s", f.Key)
 	}
 	fmt.Fprintf(b, ": %s\n", f.Problem)
-	if f.Line > 0 {
+	if f.Line > 0 && f.text != "" {
 		number := strconv.Itoa(f.Line)
 		fmt.Fprintf(b, "  %s | %s\n", number, printable(f.text))
 		fmt.Fprintf(b, "  %s | %s%s\n", strings.Repeat(" ", len(number)), f.indent(), strings.Repeat("^", min(max(1, f.width), widest)))

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,7 +21,7 @@ import (
 func (d *Daemon) Reload() ([]Change, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	c, err := Load(d.config.file)
+	c, err := loadAgain(d.config.file)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +40,16 @@ func (d *Daemon) Reload() ([]Change, error) {
 		}
 	}
 	return changes, nil
+}
+
+// loadAgain is Load with an error that may be shown to others than the file's owner.
+func loadAgain(path string) (Config, error) {
+	c, err := Load(path)
+	var found *FindingsError
+	if errors.As(err, &found) {
+		return c, found.withoutLines()
+	}
+	return c, err
 }
 
 // reload does so at each signal until ctx ends. That a file cannot be taken over
@@ -63,7 +74,7 @@ func (d *Daemon) reload(ctx context.Context, signals <-chan os.Signal) {
 func (d *Daemon) Unapplied() ([]Change, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	c, err := Load(d.config.file)
+	c, err := loadAgain(d.config.file)
 	if err != nil {
 		return nil, err
 	}

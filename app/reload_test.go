@@ -74,12 +74,25 @@ func TestAFileOfASecretThatHasAnotherContentIsAChange(t *testing.T) {
 func TestAnAddressWithATokenInItIsNotShown(t *testing.T) {
 	for url, hide := range map[string]bool{
 		"eyJh.eyJB.c2ln:/ip4/127.0.0.1/tcp/1234/http": true, "http://name:word@127.0.0.1:1234": true,
-		"ws://127.0.0.1:1234/rpc/v1": false, "/ip4/127.0.0.1/tcp/1234/http": false,
+		"ws://127.0.0.1:1234/rpc/v1?token=eyJh.eyJB.c2ln": true,
+		"ws://127.0.0.1:1234/rpc/v1":                      false, "/ip4/127.0.0.1/tcp/1234/http": false,
 	} {
 		v := values{}
 		v.addNode(fileNode{URL: url})
 		if shown := v["node.url"].shown; (shown == `"(secret)"`) != hide {
 			t.Errorf("%s is shown as %s", url, shown)
+		}
+	}
+}
+
+// Who knows the address of a webhook or of a heartbeat can use it: neither config
+// show nor the log of a reload has it.
+func TestAWebhooksAddressIsNotShown(t *testing.T) {
+	const told = "alarms.heartbeat_url = \"https://beats.example/SECRET\"\nnotify = [{format = \"slack\", url = \"https://hooks.example/services/T0/SECRET\"}]\n" +
+		"trace.otlp = \"http://name:SECRET@127.0.0.1:4318\"\n"
+	for _, change := range append(readTwice(t, few, few+told), readTwice(t, few+told, few+strings.ReplaceAll(told, "SECRET", "SECRET2"))...) {
+		if strings.Contains(fmt.Sprint(change), "SECRET") {
+			t.Errorf("a secret is shown: %v", change)
 		}
 	}
 }
@@ -118,9 +131,32 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 		t.Errorf("%v, %v", left, err)
 	}
 
+	write("[schedule]\nstart_confidence = 3\nconfidence = 9\n[log]\nlevel = \"debug\"\n[messager]\nconfidence = 8\n[recovery]\nalone = true\nmax_sectors = 100\n")
+	changes, err = f.daemon.Reload()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy := f.daemon.runner.Policy(); policy.DeclareSectors != 100 || !policy.RecoverAlone {
+		t.Errorf("recoveries are planned by %+v", policy)
+	}
+	if alarmed := f.daemon.alarmPolicy(); alarmed.StartConfidence != 3 {
+		t.Errorf("alarms go by %+v, and the plan does not", alarmed)
+	}
+	for _, change := range changes { // what is in use is said to be
+		if change.Live != (change.Key != "messager.confidence") {
+			t.Errorf("%+v", change)
+		}
+	}
+
 	write("[schedule]\nconfidence = 7\npost_margin = 1000\n")
 	if _, err := f.daemon.Reload(); err == nil {
 		t.Error("a file with a mistake was taken over")
+	}
+	write("[alarms]\nheartbeat_url = \"https:beats.example/SECRET\"\n")
+	for what, load := range map[string]func() ([]Change, error){"reload": f.daemon.Reload, "compare": f.daemon.Unapplied} {
+		if _, err := load(); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "alarms.heartbeat_url: this is no URL") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 {
 		t.Errorf("half of a file was taken over: %+v", policy)

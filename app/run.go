@@ -99,10 +99,8 @@ type maths interface {
 // tools opens those of the configuration.
 func (d *Daemon) tools() (tools, error) {
 	c := d.config
-	for _, file := range []string{c.Wallet.Keystore, c.Wallet.PassphraseFile} {
-		if said := wallet.Exposed(file); said != "" {
-			d.log.Warn("keys are not well kept", "problem", said)
-		}
+	for _, said := range c.Wallet.exposed() {
+		d.log.Warn("keys are not well kept", "problem", said)
 	}
 	keys, err := signer(c.Wallet)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
@@ -50,7 +51,24 @@ func standing(s vigil.Status) string {
 	for _, m := range s.Miners {
 		words = append(words, minerStanding(m))
 	}
-	return strings.Join(words, "; ")
+	return oneLine(strings.Join(words, "; "))
+}
+
+// longestLine is how many bytes of a line systemd is told: it drops a message of more than 4096 whole.
+const longestLine = 1024
+
+// oneLine is a text that says nothing else to systemd, whatever a node has put into it:
+// each line there is a message of its own.
+func oneLine(text string) string {
+	if len(text) > longestLine {
+		text = text[:longestLine] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
 }
 
 func minerStanding(m vigil.MinerStatus) string {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/vigil-post/vigil"
 )
@@ -96,5 +98,41 @@ func TestSystemdShowsHowThingsStand(t *testing.T) {
 	const want = "calibrationnet, epoch 1234; no head from the node; t01000: deadline 17 (1 of 2 posted); t01001: cannot be read; t01002: deadline 0"
 	if said := standing(s); said != want || strings.Contains(said, "\n") {
 		t.Errorf("%q", said)
+	}
+}
+
+// What a node answers is in the line: it must not be taken for more lines, and a
+// datagram that is too long would not be read at all, with the READY that is in it.
+func TestWhatStandsForSystemdIsOneShortLine(t *testing.T) {
+	systemd := listenAsSystemd(t)
+	s := vigil.Status{Network: "mainnet", Head: 1234, Problem: "no head\nWATCHDOG=trigger\n\xff"}
+	for range 100 {
+		s.Miners = append(s.Miners, vigil.MinerStatus{Miner: "f01000", Problem: strings.Repeat("✕", 200)})
+	}
+	tellSystemd("STATUS=" + standing(s))
+	said := systemd.next()
+	if strings.Contains(said, "\n") || !utf8.ValidString(said) || len(said) > 2048 || !strings.Contains(said, "f01000: ✕") {
+		t.Errorf("%d bytes: %q", len(said), said)
+	}
+}
+
+// systemd's own files are its own to keep: chmod, which would be the advice, cannot be done there.
+func TestAPassphraseFromSystemdIsWellKept(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "passphrase")
+	if err := os.WriteFile(file, []byte("word\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(file, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	w := Wallet{Keystore: filepath.Join(dir, "none"), PassphraseFile: file}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if said := w.exposed(); len(said) != 1 {
+		t.Errorf("a file that a group may read: %q", said)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir+"/")
+	if said := w.exposed(); len(said) > 0 {
+		t.Errorf("one of systemd's: %q", said)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -33,6 +34,20 @@ func (c *checker) wallet(all fileRest, miners []abi.ActorID, maxFee abi.TokenAmo
 		}
 	}
 	return w
+}
+
+// exposed says which of the wallet's files others may read. What systemd hands over
+// (LoadCredential) it keeps itself, with an access list that looks like a group's right.
+func (w Wallet) exposed() (problems []string) {
+	for _, file := range []string{w.Keystore, w.PassphraseFile} {
+		if credentials := os.Getenv("CREDENTIALS_DIRECTORY"); credentials != "" && filepath.Dir(file) == filepath.Clean(credentials) {
+			continue
+		}
+		if said := wallet.Exposed(file); said != "" {
+			problems = append(problems, said)
+		}
+	}
+	return problems
 }
 
 // sophon checks the messager that is used in place of ours, if there is one.

@@ -306,6 +306,34 @@ func TestALoginNeedsATokenThatPermits(t *testing.T) {
 	c.nothingWished("with a cookie that was made up")
 }
 
+// A page that is asked for by a LAN's address over HTTP is no secure context: the browser
+// tells where a form comes from by its Origin alone, and makes that null where the page's
+// policy is no-referrer (Fetch, "append a request Origin header"; Chromium does).
+func TestABrowserElsewhereInTheNetworkLogsIn(t *testing.T) {
+	c := newCounter(t)
+	const at = "192.0.2.7:8748"
+	form := func(origin string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.Host = at
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Origin", origin)
+		}
+	}
+	origin := "http://" + at
+	if page := c.ask("GET", "/login", "", form("")); page.Header.Get("Referrer-Policy") == "no-referrer" {
+		origin = "null"
+	}
+	token := url.Values{"token": {operatorToken}}.Encode()
+	if r := c.ask("POST", "/login", token, form(origin)); r.StatusCode != 303 || len(r.Cookies()) != 1 {
+		t.Errorf("by origin %s: %s", origin, r.Status)
+	}
+	for _, other := range []string{"null", "http://elsewhere.example", "http://192.0.2.7:9000"} {
+		if r := c.ask("POST", "/login", token, form(other)); r.StatusCode != 403 {
+			t.Errorf("by origin %s: %s", other, r.Status)
+		}
+	}
+}
+
 func TestALoginLeadsToNoOtherSite(t *testing.T) {
 	for back, want := range map[string]string{
 		"/messages?of=f01000%2F1": "/messages?of=f01000%2F1", "": "/messages", "https://elsewhere.example/": "/messages", "//elsewhere.example/": "/messages",

@@ -38,10 +38,23 @@ func TestTheUnitAsksForWhatTheDaemonTells(t *testing.T) {
 	for _, line := range []string{
 		"Type=notify", "Restart=always", "WatchdogSec=2min", "ExecStart=/usr/bin/vigil run --config /etc/vigil/vigil.toml",
 		"LoadCredential=passphrase:/etc/vigil/passphrase", "StateDirectory=vigil",
+		"BindReadOnlyPaths=-/var/tmp/filecoin-proof-parameters", // PrivateTmp hides what is in /var/tmp
 	} {
 		if !has(line) {
 			t.Errorf("the unit has no line %q", line)
 		}
+	}
+}
+
+// The image is made from scratch: it has no folder for temporary files but this one.
+func TestTheContainerHasAFolderForTemporaryFiles(t *testing.T) {
+	text, err := os.ReadFile("container/Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, image, _ := strings.Cut(string(text), "FROM scratch")
+	if !strings.Contains(image, "\nVOLUME /data\n") || !strings.Contains(image, "\nENV TMPDIR=/data\n") {
+		t.Error("what SQLite cannot hold in memory has no place")
 	}
 }
 

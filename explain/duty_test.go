@@ -249,3 +249,23 @@ func TestWhenItIsSafeToRestart(t *testing.T) {
 		t.Errorf("a miner that owes nothing: %+v", r)
 	}
 }
+
+// A daemon that does not see the chain does not know what has become due since.
+func TestWhetherItIsSafeToRestartIsNotKnownFromAnOldPicture(t *testing.T) {
+	seen := vigil.Status{Head: 40, Delay: 30 * time.Second, Miners: []vigil.MinerStatus{{
+		Miner: "f01000", Current: window, Deadlines: []vigil.DeadlineStatus{{Deadline: window, Partitions: 2, Sectors: 20}},
+	}}}
+	if r := CanRestart(seen, 4); !r.Safe {
+		t.Fatalf("%+v", r)
+	}
+	silent := seen
+	silent.Alarms = []vigil.Alarm{{Code: "no-head", Urgent: true, What: "no new chain head since epoch 40"}}
+	blind := seen
+	blind.Miners = []vigil.MinerStatus{seen.Miners[0]}
+	blind.Miners[0].Problem = "read its deadline: no node answers"
+	for what, s := range map[string]vigil.Status{"no new chain head since epoch 40": silent, "no node answers": blind} {
+		if r := CanRestart(s, 4); r.Safe || !strings.Contains(r.Answer, "not known") || !strings.Contains(r.Answer, what) {
+			t.Errorf("%s: %+v", what, r)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -34,9 +35,9 @@ type need struct {
 // wait for it. What is stored (proofs, signed messages) is not lost.
 func CanRestart(s vigil.Status, off abi.ChainEpoch) Restart {
 	r := Restart{Head: s.Head, For: off, Why: []string{}}
-	if s.Head == 0 || len(s.Miners) == 0 || slices.ContainsFunc(s.Miners, func(m vigil.MinerStatus) bool { return m.Current.Count == 0 }) {
-		r.Why = append(r.Why, "the daemon has not read yet what its miners owe")
-		r.Answer = "It is not known whether it is safe to restart: " + r.Why[0] + "."
+	if why := unknown(s); why != "" {
+		r.Why = append(r.Why, why)
+		r.Answer = "It is not known whether it is safe to restart: " + strings.TrimSuffix(why, ".") + "."
 		return r
 	}
 	var needs []need
@@ -46,6 +47,28 @@ func CanRestart(s vigil.Status, off abi.ChainEpoch) Restart {
 	slices.SortStableFunc(needs, func(a, b need) int { return cmp.Compare(a.from, b.from) })
 	r.judge(needs, s)
 	return r
+}
+
+// chainSilent is package alarm's code for a chain that tells of no new head.
+const chainSilent = "no-head"
+
+// unknown says why a status does not tell what is owed now, or nothing. An old
+// picture is none: more has become due since than it shows.
+func unknown(s vigil.Status) string {
+	if s.Head == 0 || len(s.Miners) == 0 || slices.ContainsFunc(s.Miners, func(m vigil.MinerStatus) bool { return m.Current.Count == 0 }) {
+		return "the daemon has not read yet what its miners owe"
+	}
+	for _, a := range s.Alarms {
+		if a.Code == chainSilent && a.Urgent {
+			return a.What
+		}
+	}
+	for _, m := range s.Miners {
+		if m.Problem != "" {
+			return fmt.Sprintf("the state of %s was read at epoch %d last: %s", m.Miner, m.Epoch, m.Problem)
+		}
+	}
+	return ""
 }
 
 func (r *Restart) judge(needs []need, s vigil.Status) {

@@ -108,7 +108,7 @@ func configDiff(ctx context.Context, c *cli.Command) error {
 	if err = errors.Join(err, mostArguments(c, 2)); err != nil {
 		return err
 	}
-	return tellChanges(c, was.Changes(is))
+	return tellChanges(c, append([]app.Change{}, was.Changes(is)...)) // [] in JSON, not null
 }
 
 func configReload(ctx context.Context, c *cli.Command) error {

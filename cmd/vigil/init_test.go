@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -102,5 +104,22 @@ func TestTheDoctorSaysWhatIsWrongWithAFileAndLooksAtTheRest(t *testing.T) {
 	}
 	if said, ok := converse(t, "", "doctor", "--config", filepath.Join(dir, "none")); ok || !strings.Contains(said, "vigil init writes one") {
 		t.Error(said)
+	}
+}
+
+// The usual answer may have come from the environment with a token in it.
+func TestAQuestionShowsNoToken(t *testing.T) {
+	for usual, shown := range map[string]string{
+		"eyJh.eyJB.c2ln:/ip4/127.0.0.1/tcp/1234/http": "q [/ip4", "ws://127.0.0.1:1234/rpc/v1": "q [ws://127.0.0.1:1234/rpc/v1]: ",
+	} {
+		var out bytes.Buffer
+		i := &interview{in: bufio.NewReader(strings.NewReader("\n")), out: &out}
+		answer, err := i.ask("node", "q", usual)
+		if err != nil || answer != usual {
+			t.Errorf("%q, %v", answer, err)
+		}
+		if said := strings.ReplaceAll(out.String(), "…:", ""); strings.Contains(said, "c2ln") || !strings.HasPrefix(said, shown) {
+			t.Errorf("it asks %q", said)
+		}
 	}
 }

@@ -79,7 +79,7 @@ func (e *errNoAnswer) Error() string { return fmt.Sprintf("nothing answers: give
 // ask asks a question; nothing means the usual answer.
 func (i *interview) ask(flag, question, usual string) (string, error) {
 	if usual != "" {
-		question += " [" + usual + "]"
+		question += " [" + withoutToken(usual) + "]"
 	}
 	fmt.Fprintf(i.out, "%s: ", question)
 	line, err := i.in.ReadString('\n')
@@ -91,6 +91,15 @@ func (i *interview) ask(flag, question, usual string) (string, error) {
 		return usual, nil
 	}
 	return line, nil
+}
+
+// withoutToken is an answer as it may stand on a screen: FULLNODE_API_INFO has the
+// node's token before its address.
+func withoutToken(answer string) string {
+	if token, at, found := strings.Cut(answer, ":"); found && strings.Count(token, ".") == 2 {
+		return "…:" + at
+	}
+	return answer
 }
 
 // given is a flag's value, or what is asked for.

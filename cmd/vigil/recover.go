@@ -96,6 +96,9 @@ func (a *asker) wishRecovery(ctx context.Context, miners []abi.ActorID) error {
 		named.Add("miner", vigil.MinerAddress(id).String())
 	}
 	body, err := a.ask(ctx, http.MethodPost, app.RecoverPath+"?"+named.Encode(), strings.TrimSpace(string(token)), http.StatusAccepted)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w; it recovers by itself once it runs, and --dry-run shows what it would declare", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (a *asker) ask(ctx context.Context, method, path, token string, want int) (
 	}
 	answer, err := (&http.Client{Timeout: patience}).Do(r)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("the daemon is off: it recovers by itself once it runs, and --dry-run shows what it would declare: %w", err)
+		return nil, fmt.Errorf("the daemon is off: %w", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the daemon: %w", err)
