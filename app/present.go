@@ -66,7 +66,7 @@ func (d *Daemon) present() *Present {
 // provers says what makes proofs.
 func (d *Daemon) provers() []vigil.ProverStatus {
 	s := vigil.ProverStatus{Prover: "unknown", Proofs: []vigil.ProofWork{}}
-	if p, ok := d.prover.Prover.(interface{ Status() vigil.ProverStatus }); ok {
+	if p, ok := d.prover.maker.(interface{ Status() vigil.ProverStatus }); ok {
 		s = p.Status()
 	}
 	s.Made = d.ProofsMade()

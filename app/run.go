@@ -197,7 +197,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err := d.openSpans(ctx); err != nil {
 		return err
 	}
-	d.prover = &counted{Prover: d.spans.Prover(d.meter.Prover(with.maths))}
+	d.prover = &counted{Prover: d.spans.Prover(d.meter.Prover(with.maths)), maker: with.maths}
 	d.sectors = with.sectors
 
 	known, err := readOrigin(c.Data)
@@ -333,7 +333,8 @@ func (d *Daemon) ProofsMade() uint64 { return d.prover.made.Load() }
 // counted is a prover whose finished proofs are counted.
 type counted struct {
 	vigil.Prover
-	made atomic.Uint64
+	maker vigil.Prover // the same without what times it: it knows what it is and does
+	made  atomic.Uint64
 }
 
 // Prove implements vigil.Prover.

@@ -31,17 +31,29 @@ type asker struct {
 	tokenFile string
 }
 
+// configVariable names the configuration of commands that are not given one.
+const configVariable = "VIGIL_CONFIG"
+
+// configOf is the configuration of a command that may be given a URL instead: the
+// variable's one does not go with a URL, which may be of another daemon.
+func configOf(c *cli.Command) string {
+	if given := c.String("config"); given != "" || c.String("url") != "" {
+		return given
+	}
+	return os.Getenv(configVariable)
+}
+
 func newAsker(c *cli.Command) (*asker, error) {
 	a := &asker{tokenFile: c.String("token-file")}
-	switch {
-	case c.String("config") != "":
-		place, err := app.Locate(c.String("config"))
+	switch config := configOf(c); {
+	case config != "":
+		place, err := app.Locate(config)
 		if err != nil {
 			return nil, err
 		}
 		a.place = place
 	case c.String("url") == "":
-		return nil, &usageError{"which daemon? Give --config, its configuration file, or --url"}
+		return nil, &usageError{"which daemon? Give --config, its configuration file, or --url; the variable " + configVariable + " may name the file too"}
 	}
 	if c.String("url") != "" {
 		a.place.URL = strings.TrimRight(c.String("url"), "/")

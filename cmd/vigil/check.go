@@ -24,7 +24,7 @@ func checkCommand() *cli.Command {
 			"sectors of a storage at a time. Sectors are good; bad, with evidence that was seen twice; or unknown, when they could not be\n" +
 			"checked. It exits with 1 if one is not good.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its wallet is not needed", Required: true},
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its wallet is not needed", Required: true, Sources: cli.EnvVars(configVariable)},
 			&cli.StringSliceFlag{Name: "miner", Usage: "of the miner `ADDRESS`"},
 			&cli.StringSliceFlag{Name: "deadline", Usage: "of the deadline `N`"},
 			&cli.StringSliceFlag{Name: "partition", Usage: "of the partition `N` of those deadlines"},

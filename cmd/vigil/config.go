@@ -108,7 +108,7 @@ func configDiff(ctx context.Context, c *cli.Command) error {
 	if err = errors.Join(err, mostArguments(c, 2)); err != nil {
 		return err
 	}
-	return tellChanges(c, append([]app.Change{}, was.Changes(is)...)) // [] in JSON, not null
+	return tellChanges(c, append([]app.Change{}, was.Changes(is)...), "without a restart") // [] in JSON, not null
 }
 
 func configReload(ctx context.Context, c *cli.Command) error {
@@ -140,26 +140,31 @@ func daemonChanges(ctx context.Context, c *cli.Command, method, path string) err
 	if err := json.NewDecoder(body).Decode(&changes); err != nil {
 		return fmt.Errorf("what answers at %s is not a vigil of this version: %w", place.URL, err)
 	}
-	return tellChanges(c, changes)
+	live := "without a restart"
+	if method == http.MethodPost {
+		live = "in use now"
+	}
+	return tellChanges(c, changes, live)
 }
 
-func tellChanges(c *cli.Command, changes []app.Change) error {
+// tellChanges says what differs; live are the words for what needs no restart.
+func tellChanges(c *cli.Command, changes []app.Change, live string) error {
 	if c.Bool("json") {
 		return writeJSON(c.Root().Writer, changes)
 	}
-	sayChanges(c.Root().Writer, changes)
+	sayChanges(c.Root().Writer, changes, live)
 	return nil
 }
 
 // sayChanges writes what differs, a setting a line.
-func sayChanges(w io.Writer, changes []app.Change) {
+func sayChanges(w io.Writer, changes []app.Change, live string) {
 	if len(changes) == 0 {
 		fmt.Fprintln(w, "nothing differs")
 	}
 	for _, change := range changes {
 		when := "at the next start"
 		if change.Live {
-			when = "without a restart"
+			when = live
 		}
 		switch {
 		case change.Was == "":

@@ -132,6 +132,7 @@ func checkMore(t *testing.T, url string, d vigil.DutyStatus) {
 		deadline + "/partitions/0": "active: 2",
 		"/times":                   d.Duty,
 		"/system":                  "in use",
+		"/api/provers":             `"native"`,
 	} {
 		if body := fetch(t, url+path); !strings.Contains(body, says) {
 			t.Errorf("%s does not say %q:\n%s", path, says, body)

@@ -127,6 +127,7 @@ Written from the commands' own help by ` + "`make docs`" + `; ` + "`vigil COMMAN
 The commands that only look (` + "`status`, `deadlines`, `duties`, `why`, `faults`, `power`, `provers`, `logs`, `can-restart`" + `) ask the daemon over HTTP. They find
 it by ` + "`--url`, by `--config` or the variable `VIGIL_CONFIG`" + `, and else at ` + usualURL + `. While it is off, ` + "`why`, `duties` and `logs`" + ` read its
 database, which needs ` + "`--config`" + `, and ` + "`faults` and `power`" + ` ask the nodes of the configuration. They change nothing.
+Of the others ` + "`check`, `doctor`, `message`, `notify`, `plan`, `recover` and `rehearse`" + ` take the variable too, where neither ` + "`--config` nor `--url`" + ` is given.
 
 Exit codes: 0 when all is well, 1 when something failed (or, of ` + "`can-restart`, when it is not safe; of `check`" + `, when a sector is not good), 2 when the
 command line was wrong. Colours are used on a terminal only, and not with ` + "`NO_COLOR`" + ` set. Durations in JSON are nanoseconds, amounts are

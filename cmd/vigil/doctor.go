@@ -18,7 +18,7 @@ func doctorCommand() *cli.Command {
 			"parameters. It changes nothing, and may be used while the daemon runs. It exits with 1 if something is ill: if power\n" +
 			"is lost with it.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`", Required: true},
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`", Required: true, Sources: cli.EnvVars(configVariable)},
 			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		},
 		OnUsageError: onUsageError,

@@ -28,6 +28,21 @@ func converse(t *testing.T, lines string, args ...string) (said string, ok bool)
 	return string(out), err == nil
 }
 
+// What a devnet says of vigil init is all that it asks for, and what comes of it can be run.
+func TestTheDevnetSaysHowToMakeAConfiguration(t *testing.T) {
+	if _, err := devnetKey(); err != nil {
+		t.Fatal(err)
+	}
+	n := newNode(t, time.Hour) // nothing has to happen
+	command := strings.Fields(n.must(t, time.Minute, "  vigil init "))
+	if said, ok := converse(t, "", command[1:]...); !ok {
+		t.Fatal(said)
+	}
+	if said, ok := converse(t, "", "config", "check", filepath.Join(n.dir, "by-init", "vigil.toml")); !ok || !strings.Contains(said, "can be run: 1 miner, 1 node, 1 storage") {
+		t.Error(said)
+	}
+}
+
 // A configuration is asked for, answers that are wrong are said and asked again, and
 // what is written is one that the doctor finds nothing wrong with.
 func TestAConfigurationIsMadeByAnswers(t *testing.T) {

@@ -27,7 +27,7 @@ func notifyTestCommand() *cli.Command {
 	return &cli.Command{
 		Name:         "test",
 		Usage:        "tell everybody that a configuration names of an alarm that is none, and that it is over",
-		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`", Required: true}},
+		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`", Required: true, Sources: cli.EnvVars(configVariable)}},
 		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {

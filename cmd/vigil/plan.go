@@ -86,11 +86,11 @@ func askPlan(ctx context.Context, c *cli.Command) (forecast.Plan, error) {
 	}
 	if a.place.URL != "" {
 		plan, err := a.plan(ctx, c.Int("workers"))
-		if !errors.Is(err, syscall.ECONNREFUSED) || c.String("config") == "" {
+		if !errors.Is(err, syscall.ECONNREFUSED) || configOf(c) == "" {
 			return plan, err
 		}
 	}
-	config, err := app.LoadForReading(c.String("config"))
+	config, err := app.LoadForReading(configOf(c))
 	if err != nil {
 		return forecast.Plan{}, err
 	}

@@ -34,7 +34,7 @@ type reader struct {
 // programs, with --json, and text for people.
 func readCommand(name, usage, args string, action func(context.Context, *reader) error, flags ...cli.Flag) *cli.Command {
 	common := []cli.Flag{
-		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE` of the daemon", Sources: cli.EnvVars("VIGIL_CONFIG")},
+		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE` of the daemon", Sources: cli.EnvVars(configVariable)},
 		&cli.StringFlag{Name: "url", Usage: "the daemon's `URL`, in place of --config; " + usualURL + " if neither is given"},
 		&cli.BoolFlag{Name: "json", Usage: "as JSON"},
 	}

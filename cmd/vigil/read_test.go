@@ -249,4 +249,12 @@ func TestThePastIsReadFromTheDatabaseWhileTheDaemonIsOff(t *testing.T) {
 	if code, stdout, stderr := invoke(t, "why"); code != 0 || !strings.Contains(stdout, "not_proved") {
 		t.Errorf("by the variable: exit code %d: %s%s", code, stdout, stderr)
 	}
+	for _, args := range [][]string{{"message", "list"}, {"recover"}, {"plan"}} {
+		if code, _, stderr := invoke(t, args...); code == 2 {
+			t.Errorf("%v does not take the variable: %s", args, stderr)
+		}
+	}
+	if code, _, stderr := invoke(t, "recover", "--url", "http://127.0.0.1:1"); code != 2 || !strings.Contains(stderr, "--token-file is needed") {
+		t.Errorf("the token of the variable's daemon goes to another URL: exit code %d: %s", code, stderr)
+	}
 }

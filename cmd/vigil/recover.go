@@ -213,10 +213,10 @@ func countdown(left time.Duration) string {
 
 // recoverDry reads sectors here, and shows what would be declared.
 func recoverDry(ctx context.Context, c *cli.Command, wanted app.CheckWanted) error {
-	if c.String("config") == "" {
+	if configOf(c) == "" {
 		return &usageError{"--dry-run needs --config, which says where the sectors are"}
 	}
-	config, err := app.LoadForReading(c.String("config"))
+	config, err := app.LoadForReading(configOf(c))
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func rehearseCommand() *cli.Command {
 			"deadline that opens next comes first. With --snark the proof is made and judged as well, at the lowest priority of the system. Nothing is\n" +
 			"sent and nothing is stored. It exits with 1 if a proof would leave a sector out or would not verify.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its wallet is not needed", Required: true},
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its wallet is not needed", Required: true, Sources: cli.EnvVars(configVariable)},
 			&cli.StringSliceFlag{Name: "miner", Usage: "of the miner `ADDRESS`"},
 			&cli.StringSliceFlag{Name: "deadline", Usage: "of the deadline `N`"},
 			&cli.StringSliceFlag{Name: "partition", Usage: "the partition `D/P` alone, number P of deadline D"},
@@ -90,7 +90,7 @@ func rehearsed(ctx context.Context, c *cli.Command, results []app.Tried) error {
 		if ctx.Err() != nil {
 			stopped = "stopped; "
 		}
-		fmt.Fprintf(c.Root().Writer, "%s%d proofs rehearsed: %d sectors, of which %d would be left out\n", stopped, len(results), sectors, out)
+		fmt.Fprintf(c.Root().Writer, "%s%d proof(s) rehearsed: %d sectors, of which %d would be left out\n", stopped, len(results), sectors, out)
 	}
 	if failed {
 		return errReported

@@ -55,7 +55,7 @@ func TestARehearsalWithASnarkProvesAndNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("exit code %d, %+v", code, list)
 	}
 	code, stdout, _ := invoke(t, "rehearse", "--config", n.config(), "--deadline", "40", "--deadline", "41")
-	for _, words := range []string{"deadline 40, partitions [0]: 2 sectors read", "sector 76 is bad: ", "deadline 41", "2 proofs rehearsed: 4 sectors, of which 1 would be left out"} {
+	for _, words := range []string{"deadline 40, partitions [0]: 2 sectors read", "sector 76 is bad: ", "deadline 41", "2 proof(s) rehearsed: 4 sectors, of which 1 would be left out"} {
 		if code != 1 || !strings.Contains(stdout, words) {
 			t.Errorf("exit code %d; it does not say %q:\n%s", code, words, stdout)
 		}

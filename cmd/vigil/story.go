@@ -112,10 +112,29 @@ func serveStory(ctx context.Context, story *scenario.Player, n *devnet.Network, 
 func (h *home) introduce(say func(string)) {
 	say("the chain is at " + h.nodeURL() + "; start the daemon with:")
 	say("  vigil run --config " + h.config())
+	if len(h.network.RealMiners()) > 0 {
+		say("or have a configuration of your own written and checked first, by")
+		say("  " + strings.Join(h.initCommand(), " "))
+	}
 	say("its token is in " + filepath.Join(h.chain(), "token") + "; other tools take " + h.network.APIInfo())
 	if fake := h.network.FakeMiners(); len(fake) > 0 {
 		say(fmt.Sprintf("the proofs of %v are FAKE: their sectors have no files", fake))
 	}
+}
+
+// initCommand is a command that answers all that vigil init asks of this chain.
+// What it writes lies beside the chain, and is not what the devnet's own daemon uses.
+func (h *home) initCommand() []string {
+	mine := filepath.Join(h.dir, "by-init")
+	command := []string{
+		"vigil", "init", "--config", filepath.Join(mine, "vigil.toml"), "--node", h.nodeURL(), "--token-file", filepath.Join(h.chain(), "token"),
+		"--storage", h.network.Storage(), "--parameters", h.params(), "--data", filepath.Join(mine, "data"),
+		"--keystore", filepath.Join(mine, "keystore"), "--passphrase-file", filepath.Join(mine, "passphrase"),
+	}
+	for _, miner := range h.network.RealMiners() {
+		command = append(command, "--miner", miner.String(), "--key", h.network.KeyFile("control", miner))
+	}
+	return command
 }
 
 // realMiners is a chain with only the miners that the daemon keeps: the others
