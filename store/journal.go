@@ -220,7 +220,7 @@ func (s *Store) FindDuties(ctx context.Context, query vigil.DutyQuery) ([]vigil.
 		}
 		p.States = words.String()
 	}
-	found, err := rows.New(s.db).FindDuties(ctx, p)
+	found, err := findDuties(ctx, rows.New(s.db), p)
 	if err != nil {
 		return nil, fmt.Errorf("find duties: %w", err)
 	}
@@ -231,6 +231,32 @@ func (s *Store) FindDuties(ctx context.Context, query vigil.DutyQuery) ([]vigil.
 		}
 	}
 	return duties, nil
+}
+
+// findDuties asks miner by miner, which the index answers: duties are kept for
+// years, and who has to write waits while they are looked through.
+func findDuties(ctx context.Context, q *rows.Queries, p rows.FindDutiesParams) ([]rows.Duty, error) {
+	if p.Miner != 0 {
+		return q.FindDuties(ctx, p)
+	}
+	var all []rows.Duty
+	for {
+		miner, err := q.NextMiner(ctx, p.Miner)
+		if errors.Is(err, sql.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.Miner = miner
+		found, err := q.FindDuties(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortStableFunc(all, func(a, b rows.Duty) int { return cmp.Compare(b.Open, a.Open) })
+	return all[:min(int64(len(all)), p.Most)], nil
 }
 
 // Duty gives a duty's row, or vigil.ErrNotFound.

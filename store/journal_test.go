@@ -202,3 +202,16 @@ func TestADatabaseOfAnEarlierSchemaIsNotReadWithoutADaemon(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+func TestTheNewestDutiesOfAllMinersAreFoundTogether(t *testing.T) {
+	s, _ := restartable(t)
+	of := func(d vigil.Duty, miner abi.ActorID) vigil.Duty {
+		d.ID.Miner = miner
+		return d
+	}
+	save(t, s, of(duty(100, 0, vigil.StateMissed), 7), duty(160, 0, vigil.StateMissed), of(duty(160, 1, vigil.StateMissed), 7), of(duty(220, 0, vigil.StateConfirmed), 9))
+	found, err := s.FindDuties(t.Context(), vigil.DutyQuery{Limit: 3})
+	if err != nil || len(found) != 3 || found[0].ID.Miner != 9 || found[1].ID.Miner != 7 || found[1].ID.Open != 160 || found[2].ID.Miner != miner {
+		t.Errorf("%+v, %v", found, err)
+	}
+}

@@ -35,11 +35,14 @@ DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE journal.at < sql
 
 -- name: FindDuties :many
 SELECT * FROM duties
-WHERE (miner = sqlc.arg(miner) OR sqlc.arg(miner) = 0) AND open < sqlc.arg(before)
+WHERE miner = sqlc.arg(miner) AND open < sqlc.arg(before)
   AND (kind = sqlc.arg(kind) OR sqlc.arg(kind) = '')
   AND (CAST(sqlc.arg(states) AS TEXT) = '' OR instr(CAST(sqlc.arg(states) AS TEXT), ' ' || state || ' ') > 0)
   AND (CAST(sqlc.arg(deadline) AS INTEGER) < 0 OR CAST(json_extract(body, '$.deadline.index') AS INTEGER) = CAST(sqlc.arg(deadline) AS INTEGER))
-ORDER BY open DESC, miner, kind, batch LIMIT sqlc.arg(most);
+ORDER BY open DESC, kind, batch LIMIT sqlc.arg(most);
+
+-- name: NextMiner :one
+SELECT miner FROM duties WHERE miner > sqlc.arg(after) ORDER BY miner LIMIT 1;
 
 -- name: ListDutyMessages :many
 SELECT * FROM messages

@@ -40,11 +40,11 @@ func (q *Queries) AddEvent(ctx context.Context, arg AddEventParams) error {
 
 const findDuties = `-- name: FindDuties :many
 SELECT kind, miner, open, batch, state, body FROM duties
-WHERE (miner = ?1 OR ?1 = 0) AND open < ?2
+WHERE miner = ?1 AND open < ?2
   AND (kind = ?3 OR ?3 = '')
   AND (CAST(?4 AS TEXT) = '' OR instr(CAST(?4 AS TEXT), ' ' || state || ' ') > 0)
   AND (CAST(?5 AS INTEGER) < 0 OR CAST(json_extract(body, '$.deadline.index') AS INTEGER) = CAST(?5 AS INTEGER))
-ORDER BY open DESC, miner, kind, batch LIMIT ?6
+ORDER BY open DESC, kind, batch LIMIT ?6
 `
 
 type FindDutiesParams struct {
@@ -463,6 +463,17 @@ func (q *Queries) ListSharedEvents(ctx context.Context, arg ListSharedEventsPara
 		return nil, err
 	}
 	return items, nil
+}
+
+const nextMiner = `-- name: NextMiner :one
+SELECT miner FROM duties WHERE miner > ?1 ORDER BY miner LIMIT 1
+`
+
+func (q *Queries) NextMiner(ctx context.Context, after int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, nextMiner, after)
+	var miner int64
+	err := row.Scan(&miner)
+	return miner, err
 }
 
 const pruneEvents = `-- name: PruneEvents :execrows
