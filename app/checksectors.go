@@ -61,7 +61,7 @@ func CheckSectors(ctx context.Context, c Config, wanted CheckWanted, log *slog.L
 		return nil, err
 	}
 	defer nodes.Close()
-	if _, err := meet(ctx, nodes, log); err != nil {
+	if _, err := meetSoon(ctx, nodes, log); err != nil {
 		return nil, err
 	}
 	r := reader(c)

@@ -26,7 +26,7 @@ func PlanAhead(ctx context.Context, c Config, workers int, log *slog.Logger) (fo
 		return forecast.Plan{}, err
 	}
 	defer nodes.Close()
-	network, err := meet(ctx, nodes, log)
+	network, err := meetSoon(ctx, nodes, log)
 	if err != nil {
 		return forecast.Plan{}, err
 	}

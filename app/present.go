@@ -46,7 +46,7 @@ func OpenPresent(ctx context.Context, path string, log *slog.Logger) (*Present, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := meet(ctx, nodes, log); err != nil {
+	if _, err := meetSoon(ctx, nodes, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("no node of %s answers: %w", path, err), nodes.Close())
 	}
 	written := func(ctx context.Context, miner abi.ActorID) (map[abi.SectorNumber]string, error) {

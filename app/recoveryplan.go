@@ -52,7 +52,7 @@ func PlanRecoveries(ctx context.Context, c Config, wanted CheckWanted, log *slog
 		return nil, err
 	}
 	defer nodes.Close()
-	network, err := meet(ctx, nodes, log)
+	network, err := meetSoon(ctx, nodes, log)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func Rehearse(ctx context.Context, c Config, wanted RehearseWanted, log *slog.Lo
 		return err
 	}
 	defer nodes.Close()
-	if _, err := meet(ctx, nodes, log); err != nil {
+	if _, err := meetSoon(ctx, nodes, log); err != nil {
 		return err
 	}
 	r := reader(c)

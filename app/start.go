@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,19 @@ func writeAddressesOf(network vigil.Network) {
 	if address.CurrentNetwork != prefix { // others of this process may be reading it
 		address.CurrentNetwork = prefix
 	}
+}
+
+// meetSoon is meet for a command, which does not wait for a node however long that takes.
+func meetSoon(ctx context.Context, node vigil.Heads, log *slog.Logger) (vigil.Network, error) {
+	const patience = 30 * time.Second
+	soon, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	network, err := meet(soon, node, log)
+	if err != nil && soon.Err() != nil && ctx.Err() == nil {
+		_, err = node.Network(ctx) // it says what is wrong, where the end of the patience does not
+		err = fmt.Errorf("no node answered within %v: %w", patience, cmp.Or(err, soon.Err()))
+	}
+	return network, err
 }
 
 // nodeState is what fit asks of a node.

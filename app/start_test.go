@@ -110,6 +110,16 @@ func TestTheStartEndsWithItsContext(t *testing.T) {
 	})
 }
 
+// A command that a timer runs ends while the node is down, and says what is wrong with it.
+func TestACommandDoesNotWaitForANodeWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := meetSoon(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("connection refused") }}, slog.New(slog.DiscardHandler))
+		if err == nil || err.Error() != "no node answered within 30s: connection refused" {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestOnATestNetworkAddressesAreWrittenSo(t *testing.T) {
 	node := fakeNode{network: func() (vigil.Network, error) { return vigil.Network{Name: "calibrationnet"}, nil }}
 	if _, err := meet(t.Context(), node, silent); err != nil {

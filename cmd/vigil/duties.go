@@ -133,7 +133,7 @@ func writeFaults(w io.Writer, p paint, found []explain.Faulty, all bool) {
 			if i == faultyListed && !all {
 				break
 			}
-			state := "faulty"
+			state := painted("faulty")
 			if s.Recovering {
 				state = p.in(yellow, "recovering")
 			}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"unicode"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -23,15 +24,18 @@ func painter(w io.Writer) paint {
 	return paint(ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(file.Fd()))
 }
 
-func (p paint) in(style lipgloss.Style, text string) string {
-	if !p || text == "" {
-		return text
+func (p paint) in(style lipgloss.Style, text string) painted {
+	if text = oneLine(text); !p || text == "" {
+		return painted(text)
 	}
-	return style.Render(text)
+	return painted(style.Render(text))
 }
 
+// painted is text that a terminal may be given as it is.
+type painted string
+
 // state colours a word by what it means.
-func (p paint) state(word string) string {
+func (p paint) state(word string) painted {
 	switch word {
 	case "confirmed", "in use", "ready", "on time", "posted", "yes":
 		return p.in(green, word)
@@ -42,7 +46,7 @@ func (p paint) state(word string) string {
 	case "proved", "submitted", "included", "published", "proving":
 		return p.in(blue, word)
 	}
-	return word
+	return painted(oneLine(word))
 }
 
 // table is lines of cells that stand below each other, coloured or not.
@@ -56,9 +60,24 @@ func newTable(heads ...string) *table { return &table{[][]string{heads}} }
 func (t *table) row(cells ...any) {
 	line := make([]string, len(cells))
 	for i, c := range cells {
-		line[i] = fmt.Sprint(c)
+		if text, ours := c.(painted); ours {
+			line[i] = string(text)
+		} else {
+			line[i] = oneLine(fmt.Sprint(c))
+		}
 	}
 	t.rows = append(t.rows, line)
+}
+
+// oneLine is a text as a line of a terminal takes it: what a node or a disk has
+// said may have line breaks, and sequences that a terminal obeys.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // write prints the table with its heads, or a sentence where it is empty.
@@ -83,7 +102,7 @@ func (t *table) write(w io.Writer, p paint, empty string) {
 		}
 		whole := strings.TrimRight(text.String(), " ")
 		if n == 0 {
-			whole = p.in(faint, whole)
+			whole = string(p.in(faint, whole))
 		}
 		fmt.Fprintln(w, whole)
 	}

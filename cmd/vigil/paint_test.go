@@ -26,6 +26,22 @@ func TestATableStandsTheSameWithAndWithoutColours(t *testing.T) {
 	}
 }
 
+// What a node says may have anything in it: a terminal is not to obey it, and a
+// table is to stay one.
+func TestATerminalDoesNotObeyWhatANodeSays(t *testing.T) {
+	for _, p := range []paint{false, true} {
+		table := newTable("NODE", "WHY")
+		table.row("ws://one", "refused\x1b]0;owned\x07\nws://two  in use")
+		table.row("ws://three", p.in(red, "\x1b[2Jgone"))
+		var out bytes.Buffer
+		table.write(&out, p, "")
+		text := strings.NewReplacer("\x1b[31m", "", "\x1b[91m", "", "\x1b[m", "", "\x1b[2m", "", "\x1b[1;31m", "").Replace(out.String())
+		if strings.ContainsAny(text, "\x1b\x07") || strings.Count(text, "\n") != 3 {
+			t.Errorf("%v: %q", p, out.String())
+		}
+	}
+}
+
 func TestNothingIsColouredThatDoesNotGoToATerminal(t *testing.T) {
 	var out bytes.Buffer
 	if painter(&out) {

@@ -41,7 +41,7 @@ func writeStatus(w io.Writer, p paint, s vigil.Status, now time.Time) {
 		fmt.Fprintln(w, p.in(red, s.Problem))
 	}
 	if u := s.Upgrade; u != nil {
-		fmt.Fprintf(w, "upgrade %s at epoch %d, in %s%s\n", u.Name, u.Epoch, epochs(u.Epoch-s.Head, s.Delay), map[bool]string{false: p.in(red, ": this Vigil does not know its rules")}[u.Known])
+		fmt.Fprintf(w, "upgrade %s at epoch %d, in %s%s\n", u.Name, u.Epoch, epochs(u.Epoch-s.Head, s.Delay), map[bool]painted{false: p.in(red, ": this Vigil does not know its rules")}[u.Known])
 	}
 	writeAlarms(w, p, s)
 	writeMiners(w, p, s)
@@ -140,7 +140,7 @@ func sectorsOf(d vigil.DeadlineStatus) uint64 { return d.Sectors }
 func faultyOf(d vigil.DeadlineStatus) uint64  { return d.Faulty }
 
 // lastDay counts the deadlines by how they ended last.
-func lastDay(m vigil.MinerStatus, p paint) string {
+func lastDay(m vigil.MinerStatus, p paint) painted {
 	confirmed, missed := 0, 0
 	for _, d := range m.Deadlines {
 		switch d.Last {
@@ -150,7 +150,7 @@ func lastDay(m vigil.MinerStatus, p paint) string {
 			missed++
 		}
 	}
-	text := fmt.Sprintf("%d confirmed", confirmed)
+	text := painted(fmt.Sprintf("%d confirmed", confirmed))
 	if missed > 0 {
 		text += p.in(red, fmt.Sprintf(", %d missed", missed))
 	}
@@ -260,7 +260,7 @@ func deadlineLines(miners []vigil.MinerStatus, head abi.ChainEpoch, all bool) []
 func writeDeadlines(w io.Writer, p paint, lines []deadlineLine, s vigil.Status) {
 	t := newTable("MINER", "DEADLINE", "WHEN", "PARTITIONS", "SECTORS", "FAULTY", "RECOVERING", "POSTED", "LAST", "EXPECTED")
 	for _, d := range lines {
-		when := "opens in " + epochs(d.Opens, s.Delay)
+		when := painted("opens in " + epochs(d.Opens, s.Delay))
 		if d.Opens <= 0 {
 			when = p.in(bold, "closes in "+epochs(d.Closes, s.Delay))
 		}
@@ -273,14 +273,14 @@ func writeDeadlines(w io.Writer, p paint, lines []deadlineLine, s vigil.Status) 
 	t.write(w, p, "no deadline has sectors; --all lists them all the same")
 }
 
-func nonZero(p paint, n uint64) string {
+func nonZero(p paint, n uint64) painted {
 	if n == 0 {
 		return "0"
 	}
 	return p.in(red, fmt.Sprint(n))
 }
 
-func expected(p paint, d deadlineLine) string {
+func expected(p paint, d deadlineLine) painted {
 	f := d.Forecast
 	if f == nil {
 		return "-"
@@ -289,7 +289,7 @@ func expected(p paint, d deadlineLine) string {
 	if !f.Fits {
 		return p.in(red, "will not fit: "+strings.TrimSuffix(f.Why, "."))
 	}
-	return text
+	return painted(text)
 }
 
 func canRestartCommand() *cli.Command {

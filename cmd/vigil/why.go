@@ -137,14 +137,14 @@ func writeStory(w io.Writer, p paint, s explain.Story) {
 }
 
 // level colours a sentence that is not just information.
-func (p paint) level(level, text string) string {
+func (p paint) level(level, text string) painted {
 	switch level {
 	case "warn":
 		return p.in(yellow, text)
 	case "error":
 		return p.in(red, text)
 	}
-	return text
+	return painted(oneLine(text))
 }
 
 func withDetails(m explain.Moment) string {
@@ -212,7 +212,7 @@ const textWidth = 110
 // writeWrapped prints a sentence below itself.
 func writeWrapped(w io.Writer, lead, text string) {
 	indent := strings.Repeat(" ", ansi.StringWidth(lead))
-	for i, line := range strings.Split(ansi.Wordwrap(text, textWidth-len(indent), ""), "\n") {
+	for i, line := range strings.Split(ansi.Wordwrap(oneLine(text), textWidth-len(indent), ""), "\n") {
 		if i > 0 {
 			lead = indent
 		}
