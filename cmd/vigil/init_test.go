@@ -28,21 +28,6 @@ func converse(t *testing.T, lines string, args ...string) (said string, ok bool)
 	return string(out), err == nil
 }
 
-// What a devnet says of vigil init is all that it asks for, and what comes of it can be run.
-func TestTheDevnetSaysHowToMakeAConfiguration(t *testing.T) {
-	if _, err := devnetKey(); err != nil {
-		t.Fatal(err)
-	}
-	n := newNode(t, time.Hour) // nothing has to happen
-	command := strings.Fields(n.must(t, time.Minute, "  vigil init "))
-	if said, ok := converse(t, "", command[1:]...); !ok {
-		t.Fatal(said)
-	}
-	if said, ok := converse(t, "", "config", "check", filepath.Join(n.dir, "by-init", "vigil.toml")); !ok || !strings.Contains(said, "can be run: 1 miner, 1 node, 1 storage") {
-		t.Error(said)
-	}
-}
-
 // A configuration is asked for, answers that are wrong are said and asked again, and
 // what is written is one that the doctor finds nothing wrong with.
 func TestAConfigurationIsMadeByAnswers(t *testing.T) {
@@ -50,6 +35,7 @@ func TestAConfigurationIsMadeByAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := newNode(t, time.Hour) // nothing has to happen
+	initIsSaid(t, n)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vigil.toml")
 	chain := filepath.Join(n.dir, "chain")
@@ -98,6 +84,19 @@ func TestAConfigurationIsMadeByAnswers(t *testing.T) {
 	n.kill()
 	if said, ok := converse(t, "", "doctor", "--config", file); ok || !strings.Contains(said, "✗ node ws://") || !strings.Contains(said, "connection refused") {
 		t.Errorf("without its node:\n%s", said)
+	}
+}
+
+// initIsSaid looks at what a devnet says of vigil init: all that is asked for, and
+// what comes of it can be run.
+func initIsSaid(t *testing.T, n *node) {
+	t.Helper()
+	command := strings.Fields(n.must(t, time.Minute, "  vigil init "))
+	if said, ok := converse(t, "", command[1:]...); !ok {
+		t.Error(said)
+	}
+	if said, ok := converse(t, "", "config", "check", filepath.Join(n.dir, "by-init", "vigil.toml")); !ok || !strings.Contains(said, "can be run: 1 miner, 1 node, 1 storage") {
+		t.Error(said)
 	}
 }
 
