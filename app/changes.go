@@ -96,17 +96,21 @@ func valueOf(key string, of reflect.Value) value {
 	return v
 }
 
-// hidden says that a value is not shown: a token, or an address that has one in it.
+// hidden says that a value is not shown: a token, an address that has one in it, or
+// a URL that lets whoever knows it send.
 func hidden(key string, of reflect.Value) bool {
 	if of.Kind() != reflect.String || of.String() == "" {
 		return false
 	}
 	_, name, _ := cutLast(key, ".")
-	if name == "token" {
+	switch {
+	case name == "token", name == "heartbeat_url", name == "url" && strings.HasPrefix(key, "notify"):
 		return true
+	case name == "otlp":
+		return strings.ContainsAny(of.String(), "?@")
 	}
 	before, _, _ := strings.Cut(of.String(), "/")
-	return name == "url" && (strings.Contains(before, ".") && strings.Contains(before, ":") || strings.Contains(of.String(), "@"))
+	return name == "url" && (strings.Contains(before, ".") && strings.Contains(before, ":") || strings.ContainsAny(of.String(), "?@"))
 }
 
 func digestOf(text string) string {
