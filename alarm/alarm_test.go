@@ -205,6 +205,9 @@ var stories = []struct {
 	{"a post can be disputed", func(s *vigil.Status) {
 		s.Miners[0].Audits = []vigil.AuditStatus{{Duty: "f01000/9000/0", Verdict: vigil.AuditDisputable, Until: head + 700, Message: "bafy1"}}
 	}, "proof-disputable f01000/9000/0 10700 urgent", "bafy1"},
+	{"a post that is not ours can be disputed", func(s *vigil.Status) {
+		s.Miners[0].Audits = []vigil.AuditStatus{{Duty: "f01000/9000", Verdict: vigil.AuditDisputable, Until: head + 700}}
+	}, "proof-disputable f01000/9000 10700 urgent", "in a message that is not known here does not prove"},
 	{"posts are good, or not judged", func(s *vigil.Status) {
 		s.Miners[0].Audits = []vigil.AuditStatus{{Verdict: vigil.AuditValid, Until: head + 700}, {Verdict: vigil.AuditUnknown, Until: head + 700}}
 	}, "", ""},

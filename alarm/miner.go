@@ -36,10 +36,17 @@ func (j *judge) miner(m vigil.MinerStatus) {
 		if a.Verdict == vigil.AuditDisputable && j.status.Head < a.Until {
 			j.raise(vigil.Alarm{
 				Code: ProofDisputable, About: a.Duty, Miner: m.Miner, Urgent: true, By: a.Until,
-				What: with(fmt.Sprintf("the post of deadline %d in message %s does not prove the chain's sectors", a.Deadline, a.Message), a.Problem),
+				What: with(fmt.Sprintf("the post of deadline %d in %s does not prove the chain's sectors", a.Deadline, messageOf(a)), a.Problem),
 			})
 		}
 	}
+}
+
+func messageOf(a vigil.AuditStatus) string {
+	if a.Message == "" {
+		return "a message that is not known here"
+	}
+	return "message " + a.Message
 }
 
 // nextOf is nextLoss of one miner.

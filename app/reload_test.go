@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -160,5 +161,24 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 	}
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 {
 		t.Errorf("half of a file was taken over: %+v", policy)
+	}
+}
+
+// Who knows a webhook's or a heartbeat's URL can use it, and a query may have a key.
+func TestAURLThatIsASecretIsNotShown(t *testing.T) {
+	v := values{}
+	v.add("", reflect.ValueOf(fileRest{
+		Alarms: fileAlarms{HeartbeatURL: "https://hc.example/SECRET"},
+		Notify: []fileNotify{{Format: "slack", URL: "https://hooks.example/services/SECRET"}},
+		Trace:  fileTrace{OTLP: "http://127.0.0.1:4318/v1/traces?key=SECRET"},
+	}))
+	v.addNode(fileNode{URL: "wss://node.example/rpc/v1?key=SECRET"})
+	for key, of := range v {
+		if strings.Contains(of.shown, "SECRET") {
+			t.Errorf("%s is shown as %s", key, of.shown)
+		}
+	}
+	if v["notify[0].format"].shown != `"slack"` {
+		t.Errorf("the format is shown as %s", v["notify[0].format"].shown)
 	}
 }

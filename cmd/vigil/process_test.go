@@ -58,14 +58,14 @@ var devnetKey = sync.OnceValues(func() (took time.Duration, err error) {
 })
 
 // epochFor is an epoch in which this machine can do what a test asks of it:
-// 200 ms where the key takes eight seconds.
+// 200 ms where the key takes four seconds.
 func epochFor(t *testing.T) time.Duration {
 	t.Helper()
 	took, err := devnetKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return max(200*time.Millisecond, took/40).Round(time.Millisecond)
+	return max(200*time.Millisecond, took/20).Round(time.Millisecond)
 }
 
 // underRace says whether this is a build for the race detector.
