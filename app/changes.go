@@ -21,7 +21,7 @@ type Change struct {
 
 // live are the settings and tables that a running daemon can take over. What is
 // not among them is held by something that is made once, at the start.
-var live = []string{"log.level", "reading.", "schedule."}
+var live = []string{"log.level", "reading.", "recovery.", "schedule."}
 
 func isLive(key string) bool {
 	return slices.ContainsFunc(live, func(l string) bool { return key == l || strings.HasSuffix(l, ".") && strings.HasPrefix(key, l) })
@@ -96,21 +96,18 @@ func valueOf(key string, of reflect.Value) value {
 	return v
 }
 
-// hidden says that a value is not shown: a token, an address that has one in it, or
-// a URL that lets whoever knows it send.
+// hidden says that a value is not shown: a token, an address that has one in it,
+// or one that is a secret itself, as those of webhooks and heartbeats are.
 func hidden(key string, of reflect.Value) bool {
 	if of.Kind() != reflect.String || of.String() == "" {
 		return false
 	}
 	_, name, _ := cutLast(key, ".")
-	switch {
-	case name == "token", name == "heartbeat_url", name == "url" && strings.HasPrefix(key, "notify"):
+	if name == "token" || name == "heartbeat_url" || name == "url" && strings.HasPrefix(key, "notify[") {
 		return true
-	case name == "otlp":
-		return strings.ContainsAny(of.String(), "?@")
 	}
 	before, _, _ := strings.Cut(of.String(), "/")
-	return name == "url" && (strings.Contains(before, ".") && strings.Contains(before, ":") || strings.ContainsAny(of.String(), "?@"))
+	return (name == "url" || name == "otlp") && (strings.Contains(before, ".") && strings.Contains(before, ":") || strings.ContainsAny(of.String(), "@?"))
 }
 
 func digestOf(text string) string {
