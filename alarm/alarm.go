@@ -71,13 +71,13 @@ func (j *judge) raise(a vigil.Alarm) {
 	j.list = append(j.list, a)
 }
 
-// epochs is how many epochs something may take; no fewer than ten seconds have, for
+// epochs is how many epochs something may take; no fewer than a second has, for
 // on a development network an epoch is less than any machine needs.
 func (j *judge) epochs(n abi.ChainEpoch) abi.ChainEpoch {
 	if j.status.Delay <= 0 {
 		return n
 	}
-	return max(n, abi.ChainEpoch(10*time.Second/j.status.Delay))
+	return max(n, abi.ChainEpoch(time.Second/j.status.Delay))
 }
 
 // nextLoss is the epoch at which the earliest proof that is owed has to be

@@ -107,7 +107,7 @@ var stories = []struct {
 		s.Miners[0].Duties, s.Miners[0].Epoch, s.Delay = nil, head-10, 100*time.Millisecond
 	}, "", ""},
 	{"nor is it for a message", func(s *vigil.Status) {
-		open(s, 30, vigil.StateSubmitted, func(d *vigil.DutyStatus) { d.Message, d.Sent = vigil.MessagePublished, head-20 })
+		open(s, 30, vigil.StateSubmitted, func(d *vigil.DutyStatus) { d.Message, d.Sent = vigil.MessagePublished, head-5 })
 		s.Delay = 100 * time.Millisecond
 	}, "", ""},
 	{"there is still a moment until it is late", func(s *vigil.Status) {
