@@ -64,6 +64,12 @@ func Locate(path string) (Place, error) {
 	return p, nil
 }
 
+// UsualPlace is where a daemon is whose configuration says nothing else.
+func UsualPlace() Place {
+	usual := defaults(os.Getenv)
+	return Place{URL: reachable(usual.Dashboard.Listen), Data: filepath.Clean(usual.Data.Dir)}
+}
+
 // reachable is the URL under which this machine reaches a server that listens there.
 func reachable(listen string) string {
 	host, port, err := net.SplitHostPort(listen)

@@ -53,7 +53,7 @@ func newAsker(c *cli.Command) (*asker, error) {
 		}
 		a.place = place
 	case c.String("url") == "":
-		return nil, &usageError{"which daemon? Give --config, its configuration file, or --url; the variable " + configVariable + " may name the file too"}
+		a.place = app.UsualPlace()
 	}
 	if c.String("url") != "" {
 		a.place.URL = strings.TrimRight(c.String("url"), "/")

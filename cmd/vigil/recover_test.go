@@ -98,13 +98,14 @@ func asked(t *testing.T, n *node, ask []string, enough func(text string) bool) (
 
 func TestRecoverSaysWhatItNeeds(t *testing.T) {
 	dir := t.TempDir()
+	t.Setenv("HOME", dir) // where a daemon is that is not named
 	for _, c := range []struct {
 		args []string
 		code int
 		says string
 	}{
 		{[]string{"--dry-run"}, 2, "--dry-run needs --config"},
-		{nil, 2, "which daemon?"},
+		{nil, 1, "read the daemon's token"},
 		{[]string{"--sector", "7"}, 2, "--sector is for --dry-run"},
 		{[]string{"--deadline", "x"}, 2, `"x" is no number`},
 		{[]string{"--url", "http://127.0.0.1:1"}, 2, "--token-file is needed"},
