@@ -109,7 +109,7 @@ func TestPagesAreRead(t *testing.T) {
 		"vigil message …":                                    false,
 		"vigil params list | check | make  # --nonsense":     false,
 		"vigil can-restart && systemctl restart --now vigil": false,
-		"vigil walk": true,
+		"vigil walk":                                 true,
 		"vigil message forget --config x":            true,
 		"vigil run --loudly":                         true,
 		"sudo vigil status | vigil status --loudly":  true,
