@@ -39,11 +39,25 @@ func Of(s vigil.Status, p Policy, now time.Time) []vigil.Alarm {
 	j := &judge{status: s, policy: p, now: now}
 	j.chain()
 	for _, m := range s.Miners {
+		before := len(j.list)
 		j.miner(m)
+		if m.Shadow {
+			calm(j.list[before:])
+		}
 	}
 	j.machine()
 	slices.SortStableFunc(j.list, byUrgency)
 	return j.list
+}
+
+// calm takes the urgency from what is about a miner in shadow: no power of it
+// hangs on us. A proof of others that can be disputed stays what it is.
+func calm(list []vigil.Alarm) {
+	for i, a := range list {
+		if a.Code != ProofDisputable {
+			list[i].Urgent, list[i].What = false, a.What+" (in shadow: somebody else posts)"
+		}
+	}
 }
 
 func byUrgency(a, b vigil.Alarm) int {

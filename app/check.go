@@ -39,15 +39,16 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 }
 
 func (c *checker) config(f fileRest) Config {
-	miners := c.miners(f.Miners)
+	miners, shadow := c.miners(f.Miners)
 	storages, absent := c.storages(f.Storages)
 	messages := c.messager(f.Messager)
 	return Config{
 		Miners:   miners,
+		Shadow:   shadow,
 		Storages: storages,
 		Absent:   absent,
 		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128)), Rehearse: f.Reading.Rehearse},
-		Wallet:   c.wallet(f, miners, messages.mostFee()),
+		Wallet:   c.wallet(f, sentFor(miners, shadow), messages.mostFee()),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),
@@ -62,11 +63,11 @@ func (c *checker) config(f fileRest) Config {
 	}
 }
 
-func (c *checker) miners(list []fileMiner) []abi.ActorID {
+// miners gives all, and those of them that are in shadow.
+func (c *checker) miners(list []fileMiner) (miners, shadow []abi.ActorID) {
 	if len(list) == 0 {
 		c.wrong("miner", "add a [[miner]] with an address", "no miner is given")
 	}
-	var miners []abi.ActorID
 	seen := map[abi.ActorID]int{}
 	for i, m := range list {
 		key := fmt.Sprintf("miner[%d].address", i)
@@ -80,8 +81,11 @@ func (c *checker) miners(list []fileMiner) []abi.ActorID {
 		}
 		seen[id] = i
 		miners = append(miners, id)
+		if m.Shadow {
+			shadow = append(shadow, id)
+		}
 	}
-	return miners
+	return miners, shadow
 }
 
 func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -467,15 +466,13 @@ func TestTheManualShowsTheExample(t *testing.T) {
 	if want == string(page) {
 		return
 	}
-	if !*update {
+	if !*updateMetrics {
 		t.Fatal("docs/config.md shows another example than app/example.toml: go test ./app -update writes it")
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
-
-var update = flag.Bool("update", false, "write the pages that are made from the code")
 
 // The example has every setting and no other, and the defaults it tells are those that hold.
 func TestTheExampleHasEverySettingWithItsDefault(t *testing.T) {

@@ -44,6 +44,7 @@ type fileNode struct {
 
 type fileMiner struct {
 	Address string `toml:"address"`
+	Shadow  bool   `toml:"shadow"`
 }
 
 type fileStorage struct {

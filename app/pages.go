@@ -17,7 +17,7 @@ import (
 // shown is what the dashboard may ask for.
 func (d *Daemon) shown() dashboard.Config {
 	return dashboard.Config{
-		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Story: d.story, Times: d.times, Measured: d.meter,
+		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Story: d.story, Times: d.times, Shadow: d.shadows, Measured: d.meter,
 		Hosts: d.config.Dashboard.Hosts, Log: d.log,
 	}
 }

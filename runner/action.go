@@ -15,16 +15,17 @@ import (
 // action is one task being carried out, in its own goroutine: it shares
 // nothing with the loop but the shelf of its duty.
 type action struct {
-	id    abi.ActorID // the miner's
-	cfg   Config
-	head  vigil.Head    // all reads are at this head
-	began time.Time     // when that was the head
-	epoch time.Duration // the length of an epoch
-	duty  vigil.Duty    // the row as this action knows it
-	shelf *shelf        // nil when nothing is to be kept
-	took  time.Duration // of the latest proof
-	work  *work
-	log   *slog.Logger
+	id     abi.ActorID // the miner's
+	shadow bool        // somebody else posts for it
+	cfg    Config
+	head   vigil.Head    // all reads are at this head
+	began  time.Time     // when that was the head
+	epoch  time.Duration // the length of an epoch
+	duty   vigil.Duty    // the row as this action knows it
+	shelf  *shelf        // nil when nothing is to be kept
+	took   time.Duration // of the latest proof
+	work   *work
+	log    *slog.Logger
 }
 
 // setback is an error together with what it means for the duty.
@@ -89,6 +90,8 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 		a.log.Info("confirmed on chain", "deadline", d.Deadline.Index, "partitions", d.Partitions, "epoch", a.head.Epoch)
 	case task.Verb == schedule.Retire:
 		a.log.Info("its partitions go on in other duties", "partitions", d.Partitions, "epoch", a.head.Epoch)
+	case a.shadow:
+		a.log.Warn("would have been missed: the miner is in shadow", "deadline", d.Deadline.Index, "partitions", d.Partitions, "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	case d.ID.Kind == vigil.KindRecover:
 		a.log.Warn("not recovered in this proving period", "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	default:

@@ -35,6 +35,9 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 	if len(declarations) == 0 {
 		return because(vigil.ReasonUnreadable, fmt.Errorf("%d faulty sectors cannot be read", len(a.duty.Skipped)))
 	}
+	if a.shadow {
+		return a.withholdRecovery(ctx, declarations)
+	}
 	return a.declare(ctx, declarations, task)
 }
 

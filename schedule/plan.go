@@ -128,7 +128,7 @@ func (p planner) post(duty vigil.Duty) (Task, bool) {
 	posted, settled, due := p.count(duty.Partitions)
 	whole := len(duty.Partitions)
 	switch {
-	case duty.State == vigil.StateReplaced:
+	case duty.State == vigil.StateReplaced, p.view.Shadow && !inHand(duty.State):
 		return task, false
 	case settled == whole:
 		task.Verb = Confirm
@@ -147,6 +147,12 @@ func (p planner) post(duty vigil.Duty) (Task, bool) {
 		return task, true
 	}
 	return p.submission(task)
+}
+
+// inHand says that in shadow something is left to do about a duty: it is neither
+// done nor on its way from a time when the miner was not in shadow.
+func inHand(s vigil.DutyState) bool {
+	return s == vigil.StateScheduled || s == vigil.StateProved || s == vigil.StateMissed
 }
 
 // submission plans the message of a duty whose proof is stored.
@@ -214,6 +220,9 @@ func (p planner) judge() []Task {
 			if slices.Contains(duty.Partitions, part.Index) && !part.Proven {
 				task.Verb, task.Reason = Miss, reason(p.view, duty)
 			}
+		}
+		if p.view.Shadow && inHand(duty.State) { // who posted was somebody else
+			task.Verb, task.Reason = Miss, reason(p.view, duty)
 		}
 		tasks = append(tasks, task)
 	}
@@ -283,8 +292,8 @@ func (p planner) recoveries() []Task {
 		}
 		waiting = waiting || duty.State == vigil.StateScheduled
 		for _, n := range duty.Sectors {
-			if duty.State == vigil.StateSubmitted {
-				delete(open, n) // its message is on the way
+			if duty.State == vigil.StateSubmitted || p.view.Shadow && duty.State == vigil.StateShadowed {
+				delete(open, n) // its message is on the way, or would be
 			}
 		}
 	}

@@ -7,6 +7,7 @@
 //	vigil storage …          the folders that sectors are read from
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
+//	vigil shadow report      Vigil in shadow, beside what posts today
 //	vigil wallet …           the keys that send its messages
 //	vigil message …          the messages, and what becomes of them
 //	vigil notify test        tells everybody who is told of alarms of one that is none
@@ -71,6 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			walletCommand(),
 			messageCommand(),
 			disputeCommand(),
+			shadowCommand(),
 			notifyCommand(),
 			proofCommand(),
 			paramsCommand(),
