@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
@@ -87,21 +89,9 @@ func shadowsOf(ctx context.Context, s *store.Store, miners []abi.ActorID, since 
 // StoredShadows gives the records in the data folder of a daemon that does not
 // run; it is store.ErrInUse while it does.
 func StoredShadows(ctx context.Context, path string, since abi.ChainEpoch) (records []vigil.ShadowRecord, err error) {
-	text, err := os.ReadFile(path)
+	miners, data, err := minersAndData(path)
 	if err != nil {
 		return nil, err
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	findings := newFindings(path, text)
-	_, rest, ok := readFile(findings, defaults(os.Getenv))
-	c := checker{findings: findings, dir: filepath.Dir(absolute), getenv: os.Getenv}
-	data := c.data(rest.Data.Dir)
-	miners, _ := c.miners(rest.Miners)
-	if !ok || len(findings.list) > 0 {
-		return nil, findings.err()
 	}
 	file := filepath.Join(data, "vigil.db")
 	if _, err := os.Stat(file); err != nil {
@@ -113,4 +103,46 @@ func StoredShadows(ctx context.Context, path string, since abi.ChainEpoch) (reco
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return shadowsOf(ctx, s, miners, since)
+}
+
+// minersAndData reads from a configuration file no more than what it says of its
+// miners and of its data folder.
+func minersAndData(path string) (miners []abi.ActorID, data string, err error) {
+	rest, c, err := readLeniently(path)
+	if err != nil {
+		return nil, "", err
+	}
+	data = c.data(rest.Data.Dir)
+	if miners, _ = c.miners(rest.Miners); len(c.findings.list) > 0 {
+		return nil, "", c.findings.err()
+	}
+	return miners, data, nil
+}
+
+// WriteAddressesAs makes this process write addresses as a configuration file
+// does, f01000 or t01000: it is for commands that meet no node.
+func WriteAddressesAs(path string) error {
+	rest, _, err := readLeniently(path)
+	if err == nil && len(rest.Miners) > 0 && strings.HasPrefix(rest.Miners[0].Address, "t") {
+		address.CurrentNetwork = address.Testnet
+	}
+	return err
+}
+
+// readLeniently reads a file's tables without looking at what they mean.
+func readLeniently(path string) (rest fileRest, c checker, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return rest, c, err
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return rest, c, err
+	}
+	findings := newFindings(path, text)
+	_, rest, ok := readFile(findings, defaults(os.Getenv))
+	if !ok {
+		return rest, c, findings.err()
+	}
+	return rest, checker{findings: findings, dir: filepath.Dir(absolute), getenv: os.Getenv}, nil
 }

@@ -252,3 +252,56 @@ func TestGoingLiveInTheMiddleOfADeadlinePostsNothingTwice(t *testing.T) {
 		t.Errorf("%d messages for 2 partitions", got.Messages)
 	}
 }
+
+// shadowed is a configuration with these miners, in shadow or not, and no wallet.
+func shadowed(t *testing.T, miners string) (string, string) {
+	t.Helper()
+	dir := place(t)
+	return dir, "[node]\nurl = \"http://127.0.0.1:1234/rpc/v1\"\n" + miners + "\n[[storage]]\npath = \"sectors\"\n[proofs]\nparameters = \"params\"\n[data]\ndir = \"data\"\n"
+}
+
+func TestAMinerInShadowNeedsNoKey(t *testing.T) {
+	const one, other = "[[miner]]\naddress = \"f01000\"\nshadow = true\n", "[[miner]]\naddress = \"f01001\"\n"
+	dir, text := shadowed(t, one)
+	c, err := parse("vigil.toml", dir, []byte(text+"[wallet]\nkeystore = \"nowhere\"\n"), noEnv)
+	if err != nil {
+		t.Fatalf("all in shadow: %v", err)
+	}
+	if !slices.Equal(c.Shadow, []abi.ActorID{1000}) || c.Wallet.Keystore != "" {
+		t.Errorf("all in shadow: %v, and the keystore %q is opened", c.Shadow, c.Wallet.Keystore)
+	}
+	dir, text = shadowed(t, one+other)
+	if _, err := parse("vigil.toml", dir, []byte(text), noEnv); err == nil || !strings.Contains(err.Error(), "no keystore is given") {
+		t.Errorf("one live without a wallet: %v", err)
+	}
+	c, err = parse("vigil.toml", dir, []byte(text+"[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := address.NewSecp256k1Address(make([]byte, 65))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wallet.Policy.Allows(vigil.Call{From: from, To: vigil.MinerAddress(1000), Method: 5, Value: abi.NewTokenAmount(0)}); err == nil {
+		t.Error("keys sign posts of a miner in shadow")
+	}
+	if err := c.Wallet.Policy.Allows(vigil.Call{From: from, To: vigil.MinerAddress(1001), Method: 5, Value: abi.NewTokenAmount(0)}); err != nil {
+		t.Errorf("keys do not sign posts of the live one: %v", err)
+	}
+}
+
+func TestGoingLiveIsSaidToNeedARestart(t *testing.T) {
+	dir, text := shadowed(t, "[[miner]]\naddress = \"f01000\"\nshadow = true\n")
+	was, err := parse("vigil.toml", dir, []byte(text), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := parse("vigil.toml", dir, []byte(strings.Replace(text, "shadow = true", "", 1)+"[wallet]\nkeystore = \"keystore\"\npassphrase_file = \"pass\"\n"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := was.Changes(is)
+	if !slices.Contains(changes, Change{Key: "miner[0].shadow", Was: "true", Is: "false"}) {
+		t.Errorf("%+v", changes)
+	}
+}

@@ -94,6 +94,9 @@ func shadowRecords(ctx context.Context, config string, since int64) ([]vigil.Sha
 	if err != nil {
 		return nil, err
 	}
+	if err := app.WriteAddressesAs(config); err != nil {
+		return nil, err
+	}
 	if place.URL != "" {
 		records, err := askShadow(ctx, fmt.Sprintf("%s/api/shadow?since=%d", place.URL, since))
 		if !errors.Is(err, syscall.ECONNREFUSED) {
@@ -148,16 +151,14 @@ func printShadow(w io.Writer, r shadow.Report, late shadow.Late) error {
 		return err
 	}
 	var b strings.Builder
-	for i, l := range r.Lines {
-		if i == 0 {
-			b.WriteByte('\n')
-		}
+	b.WriteByte('\n')
+	for _, l := range r.Lines {
 		for _, why := range l.Why {
-			fmt.Fprintf(&b, "%s deadline %d (opened at %d): %s\n", l.Miner, l.Deadline, l.Open, why)
+			fmt.Fprintf(&b, "%s deadline %d (opened at %d): %s\n\n", l.Miner, l.Deadline, l.Open, why)
 		}
 	}
 	s := r.Summary
-	fmt.Fprintf(&b, "\n%d partitions of %d deadlines: %d the same, %d where Vigil was better, %d where it was worse, %d mixed, %d not compared.\n", s.Partitions, s.Deadlines,
+	fmt.Fprintf(&b, "%d partitions of %d deadlines: %d the same, %d where Vigil was better, %d where it was worse, %d mixed, %d not compared.\n", s.Partitions, s.Deadlines,
 		s.Verdicts[shadow.Same], s.Verdicts[shadow.Better], s.Verdicts[shadow.Worse], s.Verdicts[shadow.Mixed], s.Verdicts[shadow.NotCompared])
 	fmt.Fprintf(&b, "Their posts: %d messages, %d of them failed, for %s of gas; %d partitions' proofs are not audited (yet).\n", s.Messages, s.Failed, explain.FIL(s.Paid), s.Unjudged)
 	fmt.Fprintf(&b, "Late is more than %d epochs after the opening, or in the last %d before the close.\n", late.After, late.Before)
