@@ -130,7 +130,9 @@ func TestAShadowFindsEachMistakeOfWhoPosts(t *testing.T) {
 		return missed || wrong || open == opens(3) && f.chain.Epoch() < open+38
 	})
 	w.lose(bad(2), bad(1), bad(1)+1) // skipped, and what is missed is not recovered
-	s.choosy(ours, func(open abi.ChainEpoch) bool { return open == opens(5) })
+	s.choosy(ours, func(open abi.ChainEpoch) bool {
+		return open == opens(5) || open == opens(2) && f.chain.Epoch() < open+12 // after theirs, and not too late
+	})
 	ours.lose(bad(6))
 
 	both(f, s, opens(4)+2)
@@ -142,6 +144,10 @@ func TestAShadowFindsEachMistakeOfWhoPosts(t *testing.T) {
 	s.compared(0, "all is well", shadow.Same)
 	s.compared(1, "a miss", shadow.Better, "they missed it: 2 sectors lost power")
 	s.compared(2, "a skipped sector", shadow.Better, "they skipped 1 sector that vigil read and proved: "+bad(2).String())
+	id := vigil.DutyID{Kind: vigil.KindPost, Miner: 1000, Open: opens(2)}
+	if proof, err := s.daemon.store.Proof(t.Context(), id); err != nil || len(proof.Statement.Sectors) != 2 {
+		t.Errorf("a proof made after theirs is not of what was owed before it: %+v, %v", proof.Statement.Sectors, err)
+	}
 	s.compared(3, "a late post", shadow.Better, "they were late: posted at epoch ")
 	s.compared(4, "a wrong proof", shadow.Better, "their proof is wrong")
 	s.compared(5, "a miss of ours", shadow.Worse, "ours was not ready in time: not proved (", "out of order")
@@ -152,6 +158,10 @@ func TestAShadowFindsEachMistakeOfWhoPosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := shadow.NewReport(records, shadow.DefaultLate).Summary
+	post := records[0].Posts[0]
+	if post.From == address.Undef || post.Epoch <= opens(0) || !post.ExitCode.IsSuccess() || post.Paid.Sign() <= 0 || records[0].Partitions[0].Theirs.Message != post.Message.String() {
+		t.Errorf("their first post: %+v", post)
+	}
 	if got.Deadlines != 7 || got.Verdicts[shadow.Better] != 4 || got.Verdicts[shadow.Worse] != 2 || got.Paid.Sign() <= 0 {
 		t.Errorf("the summary is %+v", got)
 	}
