@@ -90,6 +90,9 @@ func (j *judge) raise(a vigil.Alarm) {
 func (j *judge) nextLoss() abi.ChainEpoch {
 	var next abi.ChainEpoch
 	for _, m := range j.status.Miners {
+		if m.Shadow {
+			continue // it is not ours to lose
+		}
 		for _, d := range m.Deadlines {
 			by := d.Deadline.Close - j.policy.PostMargin
 			done := d.Last == vigil.StateConfirmed && d.Deadline.IsOpen(j.status.Head)

@@ -153,6 +153,9 @@ func printShadow(w io.Writer, r shadow.Report, late shadow.Late) error {
 	var b strings.Builder
 	b.WriteByte('\n')
 	for _, l := range r.Lines {
+		if l.Verdict == shadow.NotCompared {
+			continue // for the same reason, all of them
+		}
 		for _, why := range l.Why {
 			fmt.Fprintf(&b, "%s deadline %d (opened at %d): %s\n\n", l.Miner, l.Deadline, l.Open, why)
 		}
