@@ -214,13 +214,14 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
+	d.courier = withheld{d.courier, c.Shadow}
 	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
 		Heads: d.nodes, State: d.nodes, Randomness: d.nodes,
 		Sectors: with.sectors, Prover: d.prover, Verifier: with.maths,
-		Messager: d.meter.Messager(withheld{d.courier, c.Shadow}, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
+		Messager: d.meter.Messager(d.courier, network.BlockDelay), Store: d.meter.Store(d.store, d.left), Vanilla: d.shelf(), NoRehearsals: !c.Reading.Rehearse,
 		Miners: c.Miners, Shadow: c.Shadow, Policy: c.Schedule, Log: log, Version: c.Version,
 	})
 	if err != nil {

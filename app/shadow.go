@@ -30,7 +30,7 @@ func sentFor(miners, shadow []abi.ActorID) []abi.ActorID {
 
 // withheld is a messager that takes nothing for miners in shadow.
 type withheld struct {
-	vigil.Messager
+	courier
 	shadow []abi.ActorID
 }
 
@@ -41,7 +41,7 @@ func (s withheld) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Messa
 			return vigil.Message{}, fmt.Errorf("miner %s is in shadow: no message of it is taken", vigil.MinerAddress(id))
 		}
 	}
-	return s.Messager.Push(ctx, r)
+	return s.courier.Push(ctx, r)
 }
 
 // mute is a node that is handed no message to miners in shadow.

@@ -15,17 +15,18 @@ import (
 // action is one task being carried out, in its own goroutine: it shares
 // nothing with the loop but the shelf of its duty.
 type action struct {
-	id     abi.ActorID // the miner's
-	shadow bool        // somebody else posts for it
-	cfg    Config
-	head   vigil.Head    // all reads are at this head
-	began  time.Time     // when that was the head
-	epoch  time.Duration // the length of an epoch
-	duty   vigil.Duty    // the row as this action knows it
-	shelf  *shelf        // nil when nothing is to be kept
-	took   time.Duration // of the latest proof
-	work   *work
-	log    *slog.Logger
+	id    abi.ActorID // the miner's
+	cfg   Config
+	head  vigil.Head    // all reads are at this head
+	began time.Time     // when that was the head
+	epoch time.Duration // the length of an epoch
+	duty  vigil.Duty    // the row as this action knows it
+	shelf *shelf        // nil when nothing is to be kept
+	took  time.Duration // of the latest proof
+	work  *work
+	log   *slog.Logger
+
+	shadow bool // somebody else posts for the miner
 }
 
 // setback is an error together with what it means for the duty.

@@ -59,7 +59,8 @@ func (m *miner) look(ctx context.Context) (*looker, error) {
 
 func (m *miner) looker(ctx context.Context) *looker {
 	l := &looker{miner: m, ctx: ctx}
-	l.view.Miner, l.view.Epoch, l.view.Shadow = m.id, m.head.Epoch, m.shadow
+	l.view.Miner, l.view.Epoch = m.id, m.head.Epoch
+	l.view.Shadow = m.shadow
 	return l
 }
 

@@ -241,6 +241,7 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 	}()
 	switch task.Verb {
 	case schedule.Prove:
+		a.begun()
 		return a.prove(ctx)
 	case schedule.Submit:
 		return a.submit(ctx, task)

@@ -19,7 +19,6 @@ import (
 // stored first, so that a duty that comes to nothing is known of.
 func (a *action) prove(ctx context.Context) error {
 	a.duty.State, a.duty.Reason = vigil.StateScheduled, vigil.ReasonNotProved
-	a.begun()
 	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
 		return err
 	}
@@ -40,6 +39,7 @@ func (a *action) prove(ctx context.Context) error {
 			return err
 		}
 		if !again {
+			a.ready(proof)
 			return a.store(ctx, proof)
 		}
 		if partitions, statement, err = a.statement(ctx, nil); err != nil {
@@ -290,7 +290,6 @@ func (a *action) verify(ctx context.Context, s vigil.Statement, proof []byte) er
 func (a *action) store(ctx context.Context, proof vigil.Proof) error {
 	d := a.duty
 	d.State, d.Reason, d.Problem = vigil.StateProved, "", ""
-	d.Shadow = a.ready(proof)
 	if err := a.save(d, func(d vigil.Duty) error { return a.cfg.Store.SaveProof(ctx, proof, d) }); err != nil {
 		return err
 	}

@@ -62,13 +62,11 @@ func (a *action) begun() {
 	}
 }
 
-// ready is when a duty's proof was there, if it is in shadow.
-func (a *action) ready(p vigil.Proof) vigil.ShadowWork {
-	work := a.duty.Shadow
-	if a.shadow {
+// ready notes when the proof of a duty in shadow was there.
+func (a *action) ready(p vigil.Proof) {
+	if work := &a.duty.Shadow; a.shadow {
 		work.Ready, work.ReadTime, work.ProveTime = a.now(), p.ReadTime.Seconds(), p.ProveTime.Seconds()
 	}
-	return work
 }
 
 // withhold ends a duty in shadow where its message would be handed over.
