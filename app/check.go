@@ -39,7 +39,7 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 }
 
 func (c *checker) config(f fileRest) Config {
-	miners, shadow := c.miners(f.Miners)
+	miners, shadow := c.miners(f.Miners), inShadow(f.Miners)
 	storages, absent := c.storages(f.Storages)
 	messages := c.messager(f.Messager)
 	return Config{
@@ -63,11 +63,11 @@ func (c *checker) config(f fileRest) Config {
 	}
 }
 
-// miners gives all, and those of them that are in shadow.
-func (c *checker) miners(list []fileMiner) (miners, shadow []abi.ActorID) {
+func (c *checker) miners(list []fileMiner) []abi.ActorID {
 	if len(list) == 0 {
 		c.wrong("miner", "add a [[miner]] with an address", "no miner is given")
 	}
+	var miners []abi.ActorID
 	seen := map[abi.ActorID]int{}
 	for i, m := range list {
 		key := fmt.Sprintf("miner[%d].address", i)
@@ -81,11 +81,8 @@ func (c *checker) miners(list []fileMiner) (miners, shadow []abi.ActorID) {
 		}
 		seen[id] = i
 		miners = append(miners, id)
-		if m.Shadow {
-			shadow = append(shadow, id)
-		}
 	}
-	return miners, shadow
+	return miners
 }
 
 func (c *checker) minerAddress(key, text string) (abi.ActorID, bool) {

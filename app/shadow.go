@@ -23,6 +23,21 @@ import (
 // has the miner among no receivers, so that no key signs what is left from before,
 // and what was signed before goes to no node (mute).
 
+// inShadow are the miners of a file that are in shadow; what is wrong with their
+// addresses is said elsewhere.
+func inShadow(list []fileMiner) (shadow []abi.ActorID) {
+	for _, m := range list {
+		a, err := address.NewFromString(m.Address)
+		if err != nil || !m.Shadow {
+			continue
+		}
+		if id, err := address.IDFromAddress(a); err == nil {
+			shadow = append(shadow, abi.ActorID(id))
+		}
+	}
+	return shadow
+}
+
 // sentFor are the miners that we post for.
 func sentFor(miners, shadow []abi.ActorID) []abi.ActorID {
 	return slices.DeleteFunc(slices.Clone(miners), func(id abi.ActorID) bool { return slices.Contains(shadow, id) })
@@ -113,7 +128,7 @@ func minersAndData(path string) (miners []abi.ActorID, data string, err error) {
 		return nil, "", err
 	}
 	data = c.data(rest.Data.Dir)
-	if miners, _ = c.miners(rest.Miners); len(c.findings.list) > 0 {
+	if miners = c.miners(rest.Miners); len(c.findings.list) > 0 {
 		return nil, "", c.findings.err()
 	}
 	return miners, data, nil
