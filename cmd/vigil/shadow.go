@@ -62,12 +62,15 @@ func shadowReport(ctx context.Context, c *cli.Command) error {
 	}
 	report := shadow.NewReport(records, late)
 	if c.Bool("json") {
-		return printJSON(c.Root().Writer, struct {
-			shadow.Report
-			Records []vigil.ShadowRecord `json:"records"`
-		}{report, records})
+		return printJSON(c.Root().Writer, shadowAnswer{report, records})
 	}
 	return printShadow(c.Root().Writer, report, late)
+}
+
+// shadowAnswer is what --json prints.
+type shadowAnswer struct {
+	shadow.Report
+	Records []vigil.ShadowRecord `json:"records"`
 }
 
 func shadowWanted(c *cli.Command) (late shadow.Late, miners []abi.ActorID, err error) {
