@@ -96,7 +96,7 @@ func (w *Watch) visit(ctx context.Context, m *miner, head vigil.Head) {
 	err := w.look(vigil.OneDecision(ctx), m, head)
 	switch {
 	case ctx.Err() != nil:
-	case err == nil, errors.Is(err, errNotYet):
+	case err == nil:
 		m.said = ""
 	case m.said != err.Error():
 		m.said = err.Error()
@@ -124,21 +124,21 @@ func (w *Watch) look(ctx context.Context, m *miner, head vigil.Head) error {
 		return err
 	}
 	var errs []error
+	all := true
 	for _, d := range missing {
 		record, err := w.record(ctx, m.id, d, head)
 		if err == nil && len(record.Partitions) > 0 {
 			err = w.keep(ctx, m, record)
 		}
+		all = all && err == nil
 		if err != nil && !errors.Is(err, errNotYet) {
-			err = fmt.Errorf("deadline %d (opened at %d): %w", d.Index, d.Open, err)
+			errs = append(errs, fmt.Errorf("deadline %d (opened at %d): %w", d.Index, d.Open, err))
 		}
-		errs = append(errs, err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if all {
+		m.next = current.Close + w.c.Confidence + 1
 	}
-	m.next = current.Close + w.c.Confidence + 1
-	return nil
+	return errors.Join(errs...)
 }
 
 // missing gives the closed deadlines of the last proving period without a record.
