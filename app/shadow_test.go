@@ -54,23 +54,27 @@ func both(f, s *flock, epoch abi.ChainEpoch) {
 	}
 }
 
-// record waits, without letting an epoch pass, for the record of the n-th
-// deadline with sectors, and for the verdict on what was posted.
+// record waits for the record of the n-th deadline with sectors, and for the
+// verdict on what was posted. Epochs pass only if it does not come without them.
 func (f *flock) record(n int) vigil.ShadowRecord {
 	f.t.Helper()
-	for {
+	for tries := range 200 {
 		records, err := f.daemon.shadows(f.t.Context(), opens(n))
 		if err != nil {
 			f.t.Fatal(err)
 		}
 		if len(records) > 0 && records[0].Deadline.Open == opens(n) {
-			p := records[0].Partitions[0]
-			if !p.Theirs.Posted || p.Theirs.Verdict != "" {
+			if p := records[0].Partitions[0]; !p.Theirs.Posted || p.Theirs.Verdict != "" {
 				return records[0]
 			}
 		}
 		f.pause(flockEpoch / 10)
+		if tries > 100 {
+			f.pass()
+		}
 	}
+	f.t.Fatalf("there is no record of deadline %d; the daemon says\n%s", n, tail(f.log.String(), 12_000))
+	return vigil.ShadowRecord{}
 }
 
 // compared checks the one line about a deadline.
@@ -122,6 +126,7 @@ func (f *flock) choosy(w *workshop, fails func(open abi.ChainEpoch) bool) {
 // A day in the shadow of a daemon that makes mistakes: the report has each of
 // them, and none that it did not make.
 func TestAShadowFindsEachMistakeOfWhoPosts(t *testing.T) {
+	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
 	s, ours := f.inShadow()
 	bad := func(n int) abi.SectorNumber { return abi.SectorNumber(2 * n) }
@@ -158,6 +163,7 @@ func TestAShadowFindsEachMistakeOfWhoPosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := shadow.NewReport(records, shadow.DefaultLate).Summary
+	records = slices.DeleteFunc(records, func(r vigil.ShadowRecord) bool { return r.Deadline.Open > opens(6) })
 	post := records[0].Posts[0]
 	if post.From == address.Undef || post.Epoch <= opens(0) || !post.ExitCode.IsSuccess() || post.Paid.Sign() <= 0 || records[0].Partitions[0].Theirs.Message != post.Message.String() {
 		t.Errorf("their first post: %+v", post)
