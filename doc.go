@@ -26,6 +26,7 @@
 // shows it.
 //
 // The files: vigil.go has the nouns, message.go those of messages, audit.go
-// those of posts that are on chain, status.go what people are shown, seams.go
+// those of posts that are on chain, status.go what people are shown, shadow.go
+// those of miners that somebody else posts for, seams.go
 // the interfaces between rooms, reason.go why a duty was missed.
 package vigil

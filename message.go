@@ -1,10 +1,12 @@
 package vigil
 
 import (
+	gobig "math/big"
 	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/crypto"
 	"github.com/filecoin-project/go-state-types/exitcode"
 	"github.com/ipfs/go-cid"
@@ -15,6 +17,37 @@ type Gas struct {
 	Limit   int64
 	FeeCap  abi.TokenAmount
 	Premium abi.TokenAmount
+}
+
+// Paid is what an execution took from the sender for gas: what was burnt at the
+// base fee, for the gas used and for asking for far too much, and the block
+// producer's tip (lotus/chain/vm/burn.go).
+func (g Gas) Paid(used int64, baseFee abi.TokenAmount) abi.TokenAmount {
+	feeCap, premium := orZero(g.FeeCap), orZero(g.Premium)
+	rate := big.Min(orZero(baseFee), feeCap)
+	burnt := big.Mul(rate, big.NewInt(used+g.overestimationBurn(used)))
+	tip := big.Min(premium, big.Sub(feeCap, rate))
+	return big.Add(burnt, big.Mul(tip, big.NewInt(g.Limit)))
+}
+
+// overestimationBurn is the gas that is burnt for a limit far above what is used.
+func (g Gas) overestimationBurn(used int64) int64 {
+	if used <= 0 {
+		return max(0, g.Limit)
+	}
+	over := min(g.Limit-used*11/10, used)
+	if over < 0 {
+		return 0
+	}
+	burn := new(gobig.Int).Mul(gobig.NewInt(g.Limit-used), gobig.NewInt(over))
+	return burn.Quo(burn, gobig.NewInt(used)).Int64()
+}
+
+func orZero(a abi.TokenAmount) abi.TokenAmount {
+	if a.Nil() {
+		return big.Zero()
+	}
+	return a
 }
 
 // Call is a message without what the messager decides: nonce and gas.

@@ -127,6 +127,7 @@ type MinerStatus struct {
 	Duties    []DutyStatus     `json:"duties"`    // newest first: the open ones and those just over
 	Bad       []BadSector      `json:"bad"`       // sectors that cannot be read now
 	Problem   string           `json:"problem,omitempty"`
+	Shadow    bool             `json:"shadow,omitempty"` // somebody else posts: nothing is signed or sent
 	// Rehearsals are the latest of each deadline, by index.
 	Rehearsals []RehearsalStatus `json:"rehearsals"`
 	Recoveries []RecoveryStatus  `json:"recoveries"` // of the deadlines that have faulty sectors or just got some back, by index

@@ -178,6 +178,7 @@ func (id DutyID) String() string {
 //	            │            │          │  └─ reorg ──┘              │
 //	            │            └──────────┴────────────────────────────┘
 //	            ├─▶ replaced  (its partitions went on in other duties)
+//	            ├─▶ shadowed  (from proved: its miner is in shadow; submitted if that ends in time)
 //	            └─▶ missed    (also from proved and submitted: Close has passed)
 //
 // "proving" is not a state: after a crash it would be false.
@@ -190,11 +191,12 @@ const (
 	StateConfirmed DutyState = "confirmed" // the chain shows it, at the configured confidence
 	StateMissed    DutyState = "missed"    // the chain closed without it; Reason says why
 	StateReplaced  DutyState = "replaced"  // other duties took its partitions over
+	StateShadowed  DutyState = "shadowed"  // all was done but sending: its miner is in shadow
 )
 
 // Final says that nothing more is to be done, unless a reorg takes a confirmation back.
 func (s DutyState) Final() bool {
-	return s == StateConfirmed || s == StateMissed || s == StateReplaced
+	return s == StateConfirmed || s == StateMissed || s == StateReplaced || s == StateShadowed
 }
 
 // Duty is a row of the store: what is owed and how far it has come.
@@ -210,6 +212,7 @@ type Duty struct {
 	Reason     Reason             `json:"reason,omitempty"`  // what stopped the last try; of a missed duty, why
 	Problem    string             `json:"problem,omitempty"` // what stopped the last try, in words
 	Tried      abi.ChainEpoch     `json:"tried,omitempty"`   // the head's epoch at that try
+	Shadow     ShadowWork         `json:"shadow,omitzero"`   // of a duty in shadow
 	// Returned is how many sectors of a recovery had power again after their
 	// deadline; nil until that is known.
 	Returned *int `json:"returned,omitempty"`

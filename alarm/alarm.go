@@ -39,11 +39,25 @@ func Of(s vigil.Status, p Policy, now time.Time) []vigil.Alarm {
 	j := &judge{status: s, policy: p, now: now}
 	j.chain()
 	for _, m := range s.Miners {
+		before := len(j.list)
 		j.miner(m)
+		if m.Shadow {
+			calm(j.list[before:])
+		}
 	}
 	j.machine()
 	slices.SortStableFunc(j.list, byUrgency)
 	return j.list
+}
+
+// calm takes the urgency from what is about a miner in shadow: no power of it
+// hangs on us. A proof of others that can be disputed stays what it is.
+func calm(list []vigil.Alarm) {
+	for i, a := range list {
+		if a.Code != ProofDisputable {
+			list[i].Urgent, list[i].What = false, a.What+" (in shadow: somebody else posts)"
+		}
+	}
 }
 
 func byUrgency(a, b vigil.Alarm) int {
@@ -85,6 +99,9 @@ func (j *judge) epochs(n abi.ChainEpoch) abi.ChainEpoch {
 func (j *judge) nextLoss() abi.ChainEpoch {
 	var next abi.ChainEpoch
 	for _, m := range j.status.Miners {
+		if m.Shadow {
+			continue // it is not ours to lose
+		}
 		for _, d := range m.Deadlines {
 			by := d.Deadline.Close - j.policy.PostMargin
 			done := d.Last == vigil.StateConfirmed && d.Deadline.IsOpen(j.status.Head)

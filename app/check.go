@@ -40,15 +40,16 @@ func (c *checker) wrong(key, advice, problem string, args ...any) {
 }
 
 func (c *checker) config(f fileRest) Config {
-	miners := c.miners(f.Miners)
+	miners, shadow := c.miners(f.Miners), inShadow(f.Miners)
 	storages, absent := c.storages(f.Storages)
 	messages := c.messager(f.Messager)
 	return Config{
 		Miners:   miners,
+		Shadow:   shadow,
 		Storages: storages,
 		Absent:   absent,
 		Reading:  Reading{AtOnce: int(c.within("reading.at_once", f.Reading.AtOnce, 1, 128)), Rehearse: f.Reading.Rehearse},
-		Wallet:   c.wallet(f, miners, messages.mostFee()),
+		Wallet:   c.wallet(f, sentFor(miners, shadow), messages.mostFee()),
 		Proofs: Proofs{
 			Parameters: c.folder("proofs.parameters", f.Proofs.Parameters, "put Filecoin's proof parameters there, or name the folder that has them"),
 			AtOnce:     int(c.within("proofs.at_once", f.Proofs.AtOnce, 1, 64)),

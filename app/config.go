@@ -28,8 +28,9 @@ import (
 type Config struct {
 	Nodes     []Node // in the order of preference
 	Miners    []abi.ActorID
-	Storages  []string // folders with sealed/ and cache/
-	Absent    []string // what is wrong with those of them that are not there now
+	Shadow    []abi.ActorID // of them, those that somebody else posts for
+	Storages  []string      // folders with sealed/ and cache/
+	Absent    []string      // what is wrong with those of them that are not there now
 	Reading   Reading
 	Wallet    Wallet
 	Proofs    Proofs

@@ -13,6 +13,7 @@ import (
 type Answers struct {
 	NodeURL, NodeTokenFile string
 	Miners                 []string // addresses
+	Shadow                 bool     // somebody else posts for them: no wallet is needed
 	Storages               []string // folders
 	Keystore               string   // or else RemoteWallet
 	PassphraseFile         string
@@ -31,9 +32,16 @@ func (a Answers) Text() string {
 	} else {
 		t.set("[node]", "token_file", a.NodeTokenFile)
 	}
-	t.repeat("[[miner]]", "address", a.Miners)
-	t.repeat("[[storage]]", "path", a.Storages)
-	if a.RemoteWallet != "" {
+	if a.Shadow {
+		begin, end := t.line("[[miner]]", "shadow")
+		t = t[:begin] + "shadow = true                       # remove it to go live" + t[end:]
+	}
+	t.repeat("[[miner]]", "address", "shadow", a.Miners)
+	t.repeat("[[storage]]", "path", "path", a.Storages)
+	if a.Shadow {
+		t.comment("[wallet]", "keystore")
+		t.comment("[wallet]", "passphrase_file")
+	} else if a.RemoteWallet != "" {
 		t.comment("[wallet]", "keystore")
 		t.comment("[wallet]", "passphrase_file")
 		t.uncomment("[[wallet.remote]]")
@@ -107,10 +115,10 @@ func (t *template) uncomment(table string) {
 	*t = (*t)[:begin] + (*t)[begin+len("# "):]
 }
 
-// repeat writes a table once for each value of its key.
-func (t *template) repeat(table, key string, values []string) {
+// repeat writes a table, up to its last line, once for each value of its key.
+func (t *template) repeat(table, key, last string, values []string) {
 	begin, _ := t.header(table)
-	_, end := t.line(table, key)
+	_, end := t.line(table, last)
 	one := (*t)[begin:end]
 	var all []string
 	for _, value := range values {

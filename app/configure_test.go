@@ -16,6 +16,9 @@ func TestAnswersMakeAFileThatIsRead(t *testing.T) {
 			NodeURL: "ws://127.0.0.1:1234/rpc/v1", Miners: []string{"f01000"}, Storages: []string{"sectors"},
 			RemoteWallet: "http://127.0.0.1:1777", RemoteTokenFile: "token", Parameters: "params", Data: "it's here",
 		},
+		"in shadow": {
+			NodeURL: "ws://127.0.0.1:1234/rpc/v1", Miners: []string{"f01000", "f01001"}, Shadow: true, Storages: []string{"sectors"}, Parameters: "params", Data: "data",
+		},
 	} {
 		text := a.Text()
 		c, err := parse("vigil.toml", dir, []byte(text), noEnv)
@@ -23,7 +26,7 @@ func TestAnswersMakeAFileThatIsRead(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 			continue
 		}
-		if len(c.Miners) != len(a.Miners) || len(c.Storages) != len(a.Storages) || c.Nodes[0].URL != a.NodeURL || (c.Wallet.Keystore != "") != (a.Keystore != "") ||
+		if len(c.Miners) != len(a.Miners) || len(c.Shadow) > 0 != a.Shadow || a.Shadow && len(c.Shadow) != len(a.Miners) || len(c.Storages) != len(a.Storages) || c.Nodes[0].URL != a.NodeURL || (c.Wallet.Keystore != "") != (a.Keystore != "") ||
 			len(c.Wallet.Remotes) > 0 != (a.RemoteWallet != "") || !strings.HasSuffix(c.Data, a.Data) || !strings.HasSuffix(c.Proofs.Parameters, "params") {
 			t.Errorf("%s: %+v\n%s", name, c, text)
 		}

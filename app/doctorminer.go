@@ -95,6 +95,10 @@ func (e *examination) keys(ctx context.Context, node *chain.Nodes, info vigil.Mi
 		e.well(about, "messages are handed to the messager at %s, which has the keys", at)
 		return
 	}
+	if slices.Contains(e.config.Shadow, info.Miner) {
+		e.well(about, "none is needed: the miner is in shadow, and nothing is signed or sent")
+		return
+	}
 	keys, err := signer(e.config.Wallet)
 	if err != nil {
 		e.ill(about, "vigil wallet list --keystore FILE tries the passphrase", "the keys cannot be opened: %v", err)

@@ -46,6 +46,7 @@ type fileNode struct {
 
 type fileMiner struct {
 	Address string `toml:"address"`
+	Shadow  bool   `toml:"shadow"`
 }
 
 type fileStorage struct {

@@ -42,7 +42,7 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 		return elsewhere{b}, b, err
 	}
 	m, err := messager.New(messager.Config{
-		Heads: d.nodes, Node: d.nodes, Signer: keys, Store: d.store, Log: d.log,
+		Heads: d.nodes, Node: mute{d.nodes, c.Shadow}, Signer: keys, Store: d.store, Log: d.log,
 		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, ReplaceAfter: c.Messager.ReplaceAfter,
 		MaxFee: c.Messager.MaxFee, LowFeeCap: c.Messager.LowFeeCap,
 		Budgets:           map[vigil.DutyKind]messager.Budget{vigil.KindPost: c.Messager.WindowPost, vigil.KindRecover: c.Messager.Recovery},

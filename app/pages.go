@@ -10,7 +10,7 @@ import (
 // shown is what the dashboard may ask for.
 func (d *Daemon) shown() dashboard.Config {
 	return dashboard.Config{
-		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Times: d.times, Plan: d.runner.Forecast, Measured: d.meter, Past: d.past(), Present: d.present(),
+		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Times: d.times, Shadow: d.shadows, Plan: d.runner.Forecast, Measured: d.meter, Past: d.past(), Present: d.present(),
 		Hosts: d.config.Dashboard.Hosts, Log: d.log,
 	}
 }

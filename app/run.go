@@ -26,6 +26,7 @@ import (
 	"github.com/vigil-post/vigil/prover/native"
 	"github.com/vigil-post/vigil/runner"
 	"github.com/vigil-post/vigil/sector"
+	"github.com/vigil-post/vigil/shadow"
 	"github.com/vigil-post/vigil/spans"
 	"github.com/vigil-post/vigil/store"
 	"github.com/vigil-post/vigil/wallet"
@@ -59,6 +60,7 @@ type Daemon struct {
 	keys    keyring // that messages are sent with
 	runner  *runner.Runner
 	audit   *audit.Watch
+	shadow  *shadow.Watch // of the miners that somebody else posts for
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
 	pages   http.Handler             // what is served there
@@ -225,7 +227,8 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.courier, d.keys, err = d.newCourier(network, with.keys); err != nil {
 		return err
 	}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log}); err != nil {
+	d.courier = withheld{d.courier, c.Shadow}
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
@@ -233,12 +236,15 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		Sectors: with.sectors, Prover: d.prover, Verifier: d.spans.Verifier(with.maths), Span: d.spans.Span,
 		Messager: d.spans.Messager(d.meter.Messager(d.courier, network.BlockDelay)), Store: d.spans.Store(d.meter.Store(d.store, d.left)),
 		Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
-		Miners: c.Miners, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal,
+		Miners: c.Miners, Shadow: c.Shadow, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal,
 	})
 	if err != nil {
 		return err
 	}
 	if d.audit, err = d.newAudit(with.maths); err != nil {
+		return err
+	}
+	if d.shadow, err = d.newShadow(); err != nil {
 		return err
 	}
 	return d.listen(ctx, c.Dashboard.Listen)
@@ -264,6 +270,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { return d.courier.Run(ctx) })
 	all.Go(func() error { return d.runner.Run(ctx) })
 	all.Go(func() error { return d.audit.Run(ctx) })
+	all.Go(func() error { return d.shadow.Run(ctx) })
 	all.Go(func() error { d.servePage(ctx); return nil })
 	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
 	all.Go(func() error { d.tellSystemd(ctx); return nil })

@@ -152,6 +152,7 @@ type stand struct {
 	claim   func(key address.Address) error
 	maths   parameters
 	log     *slog.Logger
+	shadow  []abi.ActorID // miners that no key is needed for
 }
 
 func (s stand) fit(ctx context.Context, id abi.ActorID, key vigil.TipSetKey) error {
@@ -169,6 +170,10 @@ func (s stand) fit(ctx context.Context, id abi.ActorID, key vigil.TipSetKey) err
 		if err := s.maths.CheckPublished(ctx, info.ProofType); err != nil {
 			return unfit{err}
 		}
+	}
+	if slices.Contains(s.shadow, id) {
+		s.log.Info("the miner is in shadow: somebody else posts for it, and nothing is signed or sent", "miner", vigil.MinerAddress(id).String())
+		return nil
 	}
 	return s.fitKeys(ctx, info, key)
 }

@@ -164,7 +164,7 @@ func TestAKeyThatCannotSignHoldsTheStartUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := fakeNode{miner: func() (vigil.MinerInfo, error) { return vigil.MinerInfo{Worker: worker}, nil }}
-	s := stand{"devnet", node, heldKeys{worker}, keyTest{errors.New("the wallet is locked")}, unclaimed, haveParameters{}, silent}
+	s := stand{"devnet", node, heldKeys{worker}, keyTest{errors.New("the wallet is locked")}, unclaimed, haveParameters{}, silent, nil}
 	if err := s.fit(t.Context(), 1000, ""); err == nil || !strings.Contains(err.Error(), "the wallet is locked") {
 		t.Errorf("got %v", err)
 	}
@@ -197,7 +197,7 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 	} {
 		node := fakeNode{miner: func() (vigil.MinerInfo, error) { return info, c.miner }}
 		address.CurrentNetwork = address.Testnet
-		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, keyTest{}, unclaimed, haveParameters{c.params}, silent})
+		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, keyTest{}, unclaimed, haveParameters{c.params}, silent, nil})
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.sentence, err)
 		}

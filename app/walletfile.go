@@ -17,10 +17,14 @@ import (
 
 // wallet checks where keys are and what they are used for. maxFee is what a
 // message may cost: keys are not used for more, unless the file says so. With
-// another messager no keys are needed here.
-func (c *checker) wallet(all fileRest, miners []abi.ActorID, maxFee abi.TokenAmount) Wallet {
+// another messager no keys are needed here, and with every miner in shadow none
+// are opened.
+func (c *checker) wallet(all fileRest, live []abi.ActorID, maxFee abi.TokenAmount) Wallet {
 	f := all.Wallet
-	w := Wallet{Policy: c.policy(f.Policy, miners, maxFee)}
+	w := Wallet{Policy: c.policy(f.Policy, live, maxFee)}
+	if len(live) == 0 && len(all.Miners) > 0 {
+		return w
+	}
 	if most := w.Policy.MaxFee; all.Messager.Sophon.URL == "" && f.Policy.MaxFee != "" && most.Sign() > 0 && most.LessThan(maxFee) {
 		c.wrong("wallet.policy.max_fee", "raise it, or lower the greatest fees of [messager]", "it is less than one message may cost by [messager], %s, so messages would not be signed", explain.FIL(maxFee))
 	}

@@ -120,6 +120,65 @@ func TestAnObjectThatIsNotWhatItsNameSaysIsRefused(t *testing.T) {
 	}
 }
 
+func TestAMinersPostsAreFoundOnChain(t *testing.T) {
+	n, c := startDevnet(t)
+	ctx := t.Context()
+	at := func(epoch abi.ChainEpoch) vigil.Head {
+		t.Helper()
+		if err := n.Advance(ctx, int(epoch-n.Epoch())); err != nil {
+			t.Fatal(err)
+		}
+		h, err := c.Head(ctx)
+		if err != nil || h.Epoch != epoch {
+			t.Fatalf("the head is %d, not %d: %v", h.Epoch, epoch, err)
+		}
+		return h
+	}
+	h := at(1)
+	d, err := c.Deadline(ctx, 1000, h.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for { // to one with a partition
+		list, err := c.Partitions(ctx, 1000, d.Index, h.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) > 0 && d.Open > h.Epoch {
+			break
+		}
+		d = d.Plus(1)
+	}
+	at(d.Open + 1)
+	if _, err := n.WrongPost(ctx, n.Miners()[0], 0); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for epoch := d.Open + 2; epoch < d.Open+12; epoch++ {
+		h := at(epoch)
+		posts, err := c.PostsBefore(ctx, 1000, h.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range posts {
+			found++
+			if p.Deadline != d.Index || len(p.Partitions) != 1 || p.Partitions[0].Index != 0 || p.Epoch != epoch-1 || !p.ExitCode.IsSuccess() || p.Paid.Sign() <= 0 || !p.Message.Defined() {
+				t.Errorf("at epoch %d: %+v", epoch, p)
+			}
+			executed, err := c.Search(ctx, p.Message, h.Key)
+			if err != nil || executed.From != p.From || executed.Receipt.Epoch != p.Epoch {
+				t.Errorf("the chain knows %+v of it, %v", executed, err)
+			}
+		}
+		if others, err := c.PostsBefore(ctx, 1001, h.Key); err != nil || len(others) > 0 {
+			t.Errorf("another miner's: %+v, %v", others, err)
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d posts, where there is one", found)
+	}
+}
+
 // What only audits need of a node takes nothing from what proofs need of it, and
 // may come from another one.
 func TestANodeWithoutObjectsIsReadAsBefore(t *testing.T) {

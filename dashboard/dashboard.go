@@ -18,6 +18,7 @@
 //	GET /api/plan      what is expected of the deadlines ahead: see plan.go
 //	GET /api/messages  the messages as JSON: see messages.go for what can be asked
 //	GET /api/times     the times as JSON
+//	GET /api/shadow    vigil.ShadowRecords as JSON: ?since=EPOCH
 //	GET /api/…         what happened and how things are, for commands: see books.go
 //	/login, POST /messages/…, POST /api/messages/…  for operators: see operator.go and messagewish.go
 //	GET /healthz       200, or 503 when the chain has been silent
@@ -46,6 +47,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/vigil-post/vigil"
@@ -62,6 +64,9 @@ type Config struct {
 	Chain Chain
 	// Times gives what the newest proofs took, about so many; nil where none are kept.
 	Times func(ctx context.Context, most int) ([]Times, error)
+	// Shadow gives the records of miners in shadow, of deadlines that open at or
+	// after an epoch; nil where none are kept.
+	Shadow func(ctx context.Context, since abi.ChainEpoch) ([]vigil.ShadowRecord, error)
 	// Desk takes operators' wishes for messages; nil where there is no messager.
 	Desk vigil.MessageDesk
 	// Operator says whether a token permits to change something, or gives an
@@ -101,6 +106,7 @@ func New(c Config) http.Handler {
 		mux.HandleFunc("GET "+pattern, d.live(p))
 	}
 	mux.HandleFunc("GET /api/times", d.timesJSON)
+	mux.HandleFunc("GET /api/shadow", d.shadowJSON)
 	mux.HandleFunc("GET /messages", d.messages)
 	mux.HandleFunc("GET /api/status", d.status)
 	mux.HandleFunc("GET /api/plan", d.plan)

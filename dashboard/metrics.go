@@ -227,7 +227,7 @@ func (w written) duties(m vigil.MinerStatus) {
 	duties := map[series]int{}
 	for _, kind := range []vigil.DutyKind{vigil.KindPost, vigil.KindRecover} {
 		for _, state := range []vigil.DutyState{
-			vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced,
+			vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced, vigil.StateShadowed,
 		} {
 			duties[series{kind, state}] = 0
 		}

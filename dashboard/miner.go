@@ -152,6 +152,9 @@ func currentSentence(m vigil.MinerStatus, delay time.Duration) string {
 	if m.Current.Count == 0 {
 		return "its deadlines have not been read yet"
 	}
+	if m.Shadow {
+		return fmt.Sprintf("in shadow: somebody else posts, nothing is signed or sent; deadline %d of %d, %s", m.Current.Index, m.Current.Count, when(m.Current.Open, m.Current.Close, m.Epoch, delay))
+	}
 	return fmt.Sprintf("deadline %d of %d, %s", m.Current.Index, m.Current.Count, when(m.Current.Open, m.Current.Close, m.Epoch, delay))
 }
 
@@ -177,6 +180,7 @@ func summary(m vigil.MinerStatus, sectors uint64) (mark, string) {
 		}
 	}
 	note(states[vigil.StateConfirmed], minerGood, count(states[vigil.StateConfirmed], "deadline")+" confirmed")
+	note(states[vigil.StateShadowed], minerGood, count(states[vigil.StateShadowed], "deadline")+" in shadow")
 	note(open, minerBusy, fmt.Sprintf("%d in progress", open))
 	note(states[vigil.StateMissed], minerTrouble, fmt.Sprintf("%d missed", states[vigil.StateMissed]))
 	note(len(m.Bad), minerTrouble, count(len(m.Bad), "bad sector"))

@@ -26,6 +26,7 @@ var (
 	markConfirmed = mark{"confirmed", "✓", "confirmed"}
 	markMissed    = mark{"missed", "✕", "missed"}
 	markReplaced  = mark{"replaced", "⇢", "replaced"}
+	markShadowed  = mark{"proved", "◌", "shadowed"}
 )
 
 // legend is the order in which the states are explained.
@@ -45,6 +46,8 @@ func markOf(state vigil.DutyState) mark {
 		return markMissed
 	case vigil.StateReplaced:
 		return markReplaced
+	case vigil.StateShadowed:
+		return markShadowed
 	}
 	return markUpcoming
 }

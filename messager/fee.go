@@ -153,29 +153,11 @@ func least(g vigil.Gas, baseFee abi.TokenAmount) abi.TokenAmount {
 	return big.Mul(big.Add(amount(baseFee), amount(g.Premium)), big.NewInt(g.Limit))
 }
 
-// paid is what an execution took from the sender for gas: what was burnt at
-// the base fee, for the gas used and for asking for far too much, and the
-// miner's tip (lotus/chain/vm/burn.go).
+// paid is what an execution took from the sender for gas.
 func paid(g vigil.Gas, used int64, baseFee abi.TokenAmount) abi.TokenAmount {
-	rate := big.Min(amount(baseFee), g.FeeCap)
-	burnt := big.Mul(rate, big.NewInt(used+overestimationBurn(used, g.Limit)))
-	tip := big.Min(amount(g.Premium), big.Sub(g.FeeCap, rate))
-	return big.Add(burnt, big.Mul(tip, big.NewInt(g.Limit)))
+	return g.Paid(used, baseFee)
 }
 
-func overestimationBurn(used, limit int64) int64 {
-	if used <= 0 {
-		return max(0, limit)
-	}
-	over := min(limit-used*11/10, used)
-	if over < 0 {
-		return 0
-	}
-	burn := new(gobig.Int).Mul(gobig.NewInt(limit-used), gobig.NewInt(over))
-	return burn.Quo(burn, gobig.NewInt(used)).Int64()
-}
-
-// amount makes the zero value a zero.
 func amount(a abi.TokenAmount) abi.TokenAmount {
 	if a.Nil() {
 		return big.Zero()

@@ -102,7 +102,8 @@ func TestWhatIsPaidIsWhatLotusBurnsAndTips(t *testing.T) {
 	for _, c := range []struct{ used, limit, burn int64 }{
 		{100, 200, 90}, {100, 150, 20}, {1000, 1300, 60}, {500, 700, 60}, {200, 200, 0}, {20000, 21000, 0}, {0, 2000, 2000}, {500, 651, 30},
 	} {
-		if got := overestimationBurn(c.used, c.limit); got != c.burn {
+		all := vigil.Gas{Limit: c.limit, FeeCap: big.NewInt(1), Premium: big.Zero()}.Paid(c.used, big.NewInt(1))
+		if got := all.Int64() - c.used; got != c.burn {
 			t.Errorf("used %d of %d: burnt %d, want %d", c.used, c.limit, got, c.burn)
 		}
 	}

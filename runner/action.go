@@ -27,6 +27,8 @@ type action struct {
 	keeps bool          // what is read for no duty is to be proved too
 	work  *work
 	log   *slog.Logger
+
+	shadow bool // somebody else posts for the miner
 }
 
 // setback is an error together with what it means for the duty.
@@ -95,6 +97,8 @@ func (a *action) settle(ctx context.Context, task schedule.Task) error {
 		a.log.Info("confirmed on chain", "deadline", d.Deadline.Index, "partitions", d.Partitions, "epoch", a.head.Epoch)
 	case task.Verb == schedule.Retire:
 		a.log.Info("its partitions go on in other duties", "partitions", d.Partitions, "epoch", a.head.Epoch)
+	case a.shadow:
+		a.log.Warn("would have been missed: the miner is in shadow", "deadline", d.Deadline.Index, "partitions", d.Partitions, "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	case d.ID.Kind == vigil.KindRecover:
 		a.log.Warn("not recovered in this proving period", "reason", d.Reason, "problem", d.Problem, "epoch", a.head.Epoch)
 	default:

@@ -65,7 +65,7 @@ func (r *Runner) Changed() <-chan struct{} {
 func (m *miner) show(view schedule.View, current vigil.Deadline) {
 	part := vigil.MinerStatus{
 		Miner: vigil.MinerAddress(m.id).String(), Epoch: view.Epoch, Current: current,
-		Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
+		Shadow: m.shadow, Duties: m.dutyLines(view), Bad: m.badSectors(view.Duties),
 	}
 	part.Rehearsals, part.Bad = m.rehearsalLines(part.Bad, current)
 	if part.Covered = m.covered(); part.Covered > 0 && !m.head.Time.IsZero() {
@@ -107,7 +107,7 @@ func deadlineLine(d vigil.Deadline, partitions []vigil.Partition, view schedule.
 
 // standing is the least advanced state among the duties of a deadline's latest occurrence.
 func standing(index uint64, duties []vigil.Duty) vigil.DutyState {
-	order := []vigil.DutyState{vigil.StateMissed, vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed}
+	order := []vigil.DutyState{vigil.StateMissed, vigil.StateScheduled, vigil.StateProved, vigil.StateShadowed, vigil.StateSubmitted, vigil.StateConfirmed}
 	var open abi.ChainEpoch = -1
 	worst := len(order)
 	for _, d := range duties {

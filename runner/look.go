@@ -62,6 +62,7 @@ func (m *miner) look(ctx context.Context) (*looker, error) {
 func (m *miner) looker(ctx context.Context) *looker {
 	l := &looker{miner: m, ctx: ctx}
 	l.view.Miner, l.view.Epoch, l.view.Hurried = m.id, m.head.Epoch, m.hurried
+	l.view.Shadow = m.shadow
 	return l
 }
 

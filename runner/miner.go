@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,10 +20,11 @@ import (
 // miner is the loop of one miner. Everything below the channels belongs to
 // the loop's goroutine.
 type miner struct {
-	id    abi.ActorID
-	cfg   Config
-	board *board
-	log   *slog.Logger
+	id     abi.ActorID
+	shadow bool // somebody else posts for it
+	cfg    Config
+	board  *board
+	log    *slog.Logger
 
 	heads     chan vigil.Head // capacity 1, the latest
 	nudge     chan struct{}   // capacity 1
@@ -69,8 +71,12 @@ type start struct {
 }
 
 func newMiner(id abi.ActorID, cfg Config, b *board, w *work) *miner {
+	shadow := slices.Contains(cfg.Shadow, id)
+	if shadow {
+		cfg.State = asOpened{cfg.State, cfg.Heads}
+	}
 	return &miner{
-		id: id, cfg: cfg, board: b,
+		id: id, shadow: shadow, cfg: cfg, board: b,
 		log:        cfg.Log.With("miner", vigil.MinerAddress(id).String()),
 		heads:      make(chan vigil.Head, 1),
 		nudge:      make(chan struct{}, 1),
@@ -222,7 +228,7 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	id := task.Duty.ID
 	m.running[id] = j
 	m.started[id] = start{task.Verb, m.beat}
-	a := action{id: m.id, cfg: m.cfg, head: m.head, began: time.Now(), epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
+	a := action{id: m.id, shadow: m.shadow, cfg: m.cfg, head: m.head, began: time.Now(), epoch: epoch, work: m.work, duty: task.Duty, log: m.log.With("duty", id.String())}
 	if id.Kind == vigil.KindPost {
 		a.shelf = m.shelf(id, task.Duty.Deadline)
 	}
@@ -259,6 +265,7 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 	}()
 	switch task.Verb {
 	case schedule.Prove:
+		a.begun()
 		return a.prove(ctx)
 	case schedule.Submit:
 		return a.submit(ctx, task)

@@ -42,6 +42,7 @@ func (a *action) prove(ctx context.Context) error {
 			return err
 		}
 		if !again {
+			a.ready(proof)
 			return a.store(ctx, proof)
 		}
 		if partitions, statement, err = a.statement(ctx, nil); err != nil {

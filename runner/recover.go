@@ -38,6 +38,8 @@ func (a *action) recover(ctx context.Context, task schedule.Task) error {
 		return err
 	}
 	switch {
+	case len(messages) > 0 && a.shadow:
+		return a.withholdRecovery(ctx, slices.Concat(messages...))
 	case len(messages) > 0:
 		return a.declareAll(vigil.OneDecision(ctx), messages, task) // reading may have lasted
 	case len(a.duty.Skipped) > 0:

@@ -33,6 +33,7 @@ type Config struct {
 	Messager   vigil.Messager
 	Store      vigil.DutyStore
 	Miners     []abi.ActorID
+	Shadow     []abi.ActorID // of them, those that somebody else posts for; may be nil
 	Policy     schedule.Policy
 	Log        *slog.Logger
 

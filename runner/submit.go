@@ -26,6 +26,9 @@ import (
 // compared with the chain and verified once more: an exit code of 0 is no
 // proof of acceptance, and a wrong proof is fined when somebody disputes it.
 func (a *action) submit(ctx context.Context, task schedule.Task) error {
+	if !a.shadow && a.duty.State == vigil.StateShadowed {
+		a.duty.State = vigil.StateProved // the miner is in shadow no more
+	}
 	proof, err := a.cfg.Store.Proof(ctx, a.duty.ID)
 	if errors.Is(err, vigil.ErrNotFound) {
 		return a.drop(ctx, "its proof is not in the store")
@@ -42,6 +45,9 @@ func (a *action) submit(ctx context.Context, task schedule.Task) error {
 	}
 	if err := a.verify(ctx, proof.Statement, proof.Bytes); err != nil {
 		return a.drop(ctx, err.Error())
+	}
+	if a.shadow {
+		return a.withhold(ctx, a.duty)
 	}
 	request, commit, err := a.postRequest(ctx, proof, task.Generation)
 	if err != nil {

@@ -150,7 +150,7 @@ func (p planner) post(duty vigil.Duty) (Task, bool) {
 	posted, settled, due := p.count(duty.Partitions)
 	whole := len(duty.Partitions)
 	switch {
-	case duty.State == vigil.StateReplaced:
+	case duty.State == vigil.StateReplaced, p.view.Shadow && !inHand(duty.State):
 		return task, false
 	case settled == whole:
 		task.Verb = Confirm
@@ -169,6 +169,12 @@ func (p planner) post(duty vigil.Duty) (Task, bool) {
 		return task, true
 	}
 	return p.submission(task)
+}
+
+// inHand says that in shadow something is left to do about a duty: it is neither
+// done nor on its way from a time when the miner was not in shadow.
+func inHand(s vigil.DutyState) bool {
+	return s == vigil.StateScheduled || s == vigil.StateProved || s == vigil.StateMissed
 }
 
 // submission plans the message of a duty whose proof is stored.
@@ -236,6 +242,9 @@ func (p planner) judge() []Task {
 			if slices.Contains(duty.Partitions, part.Index) && !part.Proven {
 				task.Verb, task.Reason = Miss, reason(p.view, duty)
 			}
+		}
+		if p.view.Shadow && inHand(duty.State) { // who posted was somebody else
+			task.Verb, task.Reason = Miss, reason(p.view, duty)
 		}
 		tasks = append(tasks, task)
 	}

@@ -19,7 +19,7 @@ const miner = abi.ActorID(1000)
 // TestStories runs the stories in testdata: each `plan` lists how things are,
 // one line a fact, and below the dashes what should then be in progress.
 //
-//	plan epoch=<head> [max=<partitions in a message>] [together] [hurried=<epoch>]
+//	plan epoch=<head> [max=<partitions in a message>] [together] [hurried=<epoch>] [shadow]
 //	deadline <index> open=<epoch> [commit=<word>]
 //	partition <index> [due=<sectors>] [posted] [settled] [proven] [recovering=<sectors>] [recoverable=<n,n>] [idle=<n,n>]
 //	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [skipped=<n>] [returned=<sectors>] [tried=<epoch>] [reason=<word>] [commit=<word>]
@@ -36,7 +36,7 @@ func TestStories(t *testing.T) {
 			var epoch int
 			d.ScanArgs(t, "epoch", &epoch)
 			view := parse(t, d.Input)
-			view.Epoch = abi.ChainEpoch(epoch)
+			view.Epoch, view.Shadow = abi.ChainEpoch(epoch), d.HasArg("shadow")
 			policy := schedule.DefaultPolicy
 			if d.HasArg("max") {
 				d.ScanArgs(t, "max", &policy.MaxPartitions)

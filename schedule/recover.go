@@ -65,7 +65,7 @@ func (p planner) unassigned(duties []vigil.Duty) []abi.SectorNumber {
 	taken := set{}
 	for _, d := range duties {
 		for _, n := range d.Sectors {
-			taken[n] = taken[n] || !d.State.Final()
+			taken[n] = taken[n] || !d.State.Final() || p.view.Shadow && d.State == vigil.StateShadowed
 		}
 	}
 	var left []abi.SectorNumber

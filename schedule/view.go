@@ -9,10 +9,13 @@ import (
 // View is how things are for one miner at one head: what the chain says and
 // what is stored. It says nothing of what happened.
 type View struct {
-	Miner     abi.ActorID
-	Epoch     abi.ChainEpoch // of the head
-	Deadlines []Deadline     // those that matter now, in any order
-	Duties    []vigil.Duty   // the stored rows
+	Miner abi.ActorID
+	Epoch abi.ChainEpoch // of the head
+	// Shadow says that somebody else posts for the miner. Its open deadlines
+	// are seen as if nobody had, and nothing of it is ever on its way.
+	Shadow    bool
+	Deadlines []Deadline   // those that matter now, in any order
+	Duties    []vigil.Duty // the stored rows
 	Messages  []vigil.Message
 	// Hurried is when somebody wished that faulty sectors are read again now:
 	// reads up to then put off none.

@@ -25,15 +25,16 @@ var update = flag.Bool("update", false, "write docs/commands.md")
 // their fields, and a test reads each command's answer as its value, without a
 // field that is not there.
 var answers = map[string]any{
-	"status":      vigil.Status{},
-	"deadlines":   []deadlineLine{},
-	"duties":      []explain.Duty{},
-	"why":         explain.Story{},
-	"faults":      []explain.Faulty{},
-	"power":       []vigil.Power{},
-	"provers":     []vigil.ProverStatus{},
-	"logs":        explain.Moment{},
-	"can-restart": explain.Restart{},
+	"status":        vigil.Status{},
+	"deadlines":     []deadlineLine{},
+	"duties":        []explain.Duty{},
+	"why":           explain.Story{},
+	"faults":        []explain.Faulty{},
+	"power":         []vigil.Power{},
+	"provers":       []vigil.ProverStatus{},
+	"logs":          explain.Moment{},
+	"can-restart":   explain.Restart{},
+	"shadow report": shadowAnswer{},
 }
 
 // leaf is a command that does something.

@@ -154,6 +154,8 @@ func sign(s vigil.DutyState) (string, lipgloss.Style) {
 		return "✕", red
 	case vigil.StateReplaced:
 		return "⇢", faint
+	case vigil.StateShadowed:
+		return "◌", blue
 	}
 	return "○", faint
 }

@@ -62,6 +62,7 @@ var helps = map[string]helpText{
 	"config show":    {"", []string{"vigil config show vigil.toml", "vigil config show --json vigil.toml | jq '.[\"messager.max_fee\"]'"}},
 	"config diff":    {"", []string{"vigil config diff vigil.toml", "vigil config diff vigil.toml new.toml"}},
 	"config reload":  {"", []string{"vigil config reload vigil.toml"}},
+	"shadow report":  {"", []string{"vigil shadow report --config vigil.toml", "vigil shadow report --config vigil.toml --miner f01000 --since 4210000 --json"}},
 	"plan":           {"", []string{"vigil plan --config vigil.toml", "vigil plan --workers 2 --hours 6"}},
 	"rehearse":       {"", []string{"vigil rehearse --config vigil.toml --deadline 17", "vigil rehearse --config vigil.toml --partition 17/0 --snark"}},
 	"recover":        {"", []string{"vigil recover --config vigil.toml", "vigil recover --config vigil.toml --dry-run --deadline 17"}},

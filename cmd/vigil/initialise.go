@@ -28,6 +28,7 @@ func initCommand() *cli.Command {
 			&cli.StringFlag{Name: "node", Usage: "the `URL` of a node, or token:multiaddress"},
 			&cli.StringFlag{Name: "token-file", Usage: "the `FILE` with the node's token"},
 			&cli.StringSliceFlag{Name: "miner", Usage: "keep the miner `ADDRESS` proven; may be repeated"},
+			&cli.BoolFlag{Name: "shadow", Usage: "somebody else posts for the miners: sign and send nothing, ask for no key, and compare"},
 			&cli.StringSliceFlag{Name: "storage", Usage: "read sectors in `PLACE`, as vigil storage scan takes it; may be repeated"},
 			&cli.StringFlag{Name: "keystore", Usage: "the encrypted `FILE` of the keys; made if it is not there"},
 			&cli.StringFlag{Name: "passphrase-file", Usage: "the `FILE` with its passphrase; made if it is not there"},

@@ -15,6 +15,10 @@ import (
 
 // keys asks for the keys that messages are sent with.
 func (i *interview) keys(ctx context.Context) error {
+	if i.a.Shadow = i.c.Bool("shadow"); i.a.Shadow {
+		fmt.Fprintln(i.out, "✓ no key is needed: the miners are in shadow, and nothing is signed or sent")
+		return nil
+	}
 	i.now.Messager.MaxFee = app.DefaultMaxFee()
 	if url := i.c.String("remote-wallet"); url != "" {
 		return i.remoteKeys(ctx, url)

@@ -11,6 +11,7 @@
 //	vigil recover            how faulty sectors get their power back, and a dry run
 //	vigil check              reads sectors and verifies them against the chain
 //	vigil dispute            judges other miners' proofs, and disputes wrong ones
+//	vigil shadow report      Vigil in shadow, beside what posts today
 //	vigil plan               which deadlines of the next day will fit
 //	vigil rehearse           reads what the next proofs will read, and may make them
 //	vigil wallet …           the keys that send its messages
@@ -108,6 +109,7 @@ func newRoot(stdout, stderr io.Writer) *cli.Command {
 			walletCommand(),
 			messageCommand(),
 			disputeCommand(),
+			shadowCommand(),
 			notifyCommand(),
 			proofCommand(),
 			paramsCommand(),

@@ -151,3 +151,9 @@ type Sender struct {
 	Address   string
 	NextNonce int64
 }
+
+type Shadow struct {
+	Miner  int64
+	Open   int64
+	Record string
+}
