@@ -44,7 +44,7 @@ func TestChangesAreSaidByKeyWithoutSecrets(t *testing.T) {
 	after := strings.NewReplacer("first", "second", `miner = [{address = "f01000"}]`, `miner = [{address = "f01000"}, {address = "f01001"}]`).Replace(few) +
 		"log.level = \"debug\"\nreading.rehearse = false\nmessager.max_fee = \"6 FIL\"\n"
 	changes := readTwice(t, few, after)
-	const want = `[{log.level "info" "debug" true} {messager.max_fee "5 FIL" "6 FIL" false} {miner[1].address  "f01001" false} {node.token "(secret)" "(secret)" false} {reading.rehearse true false true}]`
+	const want = `[{log.level "info" "debug" true} {messager.max_fee "5 FIL" "6 FIL" false} {miner[1].address  "f01001" false} {miner[1].shadow  false false} {node.token "(secret)" "(secret)" false} {reading.rehearse true false true}]`
 	if got := fmt.Sprint(changes); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
