@@ -86,8 +86,11 @@ func askPlan(ctx context.Context, c *cli.Command) (forecast.Plan, error) {
 	}
 	if a.place.URL != "" {
 		plan, err := a.plan(ctx, c.Int("workers"))
-		if !errors.Is(err, syscall.ECONNREFUSED) || configOf(c) == "" {
+		if !errors.Is(err, syscall.ECONNREFUSED) {
 			return plan, err
+		}
+		if configOf(c) == "" {
+			return plan, fmt.Errorf("no daemon answers at %s: --url says where it is, and with --config the plan is made without it", a.place.URL)
 		}
 	}
 	config, err := app.LoadForReading(configOf(c))

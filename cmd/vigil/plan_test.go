@@ -93,7 +93,7 @@ func TestAnAnswerThatIsNoPlanIsSaid(t *testing.T) {
 		}
 		server.Close()
 	}
-	if code, _, stderr := invoke(t, "plan", "--url", "http://127.0.0.1:1"); code != 1 || !strings.Contains(stderr, "ask the daemon") {
+	if code, _, stderr := invoke(t, "plan", "--url", "http://127.0.0.1:1"); code != 1 || !strings.Contains(stderr, "no daemon answers at") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

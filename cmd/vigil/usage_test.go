@@ -11,7 +11,7 @@ func TestWhatIsWrongWithACommandLineIsSaidInASentence(t *testing.T) {
 		{"run"}, {"run", "--config"}, {"run", "--config="}, {"version", "--loud"}, {"devnet", "--loud"}, {"proof", "verify", "--loud"},
 		{"wallet", "new"}, {"wallet", "list", "--keystore"}, {"devnet", "--sectors", "-1"}, {"devnet", "--onboard", "-1"},
 		{"devnet", "--block-time", "0s"}, {"devnet", "--block-time", "5"}, {"devnet", "--miners", "x"}, {"devnet", "--periods", "1.5"},
-		{"plan"}, {"plan", "--config", "x", "--hours", "25"}, {"plan", "--url", "x", "--workers", "0"}, {"plan", "--url", "x", "--miner", "me"},
+		{"plan", "--config", "x", "--hours", "25"}, {"plan", "--url", "x", "--workers", "0"}, {"plan", "--url", "x", "--miner", "me"},
 		{"rehearse"}, {"rehearse", "--config", "x", "--partition", "7"}, {"rehearse", "--config", "x", "--at-once", "0"}, {"rehearse", "--config", "x", "y"},
 		{"plan", "--url", "x", "y"}, {"devnet", "--sectors", "99999999999999999999"},
 	} {
