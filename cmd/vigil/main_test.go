@@ -114,3 +114,11 @@ func TestKeysGoInAndOutOfAKeystore(t *testing.T) {
 		t.Errorf("an unknown type: exit code %d", code)
 	}
 }
+
+func TestAReleaseSaysItsVersion(t *testing.T) {
+	released = "v1.2.3"
+	t.Cleanup(func() { released = "" })
+	if _, stdout, _ := invoke(t, "version"); !strings.HasPrefix(stdout, "vigil v1.2.3 ") {
+		t.Error(stdout)
+	}
+}

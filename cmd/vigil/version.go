@@ -24,8 +24,14 @@ func versionCommand() *cli.Command {
 	}
 }
 
-// version is the module's version, or the commit of a build from a work tree.
+// released is the version of a release; its build sets it.
+var released string
+
+// version is the release's or the module's version, or the commit of a build from a work tree.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
