@@ -6,9 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-jsonrpc/auth"
-	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/sophon"
@@ -29,7 +27,7 @@ func (d *Daemon) recoverWish(w http.ResponseWriter, r *http.Request) {
 	if named := r.URL.Query()["miner"]; len(named) > 0 {
 		miners = nil
 		for _, text := range named {
-			id, err := minerID(text)
+			id, err := vigil.ParseMiner(text)
 			if err != nil || !slices.Contains(d.config.Miners, id) {
 				http.Error(w, fmt.Sprintf("this daemon has no miner %q", text), http.StatusNotFound)
 				return
@@ -42,15 +40,6 @@ func (d *Daemon) recoverWish(w http.ResponseWriter, r *http.Request) {
 		d.runner.Hurry(id)
 	}
 	w.WriteHeader(http.StatusAccepted)
-}
-
-func minerID(text string) (abi.ActorID, error) {
-	a, err := address.NewFromString(text)
-	if err != nil {
-		return 0, err
-	}
-	id, err := address.IDFromAddress(a)
-	return abi.ActorID(id), err
 }
 
 // permits says whether a request comes with a token that permits it.

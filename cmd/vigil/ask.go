@@ -94,7 +94,7 @@ func (a *asker) find(ctx context.Context, q vigil.MessageQuery, asked url.Values
 	if a.place.URL == "" {
 		return a.stored(ctx, q)
 	}
-	found, err := a.get(ctx, a.place.URL+"/api/messages?"+asked.Encode())
+	found, err := served[[]explain.Message](ctx, a, "/api/messages?"+asked.Encode())
 	if errors.Is(err, syscall.ECONNREFUSED) && a.place.Data != "" {
 		return a.stored(ctx, q)
 	}
@@ -120,26 +120,46 @@ func orNone(url string) string {
 // patience is how long the daemon may take for a list.
 const patience = 30 * time.Second
 
-func (a *asker) get(ctx context.Context, at string) (found []explain.Message, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+// served asks the daemon for what it serves at a path.
+func served[T any](ctx context.Context, a *asker, path string) (answer T, err error) {
+	body, err := a.ask(ctx, http.MethodGet, path, "", http.StatusOK)
+	if err != nil {
+		return answer, err
+	}
+	return decoded[T](body, a.place.URL)
+}
+
+// decoded is the answer of the daemon at a URL.
+func decoded[T any](body io.ReadCloser, url string) (answer T, err error) {
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("what answers at %s is not a vigil of this version: %w", url, err)
+	}
+	return answer, nil
+}
+
+// ask gives the daemon's answer, if it is the one wanted.
+func (a *asker) ask(ctx context.Context, method, path, token string, want int) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, method, a.place.URL+path, nil)
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}
-	answer, err := http.DefaultClient.Do(r)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := (&http.Client{Timeout: patience}).Do(r)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("the daemon is off: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ask the daemon: %w", err)
 	}
+	if answer.StatusCode == want {
+		return answer.Body, nil
+	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return nil, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
-		return nil, fmt.Errorf("what answers at %s is not a vigil of this version: %w", a.place.URL, err)
-	}
-	return found, nil
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+	return nil, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
 }
 
 // call asks the daemon to do something. It needs the token.

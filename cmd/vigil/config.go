@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,10 +134,9 @@ func daemonChanges(ctx context.Context, c *cli.Command, method, path string) err
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	var changes []app.Change
-	if err := json.NewDecoder(body).Decode(&changes); err != nil {
-		return fmt.Errorf("what answers at %s is not a vigil of this version: %w", place.URL, err)
+	changes, err := decoded[[]app.Change](body, place.URL)
+	if err != nil {
+		return err
 	}
 	live := "without a restart"
 	if method == http.MethodPost {

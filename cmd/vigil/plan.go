@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -85,7 +83,11 @@ func askPlan(ctx context.Context, c *cli.Command) (forecast.Plan, error) {
 		return forecast.Plan{}, err
 	}
 	if a.place.URL != "" {
-		plan, err := a.plan(ctx, c.Int("workers"))
+		path := "/api/plan"
+		if workers := c.Int("workers"); workers > 0 {
+			path += fmt.Sprintf("?workers=%d", workers)
+		}
+		plan, err := served[forecast.Plan](ctx, a, path)
 		if !errors.Is(err, syscall.ECONNREFUSED) {
 			return plan, err
 		}
@@ -99,32 +101,6 @@ func askPlan(ctx context.Context, c *cli.Command) (forecast.Plan, error) {
 	}
 	log := slog.New(slog.NewTextHandler(c.Root().ErrWriter, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return app.PlanAhead(ctx, config, c.Int("workers"), log)
-}
-
-func (a *asker) plan(ctx context.Context, workers int) (plan forecast.Plan, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	at := a.place.URL + "/api/plan"
-	if workers > 0 {
-		at += fmt.Sprintf("?workers=%d", workers)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return plan, &usageError{err.Error()}
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return plan, fmt.Errorf("ask the daemon: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return plan, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&plan); err != nil {
-		return plan, fmt.Errorf("what answers at %s is not a vigil of this version: %w", a.place.URL, err)
-	}
-	return plan, nil
 }
 
 // narrowPlan keeps the deadlines of the miners, or of all, that open in the time ahead.

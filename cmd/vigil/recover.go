@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -66,7 +65,7 @@ func recoverSectors(ctx context.Context, c *cli.Command) error {
 	if err := a.wishRecovery(ctx, wanted.Miners); err != nil {
 		return err
 	}
-	status, err := a.status(ctx)
+	status, err := served[vigil.Status](ctx, a, "/api/status")
 	if err != nil {
 		return err
 	}
@@ -103,43 +102,6 @@ func (a *asker) wishRecovery(ctx context.Context, miners []abi.ActorID) error {
 		return err
 	}
 	return body.Close()
-}
-
-// status is what the daemon shows people.
-func (a *asker) status(ctx context.Context) (s vigil.Status, err error) {
-	body, err := a.ask(ctx, http.MethodGet, "/api/status", "", http.StatusOK)
-	if err != nil {
-		return s, err
-	}
-	defer body.Close()
-	if err := json.NewDecoder(body).Decode(&s); err != nil {
-		return s, fmt.Errorf("what answers at %s is not a vigil of this version: %w", a.place.URL, err)
-	}
-	return s, nil
-}
-
-// ask gives the daemon's answer, if it is the one wanted.
-func (a *asker) ask(ctx context.Context, method, path, token string, want int) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, method, a.place.URL+path, nil)
-	if err != nil {
-		return nil, &usageError{err.Error()}
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	answer, err := (&http.Client{Timeout: patience}).Do(r)
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return nil, fmt.Errorf("the daemon is off: %w", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ask the daemon: %w", err)
-	}
-	if answer.StatusCode == want {
-		return answer.Body, nil
-	}
-	defer answer.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-	return nil, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
 }
 
 // standing is how recoveries stand in the daemon's picture.

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -101,7 +99,7 @@ func shadowRecords(ctx context.Context, config string, since int64) ([]vigil.Sha
 		return nil, err
 	}
 	if place.URL != "" {
-		records, err := askShadow(ctx, fmt.Sprintf("%s/api/shadow?since=%d", place.URL, since))
+		records, err := served[[]vigil.ShadowRecord](ctx, &asker{place: place}, fmt.Sprintf("/api/shadow?since=%d", since))
 		if !errors.Is(err, syscall.ECONNREFUSED) {
 			return records, err
 		}
@@ -109,28 +107,6 @@ func shadowRecords(ctx context.Context, config string, since int64) ([]vigil.Sha
 	records, err := app.StoredShadows(ctx, config, abi.ChainEpoch(since))
 	if err != nil {
 		return nil, fmt.Errorf("the daemon does not answer at %s, and its database cannot be read: %w", orNone(place.URL), err)
-	}
-	return records, nil
-}
-
-func askShadow(ctx context.Context, at string) (records []vigil.ShadowRecord, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("ask the daemon: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
-		return nil, fmt.Errorf("what listens at %s answers %s: %s", at, answer.Status, strings.TrimSpace(string(text)))
-	}
-	if err := json.NewDecoder(answer.Body).Decode(&records); err != nil {
-		return nil, fmt.Errorf("what answers at %s is not a vigil of this version: %w", at, err)
 	}
 	return records, nil
 }
