@@ -229,7 +229,8 @@ func (r *run) take(from *room, sums int) {
 	groups := r.batch / group
 	for range r.workers {
 		a := adder{curve: r.curve, work: take[byte](from, sizeWorkspace), saved: take[byte](from, groups*r.saved), infinite: map[uint32]bool{}}
-		a.now.refs, a.was.refs = take[uint32](from, groups*groupRefs), take[uint32](from, groups*groupRefs)
+		refs := (groups + 1) * groupRefs // of a group more than a batch has: see forward in gen/add.go
+		a.now.refs, a.was.refs = take[uint32](from, refs), take[uint32](from, refs)
 		clear(a.now.refs)
 		clear(a.was.refs)
 		if len(r.slots) > 0 {

@@ -37,6 +37,9 @@ const (
 	savedG2 = 2 * 6 * sizeVector // x1 (2), dx (2), norm, prefix
 )
 
+// groupRefs is the references of a group.
+const groupRefs = 32
+
 func saved(of, chain, i int) vector { return vector{pSaved, chain*of/2 + i*sizeVector} }
 
 // points are a curve's points in memory, of 2^log bytes each.
@@ -51,6 +54,40 @@ func (p points) offset(ref Mem) {
 func reference(chain, which, lane int) Mem {
 	return Mem{Base: pRefs, Disp: 4 * (16*chain + 8*which + lane)}
 }
+
+// fetching prefetches the points of a group, a few at each step of a multiplication, which has
+// work for the multiplier meanwhile.
+type fetching struct {
+	points
+	first    Mem // reference of the group
+	from, to int // lines of 64 bytes of each point
+	atOnce   int
+	done     int
+}
+
+// step fetches some more. It returns false if there are none left.
+func (f *fetching) step() bool {
+	if f.done == groupRefs {
+		return false
+	}
+	for range f.atOnce {
+		f.offset(f.first.Offset(4 * f.done))
+		for line := f.from; line < f.to; line++ {
+			PREFETCHT0(Mem{Base: pBase, Index: index, Scale: 1, Disp: 64 * line})
+		}
+		f.done++
+	}
+	return true
+}
+
+func (f *fetching) mustBeDone() {
+	if f.done < groupRefs {
+		panic("too few places to prefetch")
+	}
+}
+
+// lines are those of a point, of which the first half is x.
+func (p points) lines() int { return 1 << p.log / 64 }
 
 // gather leaves a row of eight points as a vector in the registers that it returns.
 func (p points) gather(chain, which, row int) []reg.VecPhysical {
@@ -123,11 +160,14 @@ func begin(name, signature, doc string) {
 
 const forwardSignature = "func(w, base, refs, saved *byte, groups int)"
 
-// forward loops over the groups, first to last.
-func forward(name string, ofSaved int, body func()) {
+// forward loops over the groups, first to last. It fetches the x of the group after
+// each, also of one after the last, whose references must be there.
+func forward(name string, p points, ofSaved int, body func(prefetch func())) {
 	begin(name, forwardSignature, name+" makes the running products of the differences of x.")
 	Label("loop")
-	body()
+	next := fetching{points: p, first: reference(0, 0, groupRefs), to: p.lines() / 2, atOnce: 2}
+	body(func() { next.step() })
+	next.mustBeDone()
 	ADDQ(I32(128), pRefs)
 	ADDQ(I32(ofSaved), pSaved)
 	DECQ(groups)
@@ -139,7 +179,8 @@ func forward(name string, ofSaved int, body func()) {
 const backwardSignature = "func(w, base, refs, saved *byte, groups int, out, next *byte)"
 
 // backward loops over the groups, last to first; refs, saved and out are those of
-// the first, next of what the last will be the next time.
+// the first, next of what the last will be the next time. Its points are fetched into the
+// second cache, the y of each group into the first one.
 func backward(name string, p points, ofSaved int, body func(prefetch func())) {
 	begin(name, backwardSignature, name+" makes the sums, given the inverses of the running products.")
 	Load(Param("out"), pOut)
@@ -154,19 +195,14 @@ func backward(name string, p points, ofSaved int, body func(prefetch func())) {
 		ADDQ(index, s.pointer)
 	}
 	Label("loop")
-	n := 0
+	soon := fetching{points: p, first: reference(0, 0, 0), from: p.lines() / 2, to: p.lines(), atOnce: 2}
+	later := fetching{points: p, first: Mem{Base: pNext}, to: p.lines(), atOnce: 1}
 	body(func() {
-		if n < 32 {
-			p.offset(Mem{Base: pNext, Disp: 4 * n})
-			for line := 0; line < 1<<p.log; line += 64 {
-				PREFETCHT0(Mem{Base: pBase, Index: index, Scale: 1, Disp: line})
-			}
-			n++
+		if !soon.step() {
+			later.step()
 		}
 	})
-	if n < 32 {
-		panic("too few places to prefetch")
-	}
+	later.mustBeDone()
 	SUBQ(I32(128), pRefs)
 	SUBQ(I32(128), pNext)
 	SUBQ(I32(ofSaved), pSaved)
@@ -185,7 +221,8 @@ func additionG1() {
 	at := func(chain, i int) vector { return saved(savedG1, chain, i) }
 
 	fp.inRegisters = true
-	forward("forwardG1", savedG1, func() {
+	forward("forwardG1", p, savedG1, func(prefetch func()) {
+		fp.step = prefetch
 		for c := range 2 {
 			store(p.gather(c, 0, 0), at(c, x1), 8)
 			store(p.gather(c, 1, 0), at(c, dx), 8)
@@ -194,6 +231,7 @@ func additionG1() {
 			store(zmm, at(c, prefix), 8)
 			fp.mul(acc(c), product{acc(c), at(c, dx)})
 		}
+		fp.step = nil
 	})
 
 	// inverse, y1 with its sign, slope, x3 and x1 - x3 of a chain
@@ -242,7 +280,8 @@ func additionG2() {
 	const x1, dx, norm, prefix = 0, 2, 4, 5
 	at := func(chain, i int) vector { return saved(savedG2, chain, i) }
 	fp.inRegisters = false
-	forward("forwardG2", savedG2, func() {
+	forward("forwardG2", p, savedG2, func(prefetch func()) {
+		fp.step = prefetch
 		for c := range 2 {
 			for i := range 2 {
 				store(p.gather(c, 0, i), at(c, x1+i), 8)
@@ -256,6 +295,7 @@ func additionG2() {
 			store(zmm, at(c, prefix), 8)
 			fp.mul(acc(c), product{acc(c), at(c, norm)})
 		}
+		fp.step = nil
 	})
 
 	const inverse, y1, dy, i0, i1, minusI1, slope, x3, d, plus, minus, minusD1 = 0, 1, 3, 5, 6, 7, 8, 10, 12, 0, 14, 15

@@ -113,39 +113,47 @@ type factor struct {
 //
 // No limb of the sum overflows: each takes at most 6 terms below 2^52 in each of 8
 // steps, and a carry below 2^12: less than 2^58.
+//
+// A step waits for the one before it only through t[0], which quot is made of. So all
+// that needs no quot is added before what does: the next limb's low products too. And the
+// low limb of quot p is not added at all: as it makes the low 52 bits of t[0] zero, its
+// carry is one unless they are zero already.
 func (f *field) accumulate(factors ...factor) []reg.VecPhysical {
 	n := f.limbs
 	t := append([]reg.VecPhysical(nil), sum[:n+1]...)
 	for _, r := range t {
 		zero(r)
 	}
-	for i := range n {
+	lows := func(i int, to []reg.VecPhysical) {
 		for _, x := range factors {
 			x.limb(i, x.b)
-			VPMADD52LUQ(x.b, x.a[0], t[0])
+			for j := range n {
+				VPMADD52LUQ(x.b, x.a[j], to[j])
+			}
 		}
+	}
+	lows(0, t)
+	for i := range n {
 		zero(quot)
 		VPMADD52LUQ(inv, t[0], quot)
-		for _, x := range factors[:1] {
-			for j := 1; j < n; j++ {
-				VPMADD52LUQ(x.b, x.a[j], t[j])
-			}
-		}
-		f.low(0, quot, t[0])
-		for k, x := range factors {
-			for j := 1; k > 0 && j < n; j++ {
-				VPMADD52LUQ(x.b, x.a[j], t[j])
-			}
+		for _, x := range factors {
 			for j := range n {
 				VPMADD52HUQ(x.b, x.a[j], t[j+1])
 			}
 		}
-		VPSRLQ(U8(52), t[0], temp) // its low 52 bits are zero now
-		VPADDQ(temp, t[1], t[1])
+		if i+1 < n {
+			lows(i+1, t[1:])
+		}
+		VPADDQ(mask, t[0], t[0])
+		VPSRLQ(U8(52), t[0], t[0])
+		VPADDQ(t[0], t[1], t[1])
+		zero(temp) // in place of t[1], so as not to wait for its other term
+		f.high(0, quot, temp)
 		for j := 1; j < n; j++ {
 			f.low(j, quot, t[j])
 		}
-		for j := range n {
+		VPADDQ(temp, t[1], t[1])
+		for j := 1; j < n; j++ {
 			f.high(j, quot, t[j+1])
 		}
 		if f.step != nil {
