@@ -56,7 +56,10 @@ func (c *Client) Account(ctx context.Context, acct address.Address, key vigil.Ti
 	if err != nil {
 		return 0, big.Zero(), err
 	}
-	a, err := ask[actor](ctx, c, "StateGetActor", acct, k)
+	a, err := askMaybe[actor](ctx, c, "StateGetActor", acct, k)
+	if err == nil && a == nil { // so Forest says it
+		err = fmt.Errorf("StateGetActor: account %s: %w", acct, vigil.ErrNotFound)
+	}
 	if err != nil {
 		return 0, big.Zero(), err
 	}

@@ -74,7 +74,7 @@ func calls(t testing.TB) []someCall {
 		{"KeyAddress", "StateAccountKey", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.KeyAddress(ctx, someID, key)
 		}},
-		{"Account", "StateGetActor", nil, func(ctx context.Context, c *chain.Client) (any, error) {
+		{"Account", "StateGetActor", []string{`null`}, func(ctx context.Context, c *chain.Client) (any, error) {
 			nonce, _, err := c.Account(ctx, worker, key)
 			return nonce, err
 		}},
