@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/filecoin-project/go-state-types/abi"
+
 	"github.com/vigil-post/vigil"
 )
 
@@ -53,7 +55,9 @@ func TestAnAddressWithoutAKeyIsTheChainsWordAndNoNodesFault(t *testing.T) {
 // such actor; Forest says null, or begins with a capital.
 func TestAnAccountThatDoesNotExistYetIsNotFound(t *testing.T) {
 	for name, answer := range map[string]func([]json.RawMessage) (any, error){
-		"lotus":         func([]json.RawMessage) (any, error) { return nil, errors.New("resolution lookup failed (t1x): resolve address t1x: actor not found") },
+		"lotus": func([]json.RawMessage) (any, error) {
+			return nil, errors.New("resolution lookup failed (t1x): resolve address t1x: actor not found")
+		},
 		"forest":        func([]json.RawMessage) (any, error) { return json.RawMessage(`null`), nil },
 		"forest, named": func([]json.RawMessage) (any, error) { return nil, errors.New("Actor not found: addr=t1x") },
 	} {
@@ -63,5 +67,19 @@ func TestAnAccountThatDoesNotExistYetIsNotFound(t *testing.T) {
 		if _, _, err := c.Account(t.Context(), addr(t, workerKey), someKey()); !errors.Is(err, vigil.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The highest sector number there is, abi.MaxSectorNumber, can be faulty like any other.
+func TestTheHighestSectorNumberIsRead(t *testing.T) {
+	n := soundNode()
+	n.answer("StateMinerFaults", `[9223372036854775807,1]`)
+	n.answer("StateMinerRecoveries", `[0]`)
+	faulty, _, err := dialNode(t, n).Faults(t.Context(), 1000, someKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := faulty.All(2); err != nil || len(list) != 1 || list[0] != abi.MaxSectorNumber {
+		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -208,7 +208,7 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		{"recovering sectors that are not faulty", "StateMinerPartitions", partition("[0,4]", "[0,4]", "[0,2]", "[2,1]", "[3,1]"), "recovering that are not faulty"},
 		{"more sectors than any partition has", "StateMinerPartitions", partition("[0,20000]", "[0]", "[0]", "[0]", "[0]"), "it has 20000 sectors"},
 		{"more sectors than any miner has", "StateMinerFaults", `[0,4611686018427387904]`, "more than 33554432 sectors"},
-		{"sector numbers beyond the highest", "StateMinerFaults", `[9223372036854775807,1]`, "beyond the highest"},
+		{"sector numbers beyond the highest", "StateMinerFaults", `[9223372036854775808,1]`, "beyond the highest"},
 		{"runs that add up to nothing", "StateMinerFaults", `[18446744073709551615,18446744073709551615]`, "beyond the highest"},
 		{"an empty run", "StateMinerFaults", `[0,1,0,1]`, "empty run"},
 		{"recovering sectors that no partition has faulty", "StateMinerRecoveries", `[6,1]`, "recovering that are not faulty"},
