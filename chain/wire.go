@@ -100,12 +100,14 @@ type headChange struct {
 	Val  *tipSet
 }
 
-// networkParams: BlockDelayMillis is of networks whose epochs are not whole seconds.
+// networkParams: BlockDelayMillis is of networks whose epochs are not whole
+// seconds. Nodes keep all sorts of settings among the upgrades, and what a newer one
+// adds must not keep it from being used.
 type networkParams struct {
 	BlockDelaySecs    uint64
 	BlockDelayMillis  uint64
 	GenesisTimestamp  uint64
-	ForkUpgradeParams map[string]abi.ChainEpoch
+	ForkUpgradeParams map[string]json.RawMessage
 }
 
 func (p *networkParams) check() error {
