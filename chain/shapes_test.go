@@ -85,7 +85,7 @@ func calls(t testing.TB) []someCall {
 		{"EstimateGas", "GasEstimateMessageGas", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.EstimateGas(ctx, signed.Call, 3)
 		}},
-		{"PoolNonce", "MpoolGetNonce", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
+		{"PoolNonce", "MpoolGetNonce", []string{`0`}, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
 		{"PushMessage", "MpoolPush", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PushMessage(ctx, signed) }},
 		{"Executed", "ChainGetParentMessages", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
 		{"Executed's receipts", "ChainGetParentReceipts", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
