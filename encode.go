@@ -26,10 +26,18 @@ const (
 // MaxMessageSize is what a node's pool takes, encoded and signed.
 const MaxMessageSize = 64 << 10
 
+// maxAmountBytes is the longest amount that the network decodes (BigIntMaxSerializedLen of go-state-types).
+const maxAmountBytes = 128
+
 // EncodeUnsigned gives the bytes whose CID is signed; the signature is not looked at.
 func (m SignedMessage) EncodeUnsigned() ([]byte, error) {
 	if m.To == address.Undef || m.From == address.Undef {
 		return nil, fmt.Errorf("encode message: it has no sender or no receiver")
+	}
+	for _, a := range []abi.TokenAmount{m.Value, m.Gas.FeeCap, m.Gas.Premium} {
+		if len(amountBytes(a)) > maxAmountBytes {
+			return nil, fmt.Errorf("encode message: an amount of it is beyond all FIL there is: it takes more than %d bytes", maxAmountBytes)
+		}
 	}
 	out := cborHead(nil, cborArray, 10)
 	out = cborHead(out, cborUint, 0) // version

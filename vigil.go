@@ -2,6 +2,7 @@ package vigil
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,6 +134,12 @@ type MinerInfo struct {
 	ProofType        abi.RegisteredPoStProof
 	SectorSize       abi.SectorSize
 	PartitionSectors uint64
+}
+
+// Senders are the addresses that the chain lets send a miner's posts, the ones to
+// prefer first: who owns a miner should not have to leave the key here.
+func (m MinerInfo) Senders() []address.Address {
+	return slices.Concat(m.Control, []address.Address{m.Worker, m.Owner})
 }
 
 // MinerAddress is the ID address of a miner, as people write it.

@@ -152,6 +152,9 @@ func (d *disputer) fitKey(ctx context.Context, c Config, keys vigil.Signer) erro
 	var key address.Address
 	err := patiently(ctx, d.log, "the account cannot be read", func() (err error) {
 		key, err = d.nodes.KeyAddress(ctx, d.wanted.From, "")
+		if errors.Is(err, vigil.ErrNotFound) {
+			return unfit{err}
+		}
 		return err
 	})
 	if err != nil {

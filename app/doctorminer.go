@@ -108,6 +108,10 @@ func (e *examination) keys(ctx context.Context, node *chain.Nodes, info vigil.Mi
 	have := 0
 	for _, account := range append(slices.Clone(info.Control), info.Worker) {
 		sender, err := node.KeyAddress(ctx, account, key)
+		if errors.Is(err, vigil.ErrNotFound) {
+			without = append(without, account.String()+" has no key")
+			continue
+		}
 		if err != nil {
 			e.ill(about, "look at the node's own log", "the key of %s cannot be looked up: %v", account, err)
 			return

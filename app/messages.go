@@ -47,7 +47,7 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 		MaxFee: c.Messager.MaxFee, LowFeeCap: c.Messager.LowFeeCap,
 		Budgets:           map[vigil.DutyKind]messager.Budget{vigil.KindPost: c.Messager.WindowPost, vigil.KindRecover: c.Messager.Recovery},
 		GasOverEstimation: c.Messager.GasOverEstimation, GasOverPremium: c.Messager.GasOverPremium, Preferred: c.Messager.Senders,
-		Changed: changed,
+		Changed: changed, Miner: d.nodes.Miner,
 	})
 	return m, keys, err
 }

@@ -185,6 +185,10 @@ func (s stand) fitKeys(ctx context.Context, info vigil.MinerInfo, key vigil.TipS
 	any := false
 	for _, account := range append([]address.Address{info.Worker}, info.Control...) {
 		sender, err := s.node.KeyAddress(ctx, account, key)
+		if errors.Is(err, vigil.ErrNotFound) { // any actor may be a control address, a multisig too
+			tried = append(tried, account.String()+" has no key")
+			continue
+		}
 		if err != nil {
 			return err
 		}

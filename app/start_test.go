@@ -36,7 +36,11 @@ func (f fakeNode) Miner(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.Mi
 	return f.miner()
 }
 
+// KeyAddress knows every account but 999, which is a multisig.
 func (f fakeNode) KeyAddress(_ context.Context, account address.Address, _ vigil.TipSetKey) (address.Address, error) {
+	if id, err := address.IDFromAddress(account); err == nil && id == 999 {
+		return address.Undef, fmt.Errorf("actor code is not account: multisig: %w", vigil.ErrNotFound)
+	}
 	return account, nil
 }
 
@@ -178,7 +182,7 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 		}
 		return a
 	}
-	info := vigil.MinerInfo{Worker: account(101), Control: []address.Address{account(102)}}
+	info := vigil.MinerInfo{Worker: account(101), Control: []address.Address{account(999), account(102)}}
 	for _, c := range []struct {
 		sentence string
 		miner    error
@@ -189,7 +193,7 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 	}{
 		{"the worker's key is enough", nil, nil, heldKeys{account(101)}, "devnet", ""},
 		{"a control address's key is enough", nil, nil, heldKeys{account(102)}, "devnet", ""},
-		{"another key is not", nil, nil, heldKeys{account(103)}, "devnet", "t0101, t0102"},
+		{"another key is not", nil, nil, heldKeys{account(103)}, "devnet", "t0101, t0999 has no key, t0102"},
 		{"a miner that does not exist", vigil.ErrNotFound, nil, heldKeys{account(101)}, "devnet", "is the address right"},
 		{"parameters that are missing", nil, errors.New("no parameters"), heldKeys{account(101)}, "devnet", "no parameters"},
 		{"parameters of a setup of one's own on a public network", nil, nil, heldKeys{account(101)}, "calibrationnet", "another setup's"},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vigil-post/vigil"
@@ -61,10 +62,31 @@ func explain(method string, err error) error {
 		return fmt.Errorf("%s: the node's token lacks the permission %q: set one that has it (lotus auth create-token --perm %s): %w", method, need, need, err)
 	case said.Code == -32601:
 		return &StrangerError{fmt.Errorf("%s: the node does not know this method: is it a full node, and is its API at %s meant: %w", method, defaultPath, err)}
-	case strings.Contains(said.Message, "actor not found"), strings.Contains(said.Message, "actor code is not miner"):
+	case chainsWord(method, said.Message):
 		return fmt.Errorf("%s: %w: %w", method, vigil.ErrNotFound, err)
 	}
 	return fmt.Errorf("%s: %w", method, err)
+}
+
+// absences are what nodes say, in lower case, where the chain has no such thing.
+var absences = []string{
+	"actor not found", "actor code is not miner",
+	"failed to find actor",
+	"actor id not found for address", // Forest
+}
+
+// keyless is what they say of an actor that has no key, such as a multisig.
+var keyless = []string{
+	"actor code is not account", "cannot resolve actor address to key address",
+	"unknown actor code", // Forest
+}
+
+// chainsWord says that a node's error is the chain's own answer, which another
+// node would give too and the same one again.
+func chainsWord(method, text string) bool {
+	text = strings.ToLower(text)
+	said := func(words string) bool { return strings.Contains(text, words) }
+	return slices.ContainsFunc(absences, said) || method == "StateAccountKey" && slices.ContainsFunc(keyless, said)
 }
 
 // unusable says that an answer came but is not what the method promises.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/filecoin-project/go-address"
@@ -56,7 +57,10 @@ func (c *Client) Account(ctx context.Context, acct address.Address, key vigil.Ti
 	if err != nil {
 		return 0, big.Zero(), err
 	}
-	a, err := ask[actor](ctx, c, "StateGetActor", acct, k)
+	a, err := askMaybe[actor](ctx, c, "StateGetActor", acct, k)
+	if err == nil && a == nil { // so Forest says it
+		err = fmt.Errorf("StateGetActor: account %s: %w", acct, vigil.ErrNotFound)
+	}
 	if err != nil {
 		return 0, big.Zero(), err
 	}
@@ -111,10 +115,17 @@ func (c *Client) namesOf(ctx context.Context, acct address.Address, key vigil.Ti
 	return map[address.Address]bool{acct: true, id.Address: true, name: true}, nil
 }
 
+// sendSpec is what a node is asked to consider. Forest insists on all fields.
+type sendSpec struct {
+	MaxFee         string
+	MsgUuid        string
+	MaximizeFeeCap bool
+}
+
 // anyFee lets the node propose without a cap (1000 FIL): what a message may
 // cost is the messager's to decide, and a proposal that a cap has cut below
 // the base fee says nothing.
-var anyFee = struct{ MaxFee string }{"1000000000000000000000"}
+var anyFee = sendSpec{MaxFee: "1000000000000000000000", MsgUuid: "00000000-0000-0000-0000-000000000000"}
 
 // EstimateGas runs the call on the head and proposes its gas.
 func (c *Client) EstimateGas(ctx context.Context, call vigil.Call, nonce uint64) (vigil.Gas, error) {
@@ -136,10 +147,16 @@ func (c *Client) EstimateGas(ctx context.Context, call vigil.Call, nonce uint64)
 	return gas, nil
 }
 
+// gasWords are what nodes say of a call that needs more gas than a block has.
+var gasWords = []string{
+	"ran out of gas", "SysErrOutOfGas",
+	"message execution failed: exit code: 7,", // Forest
+}
+
 // outOfGas says that a call would need more gas than a block has: nodes have a
 // code for it, and those that have not say it.
 func outOfGas(said *nodeError) bool {
-	return said.Code == codeOutOfGas || strings.Contains(said.Message, "ran out of gas") || strings.Contains(said.Message, "SysErrOutOfGas")
+	return said.Code == codeOutOfGas || slices.ContainsFunc(gasWords, func(words string) bool { return strings.Contains(said.Message, words) })
 }
 
 // PushMessage hands a signed message to the node's pool.
@@ -197,6 +214,10 @@ var poolWords = []struct {
 	{"message is too big", vigil.ErrMessageInvalid}, // Forest
 	{"field cannot be less than the cost of storing", vigil.ErrMessageInvalid},
 	{"field cannot be greater than a block's gas limit", vigil.ErrMessageInvalid},
+	{"cannot be less than cost", vigil.ErrMessageInvalid},               // Forest: of storing a message on chain
+	{"cannot be greater than block gas limit", vigil.ErrMessageInvalid}, // Forest
+	{"gas_fee_cap less than gas_premium", vigil.ErrMessageInvalid},      // Forest
+	{"is not a valid top-level sender", vigil.ErrMessageInvalid},        // Lotus and Forest
 	{"message not valid for block inclusion", vigil.ErrMessageInvalid},
 	{"message will not be included in a block", vigil.ErrMessageInvalid},
 }
@@ -229,7 +250,11 @@ func withPremium(means error, text string) error {
 
 // PoolNonce is the next nonce of an account as the node's pool has it.
 func (c *Client) PoolNonce(ctx context.Context, acct address.Address) (uint64, error) {
-	n, err := ask[uint64](ctx, c, "MpoolGetNonce", acct)
+	const method = "MpoolGetNonce"
+	n, err := ask[uint64](ctx, c, method, acct)
+	if err == nil && n >= maxNonce {
+		err = unusable(method, "a nonce of %d", n)
+	}
 	if err != nil {
 		return 0, err
 	}

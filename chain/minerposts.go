@@ -3,6 +3,7 @@ package chain
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/filecoin-project/go-address"
@@ -64,6 +65,9 @@ func (c *Client) postsAmong(ctx context.Context, id abi.ActorID, messages []*lis
 			continue
 		}
 		to, err := c.idOf(ctx, m.Message.To.Address, key)
+		if errors.Is(err, vigil.ErrNotFound) {
+			continue // anybody may write to nobody
+		}
 		if err != nil {
 			return nil, nil, err
 		}

@@ -546,7 +546,7 @@ func TestANodeThatContradictsItselfIsSetAside(t *testing.T) {
 func TestUpgradesAheadAreSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHerd(t, 1, 30*time.Second, func(_ int, n *fakeNode, _ *chain.Config) {
-			n.answer("StateGetNetworkParams", fmt.Sprintf(`{"BlockDelaySecs":30,"GenesisTimestamp":%d,"ForkUpgradeParams":{"BreezeGasTampingDuration":120,"UpgradeFireHorseHeight":50,"UpgradeTomorrowHeight":3000,"UpgradeXxHeight":1000000000}}`,
+			n.answer("StateGetNetworkParams", fmt.Sprintf(`{"BlockDelaySecs":30,"GenesisTimestamp":%d,"ForkUpgradeParams":{"BreezeGasTampingDuration":120,"SomethingNew":{"a":[1]},"UpgradeNewHeight":"soon","UpgradeNullHeight":null,"UpgradeFireHorseHeight":50,"UpgradeTomorrowHeight":3000,"UpgradeXxHeight":1000000000}}`,
 				time.Now().Add(-3000*time.Second).Unix()))
 		})
 		h.pass(1)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -507,6 +508,24 @@ func TestARecordedEstimateIsAskedAndRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "gas", gas, vigil.Gas{Limit: 2383440, FeeCap: big.NewInt(99934), Premium: big.NewInt(98880)})
+}
+
+// Forest takes a specification with all its fields or none at all (struct
+// MessageSendSpec, src/rpc/types/mod.rs): with one missing no call is estimated.
+func TestAnEstimateIsAskedWithAllThatForestInsistsOn(t *testing.T) {
+	n := newFakeNode(time.Second)
+	var spec map[string]any
+	n.handle("GasEstimateMessageGas", func(params []json.RawMessage) (any, error) {
+		if err := json.Unmarshal(params[1], &spec); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("asked")
+	})
+	_, _ = dialNode(t, n).EstimateGas(t.Context(), vigil.Call{From: addr(t, workerKey), To: vigil.MinerAddress(1001), Method: 5}, 0)
+	want := map[string]any{"MaxFee": "1000000000000000000000", "MsgUuid": "00000000-0000-0000-0000-000000000000", "MaximizeFeeCap": false}
+	if !reflect.DeepEqual(spec, want) {
+		t.Errorf("asked with %v, want %v", spec, want)
+	}
 }
 
 func TestTheRecordedSubscriptionIsFollowed(t *testing.T) {

@@ -123,7 +123,7 @@ func (s *sectorSet) UnmarshalJSON(b []byte) error {
 			return errors.New("a set of sectors has a run that is null")
 		case *run == 0 && i > 0:
 			return errors.New("a set of sectors has an empty run")
-		case *run > math.MaxInt64-end:
+		case *run > math.MaxInt64+1-end: // the highest number is MaxInt64 itself
 			return errors.New("a set of sectors goes beyond the highest sector number")
 		}
 		end += *run

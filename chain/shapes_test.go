@@ -74,7 +74,7 @@ func calls(t testing.TB) []someCall {
 		{"KeyAddress", "StateAccountKey", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.KeyAddress(ctx, someID, key)
 		}},
-		{"Account", "StateGetActor", nil, func(ctx context.Context, c *chain.Client) (any, error) {
+		{"Account", "StateGetActor", []string{`null`}, func(ctx context.Context, c *chain.Client) (any, error) {
 			nonce, _, err := c.Account(ctx, worker, key)
 			return nonce, err
 		}},
@@ -85,7 +85,7 @@ func calls(t testing.TB) []someCall {
 		{"EstimateGas", "GasEstimateMessageGas", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.EstimateGas(ctx, signed.Call, 3)
 		}},
-		{"PoolNonce", "MpoolGetNonce", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
+		{"PoolNonce", "MpoolGetNonce", []string{`0`}, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
 		{"PushMessage", "MpoolPush", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PushMessage(ctx, signed) }},
 		{"Executed", "ChainGetParentMessages", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
 		{"Executed's receipts", "ChainGetParentReceipts", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
@@ -208,7 +208,7 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		{"recovering sectors that are not faulty", "StateMinerPartitions", partition("[0,4]", "[0,4]", "[0,2]", "[2,1]", "[3,1]"), "recovering that are not faulty"},
 		{"more sectors than any partition has", "StateMinerPartitions", partition("[0,20000]", "[0]", "[0]", "[0]", "[0]"), "it has 20000 sectors"},
 		{"more sectors than any miner has", "StateMinerFaults", `[0,4611686018427387904]`, "more than 33554432 sectors"},
-		{"sector numbers beyond the highest", "StateMinerFaults", `[9223372036854775807,1]`, "beyond the highest"},
+		{"sector numbers beyond the highest", "StateMinerFaults", `[9223372036854775808,1]`, "beyond the highest"},
 		{"runs that add up to nothing", "StateMinerFaults", `[18446744073709551615,18446744073709551615]`, "beyond the highest"},
 		{"an empty run", "StateMinerFaults", `[0,1,0,1]`, "empty run"},
 		{"recovering sectors that no partition has faulty", "StateMinerRecoveries", `[6,1]`, "recovering that are not faulty"},
@@ -225,6 +225,8 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		{"31 bytes of randomness", "StateGetRandomnessFromTickets", `"` + strings.Repeat("AAAA", 10) + `AA=="`, "31 bytes"},
 		{"randomness of zeros", "StateGetRandomnessFromBeacon", `"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`, "all bytes are zero"},
 		{"an ID address as a key address", "StateAccountKey", `"t0100"`, "t0100 is not a key address"},
+		{"an account with more messages than there are", "StateGetActor", `{"Nonce":18446744073709551615,"Balance":"5"}`, "Nonce"},
+		{"a pool with more messages than there are", "MpoolGetNonce", `18446744073709551615`, "a nonce of 18446744073709551615"},
 		{"an account with a negative balance", "StateGetActor", `{"Nonce":7,"Balance":"-5"}`, "Balance"},
 		{"fewer receipts than messages", "ChainGetParentReceipts", `[]`, "0 receipts for 1 messages"},
 		{"receipts without messages", "ChainGetParentMessages", `null`, "1 receipts for 0 messages"},

@@ -67,6 +67,8 @@ func TestACallThatRunsOutOfGasIsTooLarge(t *testing.T) {
 	}{
 		{answerError{2, "call ran out of gas"}, true},
 		{answerError{1, "message execution failed: exit SysErrOutOfGas(7), reason: none"}, true},
+		{answerError{-32603, "message execution failed: exit code: 7, reason: message failed"}, true},
+		{answerError{-32603, "message execution failed: exit code: 17, reason: message failed"}, false},
 		{answerError{3, "message execution failed (exit=[ErrForbidden(18)], vm error=[no])"}, false},
 	} {
 		n := newFakeNode(time.Second)

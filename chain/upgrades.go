@@ -2,6 +2,7 @@ package chain
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,10 +32,11 @@ var knownUpgrades = []string{
 // keys are UpgradeXxxHeight; other settings of the network are among them.
 func (p *networkParams) upgrades() []vigil.Upgrade {
 	var list []vigil.Upgrade
-	for key, epoch := range p.ForkUpgradeParams {
+	for key, raw := range p.ForkUpgradeParams {
 		name, isUpgrade := strings.CutPrefix(key, "Upgrade")
 		name, isHeight := strings.CutSuffix(name, "Height")
-		if isUpgrade && isHeight && epoch > 0 {
+		var epoch abi.ChainEpoch
+		if isUpgrade && isHeight && json.Unmarshal(raw, &epoch) == nil && epoch > 0 {
 			list = append(list, vigil.Upgrade{Name: name, Epoch: epoch, Known: slices.Contains(knownUpgrades, name)})
 		}
 	}

@@ -44,6 +44,8 @@ type loop struct {
 	keyless  map[address.Address]error
 	leased   map[address.Address]error
 	holds    map[address.Address]hold
+	miners   map[abi.ActorID][]address.Address // who may send for them
+	unasked  bool                              // that could not be read in this round
 	pools    map[address.Address]uint64
 }
 
@@ -51,6 +53,7 @@ type loop struct {
 type refusal struct {
 	premium abi.TokenAmount // as much or more
 	cheaper bool            // what may cost less: it says that the sender cannot pay for it
+	invalid bool            // nothing like it: it says that it would never take the message
 }
 
 // hold is whether a key is held.
@@ -89,6 +92,7 @@ func newLoop(c Config) *loop {
 		leases: map[address.Address]time.Time{}, senders: map[address.Address]address.Address{},
 		foreign: map[address.Address]stranger{}, waiting: map[address.Address]crowd{},
 		inspected: map[address.Address]abi.ChainEpoch{}, asked: map[cid.Cid]refusal{}, accounts: map[accountAt]account{},
+		miners: map[abi.ActorID][]address.Address{},
 	}
 }
 
@@ -96,6 +100,7 @@ func (l *loop) newRound(head vigil.Head) {
 	l.head = head
 	l.round++
 	l.accounts, l.pools = map[accountAt]account{}, map[address.Address]uint64{}
+	l.miners, l.unasked = map[abi.ActorID][]address.Address{}, false
 }
 
 // askHead asks for the head; without an answer the last one is used once more.

@@ -61,6 +61,9 @@ type Config struct {
 	GasOverPremium    float64
 
 	Preferred []address.Address // senders to use first where a message's Senders have them
+	// Miner, where set, tells who may send a duty's message now: that may have
+	// changed since the message was asked for.
+	Miner func(ctx context.Context, miner abi.ActorID, key vigil.TipSetKey) (vigil.MinerInfo, error)
 	// Holder is this messager's name in the leases of its senders; it must be
 	// no other's. Default: made of the host, the process and a random number.
 	Holder string

@@ -25,7 +25,7 @@ type candidate struct {
 func (l *loop) candidates(ctx context.Context, m vigil.Message, b books) ([]candidate, error) {
 	var found []candidate
 	var errs []error
-	for _, sender := range m.Senders {
+	for _, sender := range l.sendersNow(ctx, m) {
 		c, err := l.candidate(ctx, sender, b)
 		switch {
 		case err != nil:
@@ -42,6 +42,31 @@ func (l *loop) candidates(ctx context.Context, m vigil.Message, b books) ([]cand
 		found = append(found[1:], found[0]) // posts have a sender alone where there is another
 	}
 	return found, nil
+}
+
+// sendersNow are those that the chain lets send a message now: what its caller
+// was told may be old by the time that one of them can. Nodes that do not say it are
+// asked once a round.
+func (l *loop) sendersNow(ctx context.Context, m vigil.Message) []address.Address {
+	kind, miner := m.Duty.Kind, m.Duty.Miner
+	if l.c.Miner == nil || kind != vigil.KindPost && kind != vigil.KindRecover {
+		return m.Senders
+	}
+	if _, asked := l.miners[miner]; !asked && !l.unasked {
+		limited, cancel := context.WithTimeout(ctx, l.c.patience())
+		defer cancel()
+		info, err := l.c.Miner(limited, miner, l.head.Key)
+		if err != nil {
+			l.warn(ctx, "who may send for the miner now cannot be read", err)
+			l.unasked = true
+			return m.Senders
+		}
+		l.miners[miner] = info.Senders()
+	}
+	if now := l.miners[miner]; len(now) > 0 {
+		return now
+	}
+	return m.Senders
 }
 
 // prefer puts the preferred senders first, and leaves the rest in its order.

@@ -1,6 +1,7 @@
 package messager
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-address"
+	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/big"
 	"github.com/filecoin-project/go-state-types/exitcode"
 
@@ -486,6 +488,57 @@ func TestTheFirstSenderThatHoldsAKeyAndCanPayIsTaken(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who may send for a miner can change while a message waits: an operator whose control
+// address has run out of money gives the miner another one, and the message goes from that.
+func TestAMessageThatWaitsIsSentByWhoMaySendNow(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		control := w.ids[:1]
+		w.chain.balance[w.chain.keys[w.ids[0]]] = big.NewInt(1)
+		unread := false
+		w.config.Miner = func(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.MinerInfo, error) {
+			if unread {
+				return vigil.MinerInfo{}, errors.New("node is busy")
+			}
+			return vigil.MinerInfo{Control: control, Worker: w.ids[0], Owner: w.ids[0]}, nil
+		}
+		w.restart()
+		r := w.request("a", 160)
+		r.Senders = w.ids[:1]
+		if _, err := w.m.Push(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		w.mine(2)
+		w.expect("a", vigil.MessageQueued)
+		control, unread = w.ids[1:], true // what cannot be read changes nothing
+		w.mine(1)
+		w.expect("a", vigil.MessageQueued)
+		unread = false
+		w.mine(1)
+		if m := w.expect("a", vigil.MessagePublished); m.Call.From != w.chain.keys[w.ids[1]] {
+			t.Errorf("sent from %s: %s", m.Call.From, m.Problem)
+		}
+	})
+}
+
+// A message of somebody who names its sender is sent by that one and no other.
+func TestAMessageThatIsNoDutysKeepsItsSenders(t *testing.T) {
+	story(t, func(t *testing.T, w *world) {
+		w.config.Miner = func(context.Context, abi.ActorID, vigil.TipSetKey) (vigil.MinerInfo, error) {
+			return vigil.MinerInfo{Worker: w.ids[0], Owner: w.ids[0]}, nil
+		}
+		w.restart()
+		r := w.request("a", 160)
+		r.Duty, r.Senders = vigil.DutyID{}, w.ids[1:]
+		if _, err := w.m.Push(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		w.mine(1)
+		if found, err := w.m.Find(t.Context(), vigil.MessageQuery{ID: "a"}); err != nil || len(found) != 1 || found[0].Call.From != w.chain.keys[w.ids[1]] {
+			t.Errorf("%v, %v", found, err)
+		}
+	})
 }
 
 func TestASmallBalanceIsSharedAndNeverOverdrawn(t *testing.T) {

@@ -89,7 +89,7 @@ const MostBytes = vigil.MaxMessageSize - 1<<10
 // TooLong says that a message has more bytes than the network takes, or a set
 // of sectors that is too long to be written at all.
 func TooLong(message []Declaration) bool {
-	params := Params(0, message)
+	params := Params(miner.WPoStPeriodDeadlines-1, message) // the longest number
 	var encoded bytes.Buffer
 	return params.MarshalCBOR(&encoded) != nil || encoded.Len() > MostBytes
 }

@@ -161,3 +161,30 @@ func TestAMessageThatIsTooLongIsHalved(t *testing.T) {
 		}
 	}
 }
+
+// What is not too long fits whatever deadline it is of: the numbers of the later
+// ones take a byte more in each of up to 3,000 declarations.
+func TestAMessageFitsWhateverItsDeadline(t *testing.T) {
+	fits := 0
+	for n := 2_000; n <= 3_000; n += 10 {
+		message := make([]partition.Declaration, n)
+		for i := range message {
+			message[i].Partition = uint64(i)
+			for s := range abi.SectorNumber(5) {
+				message[i].Sectors = append(message[i].Sectors, abi.SectorNumber(i)<<24+s<<14)
+			}
+		}
+		if partition.TooLong(message) {
+			continue
+		}
+		fits++
+		params := partition.Params(47, message)
+		var encoded bytes.Buffer
+		if err := params.MarshalCBOR(&encoded); err != nil || encoded.Len() > partition.MostBytes {
+			t.Fatalf("%d partitions are not too long and take %d bytes, %v", n, encoded.Len(), err)
+		}
+	}
+	if fits == 0 || fits > 100 {
+		t.Errorf("%d of 101 fit: the test says nothing of the limit", fits)
+	}
+}

@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
-	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/builtin"
 	actor "github.com/filecoin-project/go-state-types/builtin/v18/miner"
@@ -139,7 +137,7 @@ func (a *action) request(ctx context.Context, id string, method abi.MethodNum, p
 		ID:      id,
 		Duty:    a.duty.ID,
 		Expires: expires,
-		Senders: slices.Concat(info.Control, []address.Address{info.Worker, info.Owner}),
+		Senders: info.Senders(),
 		Call: vigil.Call{
 			To: vigil.MinerAddress(a.id), Method: method, Value: abi.NewTokenAmount(0), Params: encoded.Bytes(),
 		},

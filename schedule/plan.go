@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/exitcode"
 
 	"github.com/vigil-post/vigil"
 )
@@ -216,16 +217,35 @@ func (p planner) messages(id vigil.DutyID) (alive bool, dead int, failed string)
 	for _, m := range p.view.Messages {
 		switch {
 		case m.Duty != id:
-		case m.State.Done() && (m.Receipt == nil || m.Receipt.Epoch < p.view.Epoch):
+		case p.fruitless(m):
 			dead++
 			if failed = ""; m.State == vigil.MessageFailed {
 				failed = fmt.Sprintf("its message number %d: %s", dead, m.Problem)
+			} else if !m.State.Done() && !cancelled(m) {
+				failed = fmt.Sprintf("its message number %d was executed with exit code %s", dead, m.Receipt.ExitCode)
 			}
 		default:
 			alive = true
 		}
 	}
 	return alive, dead, failed
+}
+
+// fruitless says that a message came to nothing, as far as the view can show
+// it. A failed execution is believed at the confidence, for a reorg may undo it;
+// but at once where there would be no time left for another message then.
+func (p planner) fruitless(m vigil.Message) bool {
+	switch {
+	case m.Receipt != nil && m.Receipt.Epoch >= p.view.Epoch:
+		return false
+	case m.State.Done():
+		return true
+	}
+	end := p.deadline.Close
+	if m.Duty.Kind == vigil.KindRecover {
+		end = p.deadline.FaultCutoff
+	}
+	return m.Receipt != nil && (m.Receipt.ExitCode != exitcode.Ok || cancelled(m)) && p.view.Epoch >= end-p.policy.PostMargin
 }
 
 // judge settles the duties of a deadline that has closed by what the chain

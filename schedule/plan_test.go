@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/exitcode"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/schedule"
@@ -23,7 +24,7 @@ const miner = abi.ActorID(1000)
 //	deadline <index> open=<epoch> [commit=<word>]
 //	partition <index> [due=<sectors>] [posted] [settled] [proven] [recovering=<sectors>] [recoverable=<n,n>] [idle=<n,n>]
 //	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [skipped=<n>] [returned=<sectors>] [tried=<epoch>] [reason=<word>] [commit=<word>]
-//	message <kind> <batch> <state> [executed=<epoch>] [unsent]
+//	message <kind> <batch> <state> [executed=<epoch>] [exit=<code>] [unsent]
 //
 // Partitions, duties and messages belong to the deadline above them.
 func TestStories(t *testing.T) {
@@ -121,7 +122,7 @@ func parse(t *testing.T, input string) schedule.View {
 			id := vigil.DutyID{Kind: vigil.DutyKind(words[1]), Miner: miner, Open: last(view, f).Open, Batch: f.at(2)}
 			m := vigil.Message{MessageRequest: vigil.MessageRequest{Duty: id}, State: vigil.MessageState(words[3])}
 			if f.word("executed") != "" {
-				m.Receipt = &vigil.Receipt{Epoch: abi.ChainEpoch(f.number("executed"))}
+				m.Receipt = &vigil.Receipt{Epoch: abi.ChainEpoch(f.number("executed")), ExitCode: exitcode.ExitCode(f.number("exit"))}
 			}
 			if !f.has("unsent") {
 				m.Attempts = []vigil.Attempt{{Number: 1, Published: true}}

@@ -2,6 +2,7 @@ package sophon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,8 +21,11 @@ func (a *api) HasMessageByUid(ctx context.Context, id string) (bool, error) { //
 	if err := need(ctx, "read", "HasMessageByUid"); err != nil {
 		return false, err
 	}
-	found, err := a.s.Desk.Find(ctx, vigil.MessageQuery{ID: id})
-	return len(found) > 0, err
+	_, err := a.one(ctx, vigil.MessageQuery{ID: id}, "message "+id)
+	if errors.Is(err, vigil.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // GetMessageByUid gives the message of an ID.
@@ -124,8 +128,12 @@ func cut(list []*Message, offset, limit uint) []*Message {
 	return list
 }
 
-// one gives the message of a query that has one answer.
+// one gives the message of a query that has one answer. One that names nothing, as
+// a caller's empty ID does, would fit every message.
 func (a *api) one(ctx context.Context, q vigil.MessageQuery, what string) (vigil.Message, error) {
+	if q.ID == "" && !q.CID.Defined() && q.Nonce == nil {
+		return vigil.Message{}, fmt.Errorf("%s: %w: it is not said which", what, vigil.ErrNotFound)
+	}
 	found, err := a.s.Desk.Find(ctx, q)
 	if err != nil {
 		return vigil.Message{}, err

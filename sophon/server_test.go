@@ -218,6 +218,32 @@ func TestAVenusClientGetsAMessageOnChain(t *testing.T) {
 	}
 }
 
+// An ID that is empty, as of a caller's bug, names no message: not the newest one either.
+func TestNothingIsNamedByNothing(t *testing.T) {
+	d := &desk{t: t, head: 100}
+	s, tokens := served(t, d)
+	c := dial(t, s.URL, bearing(t, tokens, "read", "write"))
+	ctx := t.Context()
+	if _, err := c.PushMessageWithId(ctx, "post-1", post(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := c.HasMessageByUid(ctx, ""); has || err != nil {
+		t.Errorf("it has a message without an ID: %v", err)
+	}
+	for name, ask := range map[string]func() (*venusMessage, error){
+		"GetMessageByUid":       func() (*venusMessage, error) { return c.GetMessageByUid(ctx, "") },
+		"WaitMessage":           func() (*venusMessage, error) { return c.WaitMessage(ctx, "", 0) },
+		"GetMessageBySignedCid": func() (*venusMessage, error) { return c.GetMessageBySignedCid(ctx, cid.Undef) },
+	} {
+		if m, err := ask(); err == nil || !strings.Contains(err.Error(), "not found") {
+			t.Errorf("%s gives %+v, %v", name, m, err)
+		}
+	}
+	if _, err := c.ReplaceMessage(ctx, &venusReplace{Auto: true}); err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("replaced: %v", err)
+	}
+}
+
 func TestWaitMessageWaitsForTheConfidenceAndEndsOnFailure(t *testing.T) {
 	d := &desk{t: t, head: 100}
 	s, tokens := served(t, d)
