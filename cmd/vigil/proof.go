@@ -190,7 +190,9 @@ func (c proofCase) form() (post.Config, error) {
 	case post.Window:
 		return post.WindowConfig(c.SectorSize, version)
 	case post.Winning:
-		return post.WinningConfig(c.SectorSize)
+		form, err := post.WinningConfig(c.SectorSize)
+		form.Version = version
+		return form, err
 	}
 	return post.Config{}, fmt.Errorf("no proof is of type %q", c.Type)
 }
