@@ -32,9 +32,10 @@ func TestHostileCasesAreJudgedAlike(t *testing.T) {
 		t.Run(fmt.Sprintf("%s-%s-%d", s.kind, s.api, s.n), func(t *testing.T) {
 			o := newOracle(t)
 			good := o.proved(t, s.kind, s.api, s.n)
+			judge := judge{o.params, map[post.Config]*post.Verifier{}}
 			cases := slices.Concat([]*proofCase{good}, points(good), statements(good))
 			for i, want := range o.verdicts(t, cases) {
-				have := o.judge(cases[i])
+				have := judge.verdict(cases[i])
 				if have != want {
 					t.Errorf("%s: Go says %s, Rust %s", cases[i].about, have, want)
 				}
@@ -47,8 +48,14 @@ func TestHostileCasesAreJudgedAlike(t *testing.T) {
 	}
 }
 
-// judge is Go's verdict on a case whose form may be none.
-func (o *oracle) judge(c *proofCase) string {
+// judge judges cases of any form, which may be none.
+type judge struct {
+	params    string
+	verifiers map[post.Config]*post.Verifier
+}
+
+// verdict is Go's.
+func (j judge) verdict(c *proofCase) string {
 	version, err := post.VersionOfAPI(c.API)
 	if err != nil {
 		return "error"
@@ -63,11 +70,12 @@ func (o *oracle) judge(c *proofCase) string {
 	if err != nil {
 		return "error"
 	}
-	verifier, err := post.OpenVerifier(form, o.params)
-	if err != nil {
-		return "error"
+	if j.verifiers[form] == nil {
+		if j.verifiers[form], err = post.OpenVerifier(form, j.params); err != nil {
+			return "error"
+		}
 	}
-	return verdict(verifier, c)
+	return verdict(j.verifiers[form], c)
 }
 
 // proved is a case of fresh sectors of 2 KiB that we proved.

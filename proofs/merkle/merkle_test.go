@@ -332,9 +332,10 @@ func TestADefectInTheKeptRowsIsNamed(t *testing.T) {
 		defect merkle.Defect
 		file   string
 	}{
-		{"the node of the leaf's own segment", 0, 0, merkle.DefectSegment, "replica"},
+		{"the node of the leaf's own segment, which the path does not need", 0, 0, "", ""},
 		{"a sibling of it", 1, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
-		{"a node above it", 512, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
+		{"a node above it, which the path does not need", 512, 0, "", ""},
+		{"a sibling of that", 513, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
 		{"a node under the root", 512 + 64 + 7, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
 		{"a node elsewhere", 100, 0, "", ""},
 	} {
