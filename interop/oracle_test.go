@@ -106,6 +106,7 @@ type proofCase struct {
 	SectorSize uint64              `json:"sector_size"`
 	API        string              `json:"api"`
 	Miner      uint64              `json:"miner"`
+	ProverID   text                `json:"prover_id,omitempty"` // that of Miner, if it is not set
 	Randomness text                `json:"randomness"`
 	Sectors    []caseSector        `json:"sectors"`
 	Challenges map[uint64][]uint64 `json:"challenges,omitempty"`
@@ -132,6 +133,9 @@ func (b *text) UnmarshalText(from []byte) (err error) {
 
 func (c *proofCase) statement() post.Statement {
 	s := post.Statement{ProverID: post.ProverID(c.Miner)}
+	if len(c.ProverID) > 0 {
+		copy(s.ProverID[:], c.ProverID)
+	}
 	copy(s.Randomness[:], c.Randomness)
 	for _, sector := range c.Sectors {
 		of := post.Sector{Number: sector.Number}

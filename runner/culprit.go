@@ -30,8 +30,8 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 // insist makes a proof that verifies, and finds out why where one does not. Every
 // vanilla proof verified when it was read, so that what is wrong may be
 //
-//   - a vanilla proof, spoilt in memory since: each is checked again, and one that
-//     is spoilt is read again;
+//   - a vanilla proof, spoilt in memory since, which a prover may also refuse: each is
+//     checked again, and one that is spoilt is read again;
 //   - the prover, for once: it is asked again;
 //   - the prover, with one sector: the sectors are proved in halves until it is
 //     found, if there is time, and it is left out unless all together verify then;
@@ -40,13 +40,16 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 // again says that the sectors are to be read anew.
 func (a *action) insist(ctx context.Context, s vigil.Statement, vanilla []vigil.VanillaProof, left budget) (proof []byte, again bool, err error) {
 	proof, err = a.proveAndVerify(ctx, s, vanilla)
-	if !errors.Is(err, errInvalid) {
+	if err == nil || ctx.Err() != nil {
 		return proof, false, err
 	}
 	took := a.took
 	if spoilt := a.recheck(s, vanilla); spoilt > 0 {
-		a.log.Warn("vanilla proofs were spoilt after they were read; they are read again", "sectors", spoilt, "epoch", a.head.Epoch)
+		a.log.Warn("vanilla proofs were spoilt after they were read; they are read again", "sectors", spoilt, "cause", err, "epoch", a.head.Epoch)
 		return nil, true, nil
+	}
+	if !errors.Is(err, errInvalid) {
+		return nil, false, err
 	}
 	a.log.Warn("a proof does not verify, though all its vanilla proofs do; it is made again", "epoch", a.head.Epoch)
 	if proof, err = a.proveAndVerify(ctx, s, vanilla); !errors.Is(err, errInvalid) {

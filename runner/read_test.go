@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -188,6 +189,28 @@ func TestAVanillaProofThatWasSpoiltInMemoryIsReadAgain(t *testing.T) {
 		w.many(20)
 		w.spoilt = map[abi.SectorNumber]bool{7: true}
 		w.verdict = func(vigil.Statement) bool { return len(w.spoilt) == 0 }
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {
+			t.Errorf("skipped %v, %d proofs, %d reads", duty.Skipped, w.calls["Prove"], w.calls["Read"])
+		}
+	})
+}
+
+// Our own prover refuses a spoilt vanilla proof: it makes no proof of it that could be wrong.
+func TestAVanillaProofThatTheProverRefusesIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.spoilt = map[abi.SectorNumber]bool{7: true}
+		w.prove = func(context.Context) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if len(w.spoilt) > 0 {
+				return errors.New("sector 7 of the proof: assignment does not satisfy the circuit")
+			}
+			return nil
+		}
 		w.run(t, after)
 		duty := w.expect(t, post(0), vigil.StateConfirmed)
 		if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {

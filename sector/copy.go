@@ -23,7 +23,8 @@ type copyOf struct {
 // holding is which files of a sector a storage has, by kind.
 type holding struct{ replica, cache [kinds]bool }
 
-// survey asks a storage what it has of a sector.
+// survey asks a storage what it has of a sector. With an error it is what it has as
+// far as it could be asked: of a folder that fails the others are none the worse.
 func (s *storage) survey(ctx context.Context, name string) (holding, error) {
 	h, err := pass(ctx, &s.names, mostPlaces, s.reader.patience(), func(v *visit) (h holding, err error) {
 		folder, err := s.open()
@@ -32,15 +33,16 @@ func (s *storage) survey(ctx context.Context, name string) (holding, error) {
 		}
 		defer folder.Close()
 		v.moved()
-		for k, f := range folders {
-			for half, there := range map[string]*bool{f.replica: &h.replica[k], f.cache: &h.cache[k]} {
-				if *there, err = s.has(folder, path.Join(half, name)); err != nil {
-					return h, err
-				}
-				v.moved()
-			}
+		ask := func(half string) bool {
+			there, failed := s.has(folder, path.Join(half, name))
+			err = cmp.Or(err, failed)
+			v.moved()
+			return there
 		}
-		if h == (holding{}) {
+		for k, f := range folders {
+			h.replica[k], h.cache[k] = ask(f.replica), ask(f.cache)
+		}
+		if h == (holding{}) && err == nil {
 			err = s.isStorage(folder)
 		}
 		return h, err
@@ -87,7 +89,6 @@ func (r *Reader) search(ctx context.Context, w wanted) (vigil.VanillaProof, erro
 		a := <-answers
 		if a.err != nil {
 			found.doubt(a.err)
-			continue
 		}
 		if proof := found.add(ctx, a.at, a.holding); proof != nil {
 			return proof, nil

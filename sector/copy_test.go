@@ -164,6 +164,41 @@ func TestALinkOutOfAStorageIsNotFollowedAndSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// A folder of a storage that cannot be asked hides nothing of what the others have.
+func TestWhatAStorageHasBesideAFolderThatFailsIsRead(t *testing.T) {
+	link := func(t *testing.T, at string) (to string) {
+		to = filepath.Join(t.TempDir(), filepath.Base(at))
+		if err := errors.Join(os.Rename(at, to), os.Symlink(to, at)); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Dir(to)
+	}
+	t.Run("the sealed sector beside updates behind a link", func(t *testing.T) {
+		dir := t.TempDir()
+		request := faux(t, dir, 7, 1)
+		fauxUpdate(t, dir, 7, 2)
+		link(t, filepath.Join(dir, "update"))
+		good(t, sector.NewReader(dir), request)
+	})
+	t.Run("the cache beside replicas behind a link, whose folder is a storage, too", func(t *testing.T) {
+		dir := t.TempDir()
+		request := faux(t, dir, 7, 1)
+		other := link(t, filepath.Join(dir, "sealed"))
+		good(t, sector.NewReader(dir, other), request)
+	})
+	t.Run("but it is no evidence", func(t *testing.T) {
+		dir := t.TempDir()
+		faux(t, dir, 7, 1)
+		request := fauxUpdate(t, dir, 7, 2)
+		link(t, filepath.Join(dir, "update"))
+		_, err := sector.NewReader(dir).Read(t.Context(), request)
+		var bad *vigil.SectorError
+		if err == nil || errors.As(err, &bad) || !strings.Contains(err.Error(), "leads out of the storage") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestAVanillaProofOfSomethingElseIsNotKept(t *testing.T) {
 	dir := t.TempDir()
 	request, other := faux(t, dir, 7, 1), faux(t, dir, 8, 1)

@@ -142,7 +142,7 @@ func TestWhatIsWrongWithASectorIsNamedWithItsFile(t *testing.T) {
 		{"the tree is gone", tree, nil, []string{"tree-r-last", "missing", tree}},
 		{"the replica is cut off", replica, func(b []byte) []byte { return b[:len(b)-1] }, []string{"replica", "2047 bytes", replica}},
 		{"the replica is empty", replica, func([]byte) []byte { return nil }, []string{"replica", "0 bytes", replica}},
-		{"the tree is too long", tree, func(b []byte) []byte { return append(b, 0) }, []string{"tree-r-last", "size", tree}},
+		{"the tree is cut off", tree, func(b []byte) []byte { return b[:len(b)-1] }, []string{"tree-r-last", "size", tree}},
 		{"a byte of p_aux is flipped", pAux, flip(3), []string{"p_aux", pAux}},
 		{"a byte of the tree is flipped", tree, flip(3), []string{"tree", tree}},
 		{"every byte of the replica is another", replica, func(b []byte) []byte {
@@ -185,6 +185,22 @@ func flip(at int) func([]byte) []byte {
 	return func(b []byte) []byte {
 		b[at] ^= 4
 		return b
+	}
+}
+
+// filecoin-proofs proves such a sector, too.
+func TestFilesThatAreTooLongDoNotCostTheirSector(t *testing.T) {
+	request, want := sector3(t)
+	dir := copied(t)
+	for _, file := range []string{replica, pAux, tree} {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, file), append(data, make([]byte, 4096)...))
+	}
+	if got, err := sector.NewReader(dir).Read(t.Context(), request); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -136,7 +136,7 @@ func (s *storage) explain(name string, err error) error {
 		err = at.Err
 	}
 	if err.Error() == "path escapes from parent" { // of os.Root; it has no name
-		return fmt.Errorf("%s is a link that leads out of the storage: add the folder that it leads to as a storage", full)
+		return fmt.Errorf("%s is a link that leads out of the storage, or behind one: add the storage that it leads into, or mount that in the link's place", full)
 	}
 	return fmt.Errorf("%s: %w", full, err)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
@@ -190,7 +189,9 @@ func (c proofCase) form() (post.Config, error) {
 	case post.Window:
 		return post.WindowConfig(c.SectorSize, version)
 	case post.Winning:
-		return post.WinningConfig(c.SectorSize)
+		form, err := post.WinningConfig(c.SectorSize)
+		form.Version = version
+		return form, err
 	}
 	return post.Config{}, fmt.Errorf("no proof is of type %q", c.Type)
 }
@@ -255,23 +256,24 @@ func readCases(name string) ([]json.RawMessage, error) {
 	} else if info.Mode().IsRegular() && info.Size() > mostCaseBytes {
 		return nil, fmt.Errorf("%s: a file of %d bytes is no list of cases", name, info.Size())
 	}
-	data, err := io.ReadAll(io.LimitReader(f, mostCaseBytes))
-	if err != nil {
-		return nil, err
+	// The decoder stops where the JSON does: of something else it reads little.
+	decoder := json.NewDecoder(io.LimitReader(f, mostCaseBytes))
+	var data json.RawMessage
+	if err := decoder.Decode(&data); err != nil {
+		return nil, fmt.Errorf("no JSON, or cut off (a file has one case or an array of cases): %w", err)
 	}
-	data = bytes.TrimSpace(data)
-	if len(data) > 0 && data[0] == '[' {
-		var cases []json.RawMessage
-		if err := json.Unmarshal(data, &cases); err != nil {
-			return nil, fmt.Errorf("no list of cases: %w", err)
-		}
-		if len(cases) == 0 {
-			return nil, errors.New("the list has no case")
-		}
-		return cases, nil
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("no JSON: a file has one case or an array of cases, and nothing behind it")
 	}
-	if !json.Valid(data) {
-		return nil, errors.New("no JSON: a file has one case or an array of cases")
+	if data[0] != '[' {
+		return []json.RawMessage{data}, nil
 	}
-	return []json.RawMessage{data}, nil
+	var cases []json.RawMessage
+	if err := json.Unmarshal(data, &cases); err != nil {
+		return nil, fmt.Errorf("no list of cases: %w", err)
+	}
+	if len(cases) == 0 {
+		return nil, errors.New("the list has no case")
+	}
+	return cases, nil
 }

@@ -119,7 +119,7 @@ func TestWhatIsNoCaseIsAnErrorAndNeverAPanic(t *testing.T) {
 	}{
 		{"an empty file", ``, 1, 1, "no JSON"},
 		{"a text", `hello`, 1, 1, "no JSON"},
-		{"a list cut off", `[{"typ":"window"`, 1, 1, "no list"},
+		{"a list cut off", `[{"typ":"window"`, 1, 1, "cut off"},
 		{"an empty list", `[]`, 1, 1, "no case"},
 		{"null", `null`, 1, 1, "valid"},
 		{"a number", `7`, 1, 1, "no case"},
@@ -159,6 +159,17 @@ func TestAFileThatCannotBeReadDoesNotHideTheOthers(t *testing.T) {
 	dir := t.TempDir()
 	code, stdout, _ := invoke(t, "proof", "verify", "--params", dir, filepath.Join(dir, "gone"), dir)
 	if lines := verdicts(t, stdout); code != 1 || len(lines) != 2 {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
+}
+
+// What is no JSON is not read to its end: /dev/zero has none.
+func TestAnEndlessFileIsNoCase(t *testing.T) {
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skip(err)
+	}
+	code, stdout, _ := invoke(t, "proof", "verify", "--params", t.TempDir(), "/dev/zero")
+	if code != 1 || !strings.Contains(stdout, "no JSON") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 }

@@ -40,7 +40,7 @@ func proveCommand() *cli.Command {
 			keysFlag(),
 			&cli.StringFlag{Name: "typ", Usage: "`KIND` of proof: window or winning", Value: string(post.Window)},
 			&cli.StringFlag{Name: "size", Usage: "of a sector, as in 2048, 2KiB or 32GiB: `BYTES`", Required: true},
-			&cli.StringFlag{Name: "api", Usage: "filecoin-proofs' API `VERSION`: 1.0.0 or 1.1.0 for challenges by V1, 1.2.0 for V1_1", Value: "1.2.0"},
+			&cli.StringFlag{Name: "api", Usage: "filecoin-proofs' API `VERSION`: 1.0.0 or 1.1.0 for challenges by V1, 1.2.0 for V1_1; else 1.2.0, and 1.1.0 for a winning proof"},
 			&cli.Uint64Flag{Name: "miner", Usage: "the actor `ID`, 1000 for f01000", Required: true},
 			&cli.StringFlag{Name: "numbers", Usage: "the sectors, as in 0,1,5-9: `LIST`", Required: true},
 			&cli.StringFlag{Name: "memory", Usage: "that the proof may take, as in 18GiB, the key not counted: `BYTES`; else as much as all its partitions at once need"},
@@ -113,9 +113,15 @@ func proofOf(c *cli.Command) (p proving, err error) {
 		return p, err
 	}
 	of := proofCase{Type: post.Kind(c.String("typ")), SectorSize: size, API: c.String("api")}
+	if of.API == "" {
+		of.API = usualAPI(of.Type)
+	}
 	p = proving{sectors: c.String("sectors"), keys: c.String("params"), api: of.API, miner: c.Uint64("miner")}
 	if p.form, err = of.form(); err != nil {
 		return p, err
+	}
+	if p.form.Kind == post.Winning && p.form.Version != post.V1 {
+		return p, fmt.Errorf("a winning proof has --api 1.0.0 or 1.1.0, not %s", of.API)
 	}
 	if p.numbers, err = sectorNumbers(c.String("numbers")); err != nil {
 		return p, err
@@ -133,6 +139,14 @@ func proofOf(c *cli.Command) (p proving, err error) {
 		return p, fmt.Errorf("%w: are its two top bits (of the last byte) cleared?", err)
 	}
 	return p, nil
+}
+
+// usualAPI is the API version that the network has for a kind of proof.
+func usualAPI(kind post.Kind) string {
+	if kind == post.Winning {
+		return "1.1.0"
+	}
+	return "1.2.0"
 }
 
 // sectorSize reads 2048, 2KiB or 32GiB.

@@ -223,6 +223,19 @@ func TestAWinningProofIsOfOneSector(t *testing.T) {
 	if code, out, stderr := invoke(t, proveArgs(t, p)...); code != 2 || out != "" || !strings.Contains(stderr, "of one sector") {
 		t.Errorf("%d, %s%s", code, out, stderr)
 	}
+	p.numbers, p.api = p.numbers[:1], "1.2.0"
+	if code, out, stderr := invoke(t, proveArgs(t, p)...); code != 2 || out != "" || !strings.Contains(stderr, "--api 1.0.0 or 1.1.0") {
+		t.Errorf("by V1_1, which filecoin-proofs makes none of: %d, %s%s", code, out, stderr)
+	}
+}
+
+func TestTheAPIVersionThatIsNotGivenIsTheNetworks(t *testing.T) {
+	for kind, want := range map[post.Kind]post.Version{post.Window: post.V1_1, post.Winning: post.V1} {
+		form, err := proofCase{Type: kind, SectorSize: 2 << 10, API: usualAPI(kind)}.form()
+		if err != nil || form.Version != want {
+			t.Errorf("%s: %s, %v", kind, form.Version, err)
+		}
+	}
 }
 
 func TestSelftestProvesWithEveryKey(t *testing.T) {

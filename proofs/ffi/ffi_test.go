@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -308,11 +309,32 @@ func TestWhatIsNoQuestionIsAnError(t *testing.T) {
 			_, err := p.VerifyWinningPoSt(proof.WinningPoStVerifyInfo{})
 			return err
 		},
-		"the version of no type":    func() error { _, err := GetPoStVersion(77); return err },
+		"the version of no type": func() error { _, err := GetPoStVersion(77); return err },
+		"the partitions of a winning type": func() error {
+			_, err := GetNumPartitionForFallbackPost(abi.RegisteredPoStProof_StackedDrgWinning2KiBV1, 1)
+			return err
+		},
 		"the partitions of no type": func() error { _, err := GetNumPartitionForFallbackPost(77, 1); return err },
 	} {
 		if err := ask(); err == nil {
 			t.Errorf("%s: no error", sentence)
+		}
+	}
+}
+
+func TestPartitionsAreCountedAsInFilecoinProofs(t *testing.T) {
+	for _, c := range []struct {
+		of            abi.RegisteredPoStProof
+		sectors, want uint
+	}{
+		{abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, 0, 1},
+		{abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, 2349, 1},
+		{abi.RegisteredPoStProof_StackedDrgWindow32GiBV1_1, 2350, 2},
+		{abi.RegisteredPoStProof_StackedDrgWindow64GiBV1, 2301, 2},
+		{abi.RegisteredPoStProof_StackedDrgWindow2KiBV1, math.MaxUint, math.MaxUint/2 + 1},
+	} {
+		if have, err := GetNumPartitionForFallbackPost(c.of, c.sectors); err != nil || have != c.want {
+			t.Errorf("%d sectors of type %d: %d, %v", c.sectors, c.of, have, err)
 		}
 	}
 }

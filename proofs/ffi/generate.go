@@ -133,7 +133,8 @@ func (p *Proofs) verify(c post.Config, miner abi.ActorID, randomness abi.PoStRan
 		}
 		sectors = append(sectors, s)
 	}
-	s, err := statementOf(miner, randomness, sectors)
+	// filecoin-ffi makes a map of the list before filecoin-proofs sees it.
+	s, err := statementOf(miner, randomness, post.Normalise(sectors))
 	if err != nil {
 		return false, err
 	}

@@ -174,11 +174,11 @@ func GetPoStVersion(t abi.RegisteredPoStProof) (string, error) {
 }
 
 // GetNumPartitionForFallbackPost is the number of proofs of 192 bytes for so many
-// sectors (filecoin-proofs, post_util.rs).
+// sectors of a window type, at least one (filecoin-proofs, post_util.rs).
 func GetNumPartitionForFallbackPost(t abi.RegisteredPoStProof, sectors uint) (uint, error) {
-	c, err := configOf(t)
+	c, err := configFor(t, post.Window)
 	if err != nil {
 		return 0, err
 	}
-	return (sectors + uint(c.Sectors) - 1) / uint(c.Sectors), nil
+	return (max(1, sectors)-1)/uint(c.Sectors) + 1, nil
 }

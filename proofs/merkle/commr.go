@@ -43,7 +43,7 @@ func (p PAux) CommR() fr.Element { return poseidon.Hash(p.CommC, p.CommRLast) }
 // hashes to commR.
 func (p PAux) Check(t *Tree, commR fr.Element) error {
 	if t.Root() != p.CommRLast {
-		return defect(DefectRoot, t.shape.TreeFiles()[0], "the tree's root is %x, comm_r_last %x", NodeBytes(t.Root()), NodeBytes(p.CommRLast))
+		return defect(DefectRoot, t.unfit(), "the tree's root is %x, comm_r_last %x", NodeBytes(t.Root()), NodeBytes(p.CommRLast))
 	}
 	if p.CommR() != commR {
 		return defect(DefectCommR, PAuxFile, "comm_r is %x, on chain %x", NodeBytes(p.CommR()), NodeBytes(commR))

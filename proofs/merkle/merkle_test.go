@@ -287,12 +287,12 @@ func TestEveryDefectIsNamed(t *testing.T) {
 	}{
 		{"no replica", 2 << 10, func(s *sector) { s.replica = nil }, merkle.DefectMissing, "replica"},
 		{"replica cut off", 2 << 10, func(s *sector) { s.replica = s.replica[:2047] }, merkle.DefectSize, "replica"},
-		{"replica too long", 2 << 10, func(s *sector) { s.replica = append(s.replica, 0) }, merkle.DefectSize, "replica"},
 		{"one bit of the replica", 2 << 10, func(s *sector) { flip(s.replica, 777) }, merkle.DefectSegment, "replica"},
 		{"a leaf that is no element", 2 << 10, func(s *sector) { s.replica[31] = 0xff }, merkle.DefectNode, "replica"},
 		{"no tree", 2 << 10, func(s *sector) { s.trees[0] = nil }, merkle.DefectMissing, "sc-02-data-tree-r-last.dat"},
 		{"tree empty", 2 << 10, func(s *sector) { s.trees[0] = []byte{} }, merkle.DefectSize, "sc-02-data-tree-r-last.dat"},
-		{"tree with a byte more", 2 << 10, func(s *sector) { s.trees[0] = append(s.trees[0], 0) }, merkle.DefectSize, "sc-02-data-tree-r-last.dat"},
+		{"tree with a byte less", 2 << 10, func(s *sector) { s.trees[0] = s.trees[0][:31] }, merkle.DefectSize, "sc-02-data-tree-r-last.dat"},
+		{"tree that begins with a byte more", 16 << 10, func(s *sector) { s.trees[3] = append([]byte{0}, s.trees[3]...) }, merkle.DefectRoot, "sc-02-data-tree-r-last-3.dat"},
 		{"tree's node is no element", 2 << 10, func(s *sector) { s.trees[0][31] = 0x7f }, merkle.DefectNode, "sc-02-data-tree-r-last.dat"},
 		{"tree of another sector", 2 << 10, func(s *sector) { flip(s.trees[0], 0) }, merkle.DefectRoot, "sc-02-data-tree-r-last.dat"},
 		{"no p_aux", 2 << 10, func(s *sector) { s.pAux = nil }, merkle.DefectMissing, "p_aux"},
@@ -332,9 +332,10 @@ func TestADefectInTheKeptRowsIsNamed(t *testing.T) {
 		defect merkle.Defect
 		file   string
 	}{
-		{"the node of the leaf's own segment", 0, 0, merkle.DefectSegment, "replica"},
+		{"the node of the leaf's own segment, which the path does not need", 0, 0, "", ""},
 		{"a sibling of it", 1, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
-		{"a node above it", 512, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
+		{"a node above it, which the path does not need", 512, 0, "", ""},
+		{"a sibling of that", 513, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
 		{"a node under the root", 512 + 64 + 7, 0, merkle.DefectRow, "sc-02-data-tree-r-last.dat"},
 		{"a node elsewhere", 100, 0, "", ""},
 	} {

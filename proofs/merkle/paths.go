@@ -215,7 +215,8 @@ func (t *Tree) rebuild(ctx context.Context, climbs []*climb) error {
 	return nil
 }
 
-// compare checks every kept node on the paths, and adds the levels of the kept rows.
+// compare checks that the paths lead to their roots, by every kept node on them, and adds
+// the levels of the kept rows.
 func (t *Tree) compare(ctx context.Context, climbs []*climb) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -232,11 +233,11 @@ func (t *Tree) compare(ctx context.Context, climbs []*climb) error {
 	poseidon.For(baseArity).HashMany(hashes, groups)
 	for _, c := range climbs {
 		lowest := t.bases[c.tree].lowest()
-		node := c.rebuilt
+		node, wrong := c.rebuilt, -1
 		for i, group := range c.groups {
 			index := c.index(lowest + i)
-			if group[index%baseArity] != node {
-				return t.mismatch(c, lowest+i)
+			if wrong < 0 && group[index%baseArity] != node {
+				wrong = i
 			}
 			if i < len(c.groups)-1 {
 				c.path.Levels = append(c.path.Levels, level(group, index%baseArity))
@@ -247,8 +248,22 @@ func (t *Tree) compare(ctx context.Context, climbs []*climb) error {
 				node = c.groups[i+1][c.index(lowest+i+1)%baseArity]
 			}
 		}
+		if wrong >= 0 && !c.leads() {
+			return t.mismatch(c, lowest+wrong)
+		}
 	}
 	return nil
+}
+
+// leads says whether the path leads from its leaf to the base tree's root, whatever
+// was kept of the nodes on it: a proof has only those beside it. So filecoin-proofs
+// proves such a sector.
+func (c *climb) leads() bool {
+	node := c.path.Leaf
+	for _, l := range c.path.Levels {
+		node = l.hash(node)
+	}
+	return node == c.groups[len(c.groups)-1][0]
 }
 
 // mismatch names what does not hash to the kept node of a row.

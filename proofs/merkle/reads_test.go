@@ -205,7 +205,7 @@ func TestADefectBelowWhatIsReadAtOnceIsNamed(t *testing.T) {
 		defect merkle.Defect
 		file   string
 	}{
-		{"the node of the leaf's own segment", 5 * 8, merkle.DefectSegment, "replica"},
+		{"the node of the leaf's own segment, which the path does not need", 5 * 8, "", ""},
 		{"a sibling of it", 5*8 + 7, merkle.DefectRow, "sc-02-data-tree-r-last-3.dat"},
 		{"a node beside its parent", 7 * 8, merkle.DefectRow, "sc-02-data-tree-r-last-3.dat"},
 		{"a node far from it", 64, "", ""},

@@ -33,6 +33,7 @@ type Tree struct {
 type base struct {
 	name    string
 	file    File
+	size    int64  // of what counts of the file
 	discard int    // rows left out above the leaves
 	from    int    // the lowest row of those that Open read
 	upper   []byte // these rows, up to the root
@@ -73,15 +74,20 @@ func Open(shape Shape, replica File, trees []File, leaves ...uint64) (*Tree, err
 	return t, nil
 }
 
-// openBase finds from the file's size how many rows were left out.
+// openBase finds from the file's size how many rows were left out. Of a file that is
+// longer than the usual one the end does not count, as for filecoin-proofs: whether
+// it is a sector's, its hashes tell.
 func openBase(shape Shape, name string, f File) (base, error) {
 	if f == nil {
 		return base{}, defect(DefectMissing, name, "not there")
 	}
 	for discard := 0; discard <= min(maxDiscard, shape.BaseRows()-2); discard++ {
 		if f.Size() == int64(shape.keptNodes(discard)*NodeSize) {
-			return base{name: name, file: f, discard: discard}, nil
+			return base{name: name, file: f, size: f.Size(), discard: discard}, nil
 		}
+	}
+	if usual := int64(shape.TreeFileSize()); f.Size() > usual {
+		return base{name: name, file: f, size: usual, discard: shape.RowsToDiscard()}, nil
 	}
 	return base{}, defect(DefectSize, name, "%d bytes, want %d",
 		f.Size(), shape.TreeFileSize())
@@ -95,7 +101,7 @@ func (b *base) readUpper(shape Shape, rows bool) error {
 		b.from--
 	}
 	b.upper = make([]byte, shape.nodesFrom(b.from)*NodeSize)
-	return readAt(b.name, b.file, b.upper, b.file.Size()-int64(len(b.upper)))
+	return readAt(b.name, b.file, b.upper, b.size-int64(len(b.upper)))
 }
 
 // lowest is the lowest row that the file has.
@@ -132,6 +138,26 @@ func (s Shape) TreeFileSize() uint64 { return s.keptNodes(s.RowsToDiscard()) * N
 
 // rowLength is the number of nodes in a row of a base tree; row 0 has the leaves.
 func (s Shape) rowLength(row int) uint64 { return s.BaseLeaves() >> (3 * row) }
+
+// unfit names the file that is at fault if the root is wrong: one of an unusual
+// size, or with a root that is not the hash of the row under it; else the first.
+func (t *Tree) unfit() string {
+	under := t.shape.BaseRows() - 2
+	for i := range t.bases {
+		b := &t.bases[i]
+		if b.size != b.file.Size() {
+			return b.name
+		}
+		if b.lowest() > under {
+			continue
+		}
+		top, err := readNodes(b.name, b.file, b.offset(t.shape, under), baseArity+1)
+		if err != nil || hashRow(top[:baseArity], baseArity)[0] != top[baseArity] {
+			return b.name
+		}
+	}
+	return t.bases[0].name
+}
 
 // Root is what the tree files' roots hash to, comm_r_last if they are good.
 func (t *Tree) Root() fr.Element { return t.joined[len(t.joined)-1][0] }

@@ -1,6 +1,7 @@
 package post
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/vigil-post/vigil/proofs/circuit"
@@ -46,5 +47,8 @@ func OpenProver(c Config, dir string, groth groth16.Prover) (p *Prover, done fun
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Prover{config: c, circuit: built, key: key.ProvingKey, groth: groth}, key.Close, nil
+	if p, err = NewProver(c, key.ProvingKey, groth); err != nil {
+		return nil, nil, errors.Join(err, key.Close())
+	}
+	return p, key.Close, nil
 }

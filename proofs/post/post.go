@@ -41,7 +41,8 @@ const (
 // encodings are the same under both.
 type Version string
 
-// The versions of Window PoSt. Winning PoSt is always V1.
+// The versions of PoSt. Winning PoSt is always V1: filecoin-proofs judges one by V1_1,
+// too, as 66 times the same challenge, but makes none.
 const (
 	// V1 numbers the challenges of a statement through, so that a sector's
 	// depend on its place in the list.

@@ -48,6 +48,26 @@ func TestProofsMadeHereVerifyUnderItsKeys(t *testing.T) {
 	}
 }
 
+// With r left zero A depends on the witness alone, and s makes B and C differ: a fifth of the
+// sums in G1 is spared (docs/decisions/0005-window-posts-hide-nothing.md).
+func TestAKeyFromAFileIsProvedWithWithoutR(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "window-2k-1.2.0-3.json"))[0]
+	prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), groth16.Prover{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = done() }()
+	first := must(prover.Prove(t.Context(), c.statement(), c.vanilla()))(t)
+	second := must(prover.Prove(t.Context(), c.statement(), c.vanilla()))(t)
+	if !bytes.Equal(first[:48], second[:48]) {
+		t.Error("A differs: it is blinded by r")
+	}
+	if bytes.Equal(first[48:144], second[48:144]) {
+		t.Error("B is the same: it is not blinded by s")
+	}
+}
+
 // withKernels runs a test with the fastest kernels and, if both are wanted or VIGIL_LONG
 // is set, with gnark-crypto's where those are others.
 func withKernels(t *testing.T, name string, both bool, test func(*testing.T, groth16.Prover)) {

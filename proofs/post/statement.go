@@ -56,13 +56,10 @@ func (c Config) partitionsFrom(first int, s Statement) ([]partition, error) {
 	if _, err := element("prover id", s.ProverID); err != nil {
 		return nil, err
 	}
+	if err := c.checkSectors(s.Sectors); err != nil {
+		return nil, err
+	}
 	sectors := Normalise(s.Sectors)
-	if len(sectors) == 0 {
-		return nil, errors.New("statement of no sectors")
-	}
-	if c.Kind == Winning && len(sectors) != 1 {
-		return nil, fmt.Errorf("winning statement of %d sectors", len(sectors))
-	}
 	var out []partition
 	for chunk := range slices.Chunk(sectors, c.Sectors) {
 		p := partition{sectors: chunk}
@@ -78,15 +75,29 @@ func (c Config) partitionsFrom(first int, s Statement) ([]partition, error) {
 	return out, nil
 }
 
+// checkSectors sees what filecoin-proofs sees to before it sorts the sectors: also
+// an entry in whose place a later one counts.
+func (c Config) checkSectors(sectors []Sector) error {
+	if len(sectors) == 0 {
+		return errors.New("statement of no sectors")
+	}
+	if c.Kind == Winning && len(sectors) != 1 {
+		return fmt.Errorf("winning statement of %d sectors", len(sectors))
+	}
+	for _, s := range sectors {
+		if s.CommR == ([32]byte{}) {
+			return fmt.Errorf("sector %d: comm_r is zero", s.Number)
+		}
+	}
+	return nil
+}
+
 // says is what a proof says of a sector. Winning PoSt says it of each challenge
 // by itself.
 func (c Config) says(randomness [32]byte, sector Sector, position int) ([]circuit.Statement, error) {
 	commR, err := element("comm_r", sector.CommR)
 	if err != nil {
 		return nil, err
-	}
-	if commR.IsZero() {
-		return nil, errors.New("comm_r is zero")
 	}
 	leaves, err := c.Leaves(randomness, sector.Number, position)
 	if err != nil {
@@ -97,6 +108,9 @@ func (c Config) says(randomness [32]byte, sector Sector, position int) ([]circui
 	}
 	var says []circuit.Statement
 	for leaf := range slices.Chunk(leaves, 1) {
+		if c.Version == V1_1 { // each is the first challenge of a sector of its own
+			leaf = leaves[:1]
+		}
 		says = append(says, circuit.Statement{CommR: commR, Leaves: leaf})
 	}
 	return says, nil

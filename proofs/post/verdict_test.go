@@ -86,7 +86,10 @@ func TestAStatementThatIsNoneIsAnError(t *testing.T) {
 			"randomness that is no element":  func(s *post.Statement) { s.Randomness[31] |= 0xc0 },
 			"a prover id that is no element": func(s *post.Statement) { s.ProverID[31] = 0xff },
 			"a comm_r that is no element":    func(s *post.Statement) { s.Sectors[0].CommR[31] = 0xff },
-			"a comm_r of zeros":              func(s *post.Statement) { s.Sectors[0].CommR = [32]byte{} },
+			"a comm_r of zeros, though a later entry counts": func(s *post.Statement) {
+				s.Sectors = append([]post.Sector{{Number: s.Sectors[0].Number}}, s.Sectors...)
+			},
+			"a comm_r of zeros": func(s *post.Statement) { s.Sectors[0].CommR = [32]byte{} },
 			"a partition's sectors more": func(s *post.Statement) {
 				for n := range uint64(3) {
 					s.Sectors = append(s.Sectors, post.Sector{Number: 100 + n, CommR: s.Sectors[0].CommR})
@@ -101,6 +104,26 @@ func TestAStatementThatIsNoneIsAnError(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAWinningStatementHasOneEntry(t *testing.T) {
+	dir := filepath.Join("testdata", "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "winning-2k-1.0.0-0.json"))[0]
+	s := c.statement()
+	s.Sectors = append(s.Sectors, s.Sectors[0])
+	if ok, err := openKeys(dir).of(t, c.config(t)).Verify(s, c.Proof); ok || err == nil {
+		t.Errorf("the sector twice: %v, %v", ok, err)
+	}
+}
+
+func TestAWinningProofIsNoneByTheRuleOfV1_1(t *testing.T) {
+	dir := filepath.Join("testdata", "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "winning-2k-1.0.0-0.json"))[0]
+	form := c.config(t)
+	form.Version = post.V1_1
+	if ok, err := openKeys(dir).of(t, form).Verify(c.statement(), c.Proof); ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
 	}
 }
 

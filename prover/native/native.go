@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/ifma"
 	"github.com/vigil-post/vigil/proofs/merkle"
 	"github.com/vigil-post/vigil/proofs/offheap"
 	"github.com/vigil-post/vigil/proofs/params"
@@ -31,9 +33,15 @@ type Native struct {
 	register register
 
 	mu        sync.Mutex // guards the maps, held while a key is opened
-	provers   map[abi.RegisteredPoStProof]*post.Prover
+	provers   map[abi.RegisteredPoStProof]opened
 	verifiers map[abi.RegisteredPoStProof]*post.Verifier
 	done      []func() error // give the mapped keys up
+}
+
+// opened is a prover with the file that its key is mapped from.
+type opened struct {
+	*post.Prover
+	key os.FileInfo
 }
 
 // New uses the keys in the folder dir, and makes at most slots proofs at once:
@@ -43,7 +51,7 @@ func New(dir string, slots int, memory int64) *Native {
 	slots = max(1, slots)
 	return &Native{
 		dir: dir, line: newLine(slots), slots: slots, memory: memory / int64(slots),
-		provers:   map[abi.RegisteredPoStProof]*post.Prover{},
+		provers:   map[abi.RegisteredPoStProof]opened{},
 		verifiers: map[abi.RegisteredPoStProof]*post.Verifier{},
 	}
 }
@@ -86,11 +94,16 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 		r.Begun()
 	}
 	proof, err := prover.Prove(ctx, statement, vanilla)
-	if errors.Is(err, offheap.ErrUnreadable) {
+	if damaged(err) {
 		n.forget(r.Statement.ProofType, prover)
 		return nil, n.advise(r.Statement.ProofType, err)
 	}
 	return proof, err
+}
+
+// damaged says that an error is one of the key.
+func damaged(err error) bool {
+	return errors.Is(err, offheap.ErrUnreadable) || errors.Is(err, ifma.ErrCoordinate) || errors.Is(err, ifma.ErrInfinity)
 }
 
 // forget has the key opened anew for the next proof: a file put in the place of a
@@ -99,7 +112,7 @@ func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error
 func (n *Native) forget(t abi.RegisteredPoStProof, p *post.Prover) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.provers[t] == p {
+	if n.provers[t].Prover == p {
 		delete(n.provers, t)
 	}
 }
@@ -174,22 +187,35 @@ func (n *Native) files(t abi.RegisteredPoStProof) (proving, verifying string, ke
 	return filepath.Join(n.dir, proving), filepath.Join(n.dir, verifying), key, nil
 }
 
+// prover opens the proving key, unless that has been done and the file is the same:
+// one that was fetched again is used without a restart. While the file is none, the
+// key that is mapped serves. The verifying key stays the one that was checked at the
+// start: a proving key of another setup makes no proof that is sent.
 func (n *Native) prover(t abi.RegisteredPoStProof) (*post.Prover, error) {
+	file, _, _, err := n.files(t)
+	if err != nil {
+		return nil, err
+	}
+	now, failed := os.Stat(file)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if p, ok := n.provers[t]; ok {
-		return p, nil
+	held, ok := n.provers[t]
+	if ok && (failed != nil || os.SameFile(held.key, now)) {
+		return held.Prover, nil
 	}
 	form, err := formOf(t)
 	if err != nil {
 		return nil, err
 	}
 	p, done, err := post.OpenProver(form, n.dir, groth16.Prover{Memory: n.memory})
+	if err != nil && ok {
+		return held.Prover, nil
+	}
 	if err != nil {
 		return nil, n.advise(t, err)
 	}
 	n.done = append(n.done, done)
-	n.provers[t] = p
+	n.provers[t] = opened{p, now}
 	return p, nil
 }
 
