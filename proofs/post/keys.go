@@ -46,5 +46,5 @@ func OpenProver(c Config, dir string, groth groth16.Prover) (p *Prover, done fun
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Prover{config: c, circuit: built, key: key.ProvingKey, groth: groth}, key.Close, nil
+	return newProver(c, built, key.ProvingKey, groth), key.Close, nil
 }
