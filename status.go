@@ -35,6 +35,10 @@ type ProvingStatus struct {
 	Failed  uint64    `json:"failed"`            // tries that came to nothing, but for those that were given up
 	Problem string    `json:"problem,omitempty"` // what stopped the last try; empty after one that went well
 	Since   time.Time `json:"since,omitzero"`    // when the first try failed of those in a row
+	// Fault is what the CPU's vector unit has computed wrong, and FaultAt when
+	// that was seen: proofs are made without it since.
+	Fault   string    `json:"fault,omitempty"`
+	FaultAt time.Time `json:"fault_at,omitzero"`
 }
 
 // MachineStatus is what the daemon depends on beside chain and storages, as

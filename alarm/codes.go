@@ -27,6 +27,7 @@ const (
 	BalanceLow        = "balance-low"
 	SenderTrouble     = "sender-trouble"
 	ProverFailing     = "prover-failing"
+	VectorUnitFaulty  = "vector-unit-faulty"
 	ParametersMissing = "parameters-missing"
 	DiskFull          = "disk-full"
 	DatabaseTrouble   = "database-trouble"
@@ -90,6 +91,8 @@ var Codes = []Code{
 		"Give posts a control address of their own that nothing else sends from."},
 	{ProverFailing, "The last try to make a proof failed.",
 		"The alarm has the prover's words; vigil selftest tries the prover without a deadline."},
+	{VectorUnitFaulty, "The CPU computed a proof wrong in its vector unit. It was made again without, and so are all others until the restart, several times slower.",
+		"Have the machine checked: heat, voltage, microcode, memory (vigil selftest). VIGIL_KERNELS=generic keeps the unit off over restarts; a restart trusts it again."},
 	{ParametersMissing, "The proof parameters are missing or damaged, so no proof can be made.",
 		"Fetch them again (vigil params), or name the folder that has them in [proofs]."},
 	{DiskFull, "The disk of the data folder is full, or nearly.",

@@ -109,7 +109,9 @@ func (d *Daemon) tools() (tools, error) {
 		return tools{}, err
 	}
 	d.sayKernels(groth16.Kernels())
-	return tools{keys, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
+	maths.Log = d.log
+	return tools{keys, reader(c), maths}, nil
 }
 
 // reader reads the configured storages.

@@ -196,6 +196,28 @@ func TestAVanillaProofThatWasSpoiltInMemoryIsReadAgain(t *testing.T) {
 	})
 }
 
+// A path that leads nowhere breaks a constraint: there is no proof that could be judged.
+func TestAVanillaProofOfWhichNoProofCanBeMadeIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.many(20)
+		w.spoilt = map[abi.SectorNumber]bool{7: true}
+		w.prove = func(ctx context.Context) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if len(w.spoilt) > 0 {
+				return fmt.Errorf("partition 0: %w", vigil.ErrUnproven)
+			}
+			return nil
+		}
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateConfirmed)
+		if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {
+			t.Errorf("skipped %v, %d proofs, %d reads", duty.Skipped, w.calls["Prove"], w.calls["Read"])
+		}
+	})
+}
+
 func TestAProverThatIsAlwaysWrongIsSaidAndNothingIsSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
