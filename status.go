@@ -26,6 +26,13 @@ type Status struct {
 	BaseFee  *abi.TokenAmount `json:"base_fee,omitempty"` // of the head
 	Proving  ProvingStatus    `json:"proving"`
 	Machine  MachineStatus    `json:"machine"`
+	Stuck    []StuckLoop      `json:"stuck,omitempty"` // what should come round and has not for long
+}
+
+// StuckLoop is a loop of the daemon that hangs.
+type StuckLoop struct {
+	Loop  string    `json:"loop"`
+	Since time.Time `json:"since"`
 }
 
 // ProvingStatus is how the making of proofs goes.

@@ -250,6 +250,9 @@ var stories = []struct {
 	{"the vector unit computes wrong", func(s *vigil.Status) {
 		s.Proving = vigil.ProvingStatus{Fault: "the CPU of host computed something wrong", FaultAt: now}
 	}, "vector-unit-faulty prover 0", "the CPU of host"},
+	{"a loop hangs", func(s *vigil.Status) {
+		s.Stuck = []vigil.StuckLoop{{Loop: "messages", Since: now.Add(-6 * time.Minute)}}
+	}, "loop-stuck messages 10078 urgent", "2026-03-01T11:54:00Z"},
 	{"the parameters are gone", func(s *vigil.Status) { s.Machine.Parameters = "v28-….params: no such file" }, "parameters-missing parameters 10078 urgent", "no such file"},
 	{"the disk is nearly full", func(s *vigil.Status) { s.Machine.Free = 300 << 20 }, "disk-full /var/lib/vigil 10078", "512 MiB"},
 	{"the disk is full", func(s *vigil.Status) { s.Machine.Free = 0 }, "disk-full /var/lib/vigil 10078 urgent", "16 MiB"},

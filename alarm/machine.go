@@ -3,6 +3,7 @@ package alarm
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/vigil-post/vigil"
 )
@@ -27,6 +28,9 @@ func (j *judge) machine() {
 	}
 	if p := j.status.Proving; p.Problem != "" && j.unproven() {
 		j.raise(vigil.Alarm{Code: ProverFailing, About: "prover", Urgent: j.now.Sub(p.Since) > failingLong*j.status.Delay, By: j.nextLoss(), What: p.Problem})
+	}
+	for _, l := range j.status.Stuck {
+		j.raise(vigil.Alarm{Code: LoopStuck, About: l.Loop, Urgent: true, By: j.nextLoss(), What: "it has stood still since " + l.Since.UTC().Format(time.RFC3339)})
 	}
 	if fault := j.status.Proving.Fault; fault != "" {
 		j.raise(vigil.Alarm{Code: VectorUnitFaulty, About: "prover", What: fault})

@@ -45,7 +45,7 @@ func (d *Daemon) judge(s vigil.Status) vigil.Status {
 	for _, p := range d.provers() {
 		s.Proving.Fault, s.Proving.FaultAt = p.Fault, p.FaultAt
 	}
-	s.Machine.Database = d.meter.Database()
+	s.Machine.Database, s.Stuck = d.meter.Database(), d.dog.stuck()
 	s.Alarms = d.alarms.of(s, d.alarmPolicy())
 	return s
 }

@@ -161,6 +161,38 @@ func TestWithoutTimeTheVectorUnitIsTriedAgain(t *testing.T) {
 	}
 }
 
+// A kernel that never returns shows no sign of life, and one that does shows many.
+func TestAProofThatHangsIsSeen(t *testing.T) {
+	began, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	var hangs atomic.Bool
+	hangs.Store(true)
+	u := &unit{sum: func([]bls12381.G1Jac) error {
+		if hangs.CompareAndSwap(true, false) {
+			close(began)
+			<-goOn
+		}
+		return nil
+	}}
+	u.wrong.Store(1)
+	n, _ := prover(t, u)
+	r, _ := oracle(t, "window-2k-1.2.0-3", v11)
+	if !n.SilentSince().IsZero() {
+		t.Error("silent without a proof")
+	}
+	go func() {
+		_, err := n.Prove(t.Context(), r)
+		ended <- err
+	}()
+	<-began
+	if since := n.SilentSince(); since.IsZero() || !since.Equal(n.SilentSince()) || since.Equal(n.Status().Proofs[0].Since) {
+		t.Errorf("silent since %v; it began at %v and did something before it hung", since, n.Status().Proofs[0].Since)
+	}
+	close(goOn)
+	if err := <-ended; err != nil || !n.SilentSince().IsZero() {
+		t.Errorf("%v; silent since %v", err, n.SilentSince())
+	}
+}
+
 // Two proofs for which there is no memory together are made one after the other.
 func TestAProofWithoutMemoryWaitsForTheOthers(t *testing.T) {
 	n := native.New(keys(t), 2, 0)
