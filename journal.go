@@ -122,11 +122,13 @@ type ProverStatus struct {
 	Prover     string      `json:"prover"`            // which way: "native"
 	Kernels    string      `json:"kernels,omitempty"` // what it computes with
 	Problem    string      `json:"problem,omitempty"` // why it computes with slower ones than it could
-	Parameters string      `json:"parameters"`        // the folder with the keys
-	AtOnce     int         `json:"at_once"`           // proofs in progress at the same time
-	Memory     int64       `json:"memory"`            // bytes for all of them; 0: no limit
-	Made       uint64      `json:"made"`              // proofs since the start, good or not
-	Proofs     []ProofWork `json:"proofs"`            // in progress first, then those waiting, the most urgent first
+	Fault      string      `json:"fault,omitempty"`   // what the CPU's vector unit computed wrong: proofs are made without it
+	FaultAt    time.Time   `json:"fault_at,omitzero"`
+	Parameters string      `json:"parameters"` // the folder with the keys
+	AtOnce     int         `json:"at_once"`    // proofs in progress at the same time
+	Memory     int64       `json:"memory"`     // bytes for all of them; 0: no limit
+	Made       uint64      `json:"made"`       // proofs since the start, good or not
+	Proofs     []ProofWork `json:"proofs"`     // in progress first, then those waiting, the most urgent first
 }
 
 // ProofWork is a proof that is being made, or waits for its turn.

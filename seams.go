@@ -158,6 +158,10 @@ func (e *SectorError) Error() string {
 	return fmt.Sprintf("sector %d is bad: %s", e.Sector, e.Cause)
 }
 
+// ErrUnproven says that the vanilla proofs of a request prove nothing: one of them is spoilt, or
+// the prover is wrong about it.
+var ErrUnproven = errors.New("no proof can be made of these vanilla proofs")
+
 // Prover makes proofs. It may be called concurrently, and orders its own work
 // by ProveRequest.Close; it stops soon after ctx ends.
 type Prover interface {
@@ -173,8 +177,11 @@ type ProveRequest struct {
 	Statement Statement
 	Vanilla   []VanillaProof // one for each of the statement's sectors, in its order
 	// Begun, where it is set, is called in Prove's own goroutine when the
-	// request's turn has come: the time before was spent waiting for others.
+	// request's turn has come: the time before was spent waiting for others. It is
+	// called again if the request has to wait once more.
 	Begun func()
+	// By is when the proof is worth nothing any more; zero if that is not known.
+	By time.Time
 }
 
 // Verifier judges proofs as the network does. It may be called concurrently.

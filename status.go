@@ -26,6 +26,13 @@ type Status struct {
 	BaseFee  *abi.TokenAmount `json:"base_fee,omitempty"` // of the head
 	Proving  ProvingStatus    `json:"proving"`
 	Machine  MachineStatus    `json:"machine"`
+	Stuck    []StuckLoop      `json:"stuck,omitempty"` // what should come round and has not for long
+}
+
+// StuckLoop is a loop of the daemon that hangs.
+type StuckLoop struct {
+	Loop  string    `json:"loop"`
+	Since time.Time `json:"since"`
 }
 
 // ProvingStatus is how the making of proofs goes.
@@ -35,6 +42,10 @@ type ProvingStatus struct {
 	Failed  uint64    `json:"failed"`            // tries that came to nothing, but for those that were given up
 	Problem string    `json:"problem,omitempty"` // what stopped the last try; empty after one that went well
 	Since   time.Time `json:"since,omitzero"`    // when the first try failed of those in a row
+	// Fault is what the CPU's vector unit has computed wrong, and FaultAt when
+	// that was seen: proofs are made without it since.
+	Fault   string    `json:"fault,omitempty"`
+	FaultAt time.Time `json:"fault_at,omitzero"`
 }
 
 // MachineStatus is what the daemon depends on beside chain and storages, as

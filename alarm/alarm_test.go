@@ -237,11 +237,22 @@ var stories = []struct {
 		s.Senders[0].Problem, s.Senders[0].Urgent = "messages that are not ours wait", true
 	}, "sender-trouble f3x 0 urgent", "not ours"},
 	{"the prover fails", func(s *vigil.Status) {
+		s.Miners[0].Duties = append(s.Miners[0].Duties, duty(at(6, head+15), vigil.StateScheduled))
 		s.Proving = vigil.ProvingStatus{Problem: "worker lost", Since: now.Add(-time.Minute)}
 	}, "prover-failing prover 10078", "worker lost"},
 	{"the prover has failed for long", func(s *vigil.Status) {
+		s.Miners[0].Duties = append(s.Miners[0].Duties, duty(at(6, head+15), vigil.StateScheduled))
 		s.Proving = vigil.ProvingStatus{Problem: "worker lost", Since: now.Add(-10 * time.Minute)}
 	}, "prover-failing prover 10078 urgent", "worker lost"},
+	{"the prover failed, and nothing is to be proved any more", func(s *vigil.Status) {
+		s.Proving = vigil.ProvingStatus{Problem: "worker lost", Since: now.Add(-time.Hour)}
+	}, "", ""},
+	{"the vector unit computes wrong", func(s *vigil.Status) {
+		s.Proving = vigil.ProvingStatus{Fault: "the CPU of host computed something wrong", FaultAt: now}
+	}, "vector-unit-faulty prover 0", "the CPU of host"},
+	{"a loop hangs", func(s *vigil.Status) {
+		s.Stuck = []vigil.StuckLoop{{Loop: "messages", Since: now.Add(-6 * time.Minute)}}
+	}, "loop-stuck messages 10078 urgent", "2026-03-01T11:54:00Z"},
 	{"the parameters are gone", func(s *vigil.Status) { s.Machine.Parameters = "v28-….params: no such file" }, "parameters-missing parameters 10078 urgent", "no such file"},
 	{"the disk is nearly full", func(s *vigil.Status) { s.Machine.Free = 300 << 20 }, "disk-full /var/lib/vigil 10078", "512 MiB"},
 	{"the disk is full", func(s *vigil.Status) { s.Machine.Free = 0 }, "disk-full /var/lib/vigil 10078 urgent", "16 MiB"},

@@ -27,6 +27,8 @@ const (
 	BalanceLow        = "balance-low"
 	SenderTrouble     = "sender-trouble"
 	ProverFailing     = "prover-failing"
+	LoopStuck         = "loop-stuck"
+	VectorUnitFaulty  = "vector-unit-faulty"
 	ParametersMissing = "parameters-missing"
 	DiskFull          = "disk-full"
 	DatabaseTrouble   = "database-trouble"
@@ -90,6 +92,10 @@ var Codes = []Code{
 		"Give posts a control address of their own that nothing else sends from."},
 	{ProverFailing, "The last try to make a proof failed.",
 		"The alarm has the prover's words; vigil selftest tries the prover without a deadline."},
+	{LoopStuck, "A part of the daemon does not come round any more: a disk or a call that does not return, or a bug.",
+		"Restart it, which is safe at any time; systemd's watchdog does. If it comes again, look at the disk of the data folder, and report it."},
+	{VectorUnitFaulty, "The CPU computed a proof wrong in its vector unit. It was made again without, and so are all others until the restart, several times slower.",
+		"Have the machine checked: heat, voltage, microcode, memory (vigil selftest). VIGIL_KERNELS=generic keeps the unit off over restarts; a restart trusts it again."},
 	{ParametersMissing, "The proof parameters are missing or damaged, so no proof can be made.",
 		"Fetch them again (vigil params), or name the folder that has them in [proofs]."},
 	{DiskFull, "The disk of the data folder is full, or nearly.",

@@ -3,6 +3,7 @@ package alarm
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/vigil-post/vigil"
 )
@@ -25,8 +26,14 @@ func (j *judge) machine() {
 	for _, s := range j.status.Senders {
 		j.sender(s)
 	}
-	if p := j.status.Proving; p.Problem != "" {
+	if p := j.status.Proving; p.Problem != "" && j.unproven() {
 		j.raise(vigil.Alarm{Code: ProverFailing, About: "prover", Urgent: j.now.Sub(p.Since) > failingLong*j.status.Delay, By: j.nextLoss(), What: p.Problem})
+	}
+	for _, l := range j.status.Stuck {
+		j.raise(vigil.Alarm{Code: LoopStuck, About: l.Loop, Urgent: true, By: j.nextLoss(), What: "it has stood still since " + l.Since.UTC().Format(time.RFC3339)})
+	}
+	if fault := j.status.Proving.Fault; fault != "" {
+		j.raise(vigil.Alarm{Code: VectorUnitFaulty, About: "prover", What: fault})
 	}
 	m := j.status.Machine
 	if m.Parameters != "" {
@@ -41,6 +48,19 @@ func (j *judge) machine() {
 	if m.Database != "" {
 		j.raise(vigil.Alarm{Code: DatabaseTrouble, About: "database", Urgent: true, By: j.nextLoss(), What: m.Database})
 	}
+}
+
+// unproven says that a proof is still to be made for which the prover is needed: what stopped
+// the last try of another is nobody's trouble any more.
+func (j *judge) unproven() bool {
+	for _, m := range j.status.Miners {
+		for _, d := range m.Duties {
+			if d.Kind == vigil.KindPost && d.Row.State == vigil.StateScheduled && d.Close > j.status.Head {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // amountLeft is in steps, so that the sentence is not another one every minute.

@@ -42,7 +42,10 @@ func (d *Daemon) alarmPolicy() alarm.Policy {
 // judge adds to a status what the daemon knows of itself, and the alarms.
 func (d *Daemon) judge(s vigil.Status) vigil.Status {
 	s.Proving, s.Machine = d.meter.Proving(), d.machine.status()
-	s.Machine.Database = d.meter.Database()
+	for _, p := range d.provers() {
+		s.Proving.Fault, s.Proving.FaultAt = p.Fault, p.FaultAt
+	}
+	s.Machine.Database, s.Stuck = d.meter.Database(), d.dog.stuck()
 	s.Alarms = d.alarms.of(s, d.alarmPolicy())
 	return s
 }

@@ -31,6 +31,8 @@ type courier interface {
 	// Senders is how the accounts that send stand.
 	Senders() []vigil.SenderStatus
 	Run(ctx context.Context) error
+	// BusySince is since when its loop has been at one step; zero while it waits.
+	BusySince() time.Time
 }
 
 // newCourier makes the one of the configuration, and says with whose keys it sends.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 	"github.com/vigil-post/vigil/audit"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/dashboard"
@@ -68,6 +69,7 @@ type Daemon struct {
 	meter   *measure.Meter
 	spans   *spans.Tracer // nil without a collector
 	machine *machine
+	dog     *watchdog
 	alarms  alarms
 	closing []func() error
 
@@ -109,7 +111,9 @@ func (d *Daemon) tools() (tools, error) {
 		return tools{}, err
 	}
 	d.sayKernels(groth16.Kernels())
-	return tools{keys, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
+	maths.Log = d.log
+	return tools{keys, reader(c), maths}, nil
 }
 
 // reader reads the configured storages.
@@ -241,6 +245,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if err != nil {
 		return err
 	}
+	d.dog = d.newWatchdog(with.maths)
 	if d.audit, err = d.newAudit(with.maths); err != nil {
 		return err
 	}
@@ -267,20 +272,23 @@ func (d *Daemon) onClose(f func() error) { d.closing = append(d.closing, f) }
 // Run works until ctx ends, which is no error, and then closes everything.
 func (d *Daemon) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return d.courier.Run(ctx) })
-	all.Go(func() error { return d.runner.Run(ctx) })
-	all.Go(func() error { return d.audit.Run(ctx) })
-	all.Go(func() error { return d.shadow.Run(ctx) })
-	all.Go(func() error { d.servePage(ctx); return nil })
-	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
-	all.Go(func() error { d.tellSystemd(ctx); return nil })
-	all.Go(func() error { d.reload(ctx, d.config.Reloads); return nil })
-	all.Go(func() error { d.machine.run(ctx); return nil })
-	all.Go(func() error { d.notifier().Run(ctx); return nil })
-	all.Go(func() error {
-		(&chronicle{journal: d.journal, status: d.Status, changed: d.Changed, last: d.before}).keep(ctx)
-		return nil
-	})
+	loop := func(name string, run func(context.Context) error) { // a bug in one ends none of the others
+		all.Go(func() error { return alive.Restarted(ctx, d.log, name, run) })
+	}
+	quiet := func(run func(context.Context)) func(context.Context) error { // that ends only with ctx
+		return func(ctx context.Context) error { run(ctx); return nil }
+	}
+	loop("messages", d.courier.Run)
+	all.Go(func() error { return d.runner.Run(ctx) }) // it guards its loops itself
+	loop("audit", d.audit.Run)
+	loop("shadow", d.shadow.Run)
+	loop("dashboard", quiet(d.servePage))
+	loop("watchdog", quiet(func(ctx context.Context) { feedWatchdog(ctx, d.dog.good) }))
+	loop("systemd", quiet(d.tellSystemd))
+	loop("reload", quiet(func(ctx context.Context) { d.reload(ctx, d.config.Reloads) }))
+	loop("machine", quiet(d.machine.run))
+	loop("notifications", quiet(d.notifier().Run))
+	loop("chronicle", quiet((&chronicle{journal: d.journal, status: d.Status, changed: d.Changed, last: d.before}).keep))
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil

@@ -82,16 +82,6 @@ func minerStanding(m vigil.MinerStatus) string {
 	return line
 }
 
-// longestTurn is how long a loop's turn may take before the daemon is better
-// started again: nothing that is done in a turn waits so long.
-const longestTurn = 5 * time.Minute
-
-// turns says whether all loops still come round.
-func (d *Daemon) turns() bool {
-	since := d.runner.BusySince()
-	return since.IsZero() || time.Since(since) < longestTurn
-}
-
 // feedWatchdog tells systemd's watchdog, if there is one, that all is well for
 // as long as it is, until ctx ends.
 func feedWatchdog(ctx context.Context, well func() bool) {

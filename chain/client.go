@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Config says which node to use.
@@ -83,7 +84,9 @@ func Dial(ctx context.Context, c Config) (*Client, error) {
 		accept: client.accept, publish: client.publish, observe: c.Observe,
 		changed: make(chan struct{}),
 	}
-	client.done.Go(func() { client.node.keep(ctx) })
+	client.done.Go(func() {
+		_ = alive.Restarted(ctx, client.node.log, "connection", func(ctx context.Context) error { client.node.keep(ctx); return nil })
+	})
 	return client, nil
 }
 

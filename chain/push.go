@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // pushed is what became of a message at one node.
@@ -30,7 +31,10 @@ func (n *Nodes) PushMessage(ctx context.Context, message vigil.SignedMessage) ([
 	for _, m := range takers {
 		n.done.Go(func() {
 			// The caller may have its answer before this node has: it is not hurried.
-			_, err := m.client.PushMessage(context.WithoutCancel(ctx), message)
+			err := alive.Caught(func() error {
+				_, err := m.client.PushMessage(context.WithoutCancel(ctx), message)
+				return err
+			})
 			n.took(m, message, err)
 			results <- pushed{m, err}
 		})

@@ -21,7 +21,7 @@
 //	GET /api/shadow    vigil.ShadowRecords as JSON: ?since=EPOCH
 //	GET /api/…         what happened and how things are, for commands: see books.go
 //	/login, POST /messages/…, POST /api/messages/…  for operators: see operator.go and messagewish.go
-//	GET /healthz       200, or 503 when the chain has been silent
+//	GET /healthz       200, or 503 when the chain has been silent or a loop hangs, and which
 //	GET /metrics       Prometheus
 //
 // The pages are rendered here, whole, and work without JavaScript; the script
@@ -168,12 +168,26 @@ func (d *dashboard) status(w http.ResponseWriter, r *http.Request) {
 
 func (d *dashboard) health(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	if problem := headProblem(d.Status.Status(), time.Now()); problem != "" {
+	s := d.Status.Status()
+	problem := headProblem(s, time.Now())
+	if len(s.Stuck) > 0 {
+		problem = hanging(s.Stuck)
+	}
+	if problem != "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprintln(w, problem)
 		return
 	}
 	fmt.Fprintln(w, "ok")
+}
+
+// hanging says which loops do not come round any more, and since when.
+func hanging(stuck []vigil.StuckLoop) string {
+	var lines []string
+	for _, l := range stuck {
+		lines = append(lines, fmt.Sprintf("hangs since %s: %s", l.Since.UTC().Format(time.RFC3339), l.Loop))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (d *dashboard) broken(w http.ResponseWriter, r *http.Request, err error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/alarm"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // fakeSource is a StatusSource that a test sets.
@@ -303,6 +305,26 @@ func TestHealthFollowsTheHead(t *testing.T) {
 	}
 	if r := get(t, New(Config{Status: newFake(vigil.Status{})}), "/healthz"); r.StatusCode != 503 {
 		t.Errorf("no head at all is healthy: %d", r.StatusCode)
+	}
+}
+
+func TestHealthNamesTheLoopThatHangs(t *testing.T) {
+	s := network(100)
+	s.HeadSeen, s.Stuck = time.Now(), []vigil.StuckLoop{{Loop: "messages", Since: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+	r := get(t, New(Config{Status: newFake(s)}), "/healthz")
+	if text, err := io.ReadAll(r.Body); err != nil || r.StatusCode != 503 || string(text) != "hangs since 2026-03-01T12:00:00Z: messages\n" {
+		t.Errorf("%d: %q, %v", r.StatusCode, text, err)
+	}
+}
+
+// singleflight would let it end the process, whatever net/http does.
+func TestABugInWhatIsReadForAPageIsAnError(t *testing.T) {
+	c := newPerHead[int](1)
+	var bug *alive.PanicError
+	for range 2 {
+		if _, err := c.get(t.Context(), moment{}, "key", func(context.Context) (int, error) { panic("a bug") }); !errors.As(err, &bug) {
+			t.Error(err)
+		}
 	}
 }
 

@@ -58,6 +58,7 @@ var (
 	alarmsDesc     = desc("vigil_alarms", "Alarms there are, by code; docs/alarms.md explains each.", "code", "urgent")
 	runningDesc    = desc("vigil_prover_running", "Proofs being made.")
 	provingDesc    = desc("vigil_prover_failing", "1 while the last try to make a proof failed.")
+	faultDesc      = desc("vigil_prover_vector_unit_faulty", "1 since the CPU's vector unit computed a proof wrong: proofs are made without it.")
 	freeDesc       = desc("vigil_data_free_bytes", "Room on the disk of the data folder.")
 )
 
@@ -89,7 +90,7 @@ func (statusCollector) Describe(descs chan<- *prometheus.Desc) {
 		rehearsedDesc, uncheckedDesc, coveredDesc, recoveryDesc, auditDesc,
 		nodeDesc, nodeEpochDesc, nodeTimeDesc, nodeCallsDesc, nodeFailDesc,
 		storageDesc, readsDesc, readTimeDesc, readingDesc, waitingDesc, lostDesc, atOnceDesc,
-		balanceDesc, neededDesc, sentDesc, alarmsDesc, runningDesc, provingDesc, freeDesc,
+		balanceDesc, neededDesc, sentDesc, alarmsDesc, runningDesc, provingDesc, faultDesc, freeDesc,
 	} {
 		descs <- d
 	}
@@ -117,6 +118,7 @@ func (c statusCollector) Collect(metrics chan<- prometheus.Metric) {
 	w.alarms(s.Alarms)
 	w.gauge(runningDesc, float64(s.Proving.Running))
 	w.gauge(provingDesc, truth(s.Proving.Problem != ""))
+	w.gauge(faultDesc, truth(s.Proving.Fault != ""))
 	if s.Machine.Data != "" && s.Machine.Free >= 0 {
 		w.gauge(freeDesc, float64(s.Machine.Free))
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/vigil-post/vigil/alive"
 )
 
 const (
@@ -48,7 +50,11 @@ func (c *perHead[V]) get(ctx context.Context, at moment, key string, read func(c
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		found := keptAt[V]{head: at.HeadSeen}
-		found.value, found.err = c.inTurn(limited, read)
+		// singleflight lets a panic end the process, where net/http would not.
+		found.err = alive.Caught(func() (err error) {
+			found.value, err = c.inTurn(limited, read)
+			return err
+		})
 		c.keep(key, found)
 		return found, nil
 	})

@@ -12,12 +12,14 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // loop is what Run remembers from turn to turn, and nothing of it is needed
 // after a restart. Only Run's goroutine writes it.
 type loop struct {
 	c    Config
+	goes *alive.Turn // shows that the present round goes on; nil where nobody looks
 	head vigil.Head
 	// looked is the head at which the messages were last compared with the
 	// chain, completely: a message that arrives does not wait for that again.
@@ -191,6 +193,7 @@ const leaseEpochs = 4
 
 // save writes messages whose state may have changed from what before says.
 func (l *loop) save(ctx context.Context, before, after []vigil.Message) error {
+	defer l.goes.Goes()
 	for i := range after {
 		after[i].Updated = time.Now()
 	}
@@ -294,6 +297,7 @@ func (l *loop) account(ctx context.Context, sender address.Address, key vigil.Ti
 	if a, ok := l.accounts[accountAt{sender, key}]; ok {
 		return a, a.err
 	}
+	defer l.goes.Goes()
 	ctx, cancel := context.WithTimeout(ctx, l.c.patience())
 	defer cancel()
 	nonce, balance, err := l.c.Node.Account(ctx, sender, key)

@@ -38,6 +38,7 @@ import (
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Config is what a Messager stands on. Heads, Node, Signer and Store are required.
@@ -77,6 +78,7 @@ type Config struct {
 type Messager struct {
 	c    Config
 	wake chan struct{} // has an entry when something is new since the last turn
+	turn alive.Pulse   // of the loop
 
 	mu      sync.Mutex // guards what follows
 	watched []address.Address
@@ -214,10 +216,12 @@ func (m *Messager) Run(ctx context.Context) error {
 	heads := m.c.Heads.Watch(ctx)
 	ticker := time.NewTicker(m.c.Epoch)
 	defer ticker.Stop()
-	l.askHead(ctx)
+	m.round(ctx, l, l.askHead)
 	for ctx.Err() == nil {
-		l.turn(ctx)
-		m.inspect(ctx, l)
+		m.round(ctx, l, func(ctx context.Context) {
+			l.turn(ctx)
+			m.inspect(ctx, l)
+		})
 		select {
 		case <-ctx.Done():
 		case head, ok := <-heads:
@@ -228,12 +232,25 @@ func (m *Messager) Run(ctx context.Context) error {
 			l.newRound(head)
 			ticker.Reset(m.c.Epoch) // the clock counts from the last head
 		case <-ticker.C:
-			l.askHead(ctx)
+			m.round(ctx, l, l.askHead)
 		case <-m.wake:
 		}
 	}
 	return nil
 }
+
+// round does a part of the loop's work, which shows that it goes on. A bug that stops it stops
+// no more: what it was about is done, or meets it again, in the next round.
+func (m *Messager) round(ctx context.Context, l *loop, work func(context.Context)) {
+	l.goes = m.turn.Begin()
+	defer l.goes.End()
+	err := alive.Caught(func() error { work(ctx); return nil })
+	alive.LogPanic(l.c.Log, "a bug stopped the messager's round; please report it", err)
+}
+
+// BusySince is since when the loop has been at one step of its present round; the zero time
+// while it waits for something to do. Each step ends within a minute, or hangs.
+func (m *Messager) BusySince() time.Time { return m.turn.BusySince() }
 
 // patience is how long a node may take for an answer: half an epoch, within reason.
 func (c Config) patience() time.Duration {

@@ -12,6 +12,7 @@ import (
 	"github.com/filecoin-project/go-address"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // push hands the messages in flight to the nodes, each once a round: whether it
@@ -102,10 +103,19 @@ type handed struct {
 	asked map[int]error // what a pool had against an attempt, by its place
 }
 
-// pushSlot pushes the last attempt with the slot's nonce. Where no node takes
-// it, and none ever did, the one before it may be all that a pool has: that one
-// is pushed too. It only reads the loop, and may run beside others.
+// pushSlot pushes a slot's message. It only reads the loop, and may run beside others.
 func (l *loop) pushSlot(ctx context.Context, sender address.Address, s slot) handed {
+	h := handed{m: s.m}
+	err := alive.Caught(func() error { h = l.handOver(ctx, sender, s); return nil })
+	alive.LogPanic(l.c.Log, "a bug stopped the push of a message, which is tried again; please report it", err)
+	l.goes.Goes()
+	return h
+}
+
+// handOver pushes the last attempt with the slot's nonce. Where no node takes
+// it, and none ever did, the one before it may be all that a pool has: that one
+// is pushed too.
+func (l *loop) handOver(ctx context.Context, sender address.Address, s slot) handed {
 	m := s.m
 	m.Attempts = slices.Clone(m.Attempts)
 	if strings.HasPrefix(m.Problem, pushProblem) {

@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/big"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // offer is how a message could be sent.
@@ -37,12 +38,19 @@ func (l *loop) sign(ctx context.Context, open []vigil.Message, b books) []vigil.
 			continue
 		}
 		nonce := max(candidates[0].nonce, l.givenNonce(ctx, candidates[0].key))
-		wait.Go(func() { offers[i] = l.offer(ctx, m, candidates, nonce) })
+		wait.Go(func() {
+			err := alive.Caught(func() error { offers[i] = l.offer(ctx, m, candidates, nonce); return nil })
+			if err != nil {
+				offers[i].err = err
+			}
+			alive.LogPanic(l.c.Log, "a bug stopped the preparation of a message; please report it", err)
+		})
 	}
 	wait.Wait()
 	var before, signed []vigil.Message
 	nonces := map[address.Address]uint64{}
 	for i, m := range queued {
+		l.goes.Goes() // a wallet that does not answer takes its time for each
 		l.countFault(m.ID, offers[i].fault)
 		signedOne, err := l.signOne(ctx, m, offers[i], b, nonces)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Config is what a Notifier needs. Status, Miners and Name are required.
@@ -109,7 +110,9 @@ func (n *Notifier) Run(ctx context.Context) {
 		all.Go(func() { n.every(ctx, func(s vigil.Status) { l.turn(ctx, s) }) })
 	}
 	if n.c.Beat.URL != "" {
-		all.Go(func() { n.beat(ctx) })
+		all.Go(func() {
+			_ = alive.Restarted(ctx, n.c.Log, "heartbeat", func(ctx context.Context) error { n.beat(ctx); return nil })
+		})
 	}
 	n.every(ctx, func(vigil.Status) {})
 }
@@ -117,8 +120,13 @@ func (n *Notifier) Run(ctx context.Context) {
 // every looks at the status a few times an epoch.
 func (n *Notifier) every(ctx context.Context, look func(vigil.Status)) {
 	for {
-		s := n.c.Status()
-		look(s)
+		var s vigil.Status
+		err := alive.Caught(func() error {
+			s = n.c.Status()
+			look(s)
+			return nil
+		})
+		alive.LogPanic(n.c.Log, "a bug stopped a notification; please report it", err)
 		select {
 		case <-ctx.Done():
 			return

@@ -46,6 +46,15 @@ func (a *action) now() abi.ChainEpoch {
 	return a.head.Epoch + abi.ChainEpoch(time.Since(a.began)/max(a.epoch, 1))
 }
 
+// messageEpochs is how many epochs the message of a proof needs at least.
+const messageEpochs = 3
+
+// lastMoment is when a proof would come too late for its message.
+func (a *action) lastMoment() time.Time {
+	left := min(a.duty.Deadline.Close-messageEpochs-a.head.Epoch, 1<<20) // of a trial there is no end
+	return a.began.Add(time.Duration(left) * a.epoch)
+}
+
 // measuredDuties is how many of the newest proofs the next one's time is estimated from.
 const measuredDuties = 6
 

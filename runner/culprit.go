@@ -9,7 +9,8 @@ import (
 	"github.com/vigil-post/vigil"
 )
 
-// errInvalid says that a proof was made and does not verify.
+// errInvalid says that a proof was made and does not verify, or that none can be made of
+// what was read.
 var errInvalid = errors.New("the proof does not verify against the chain's sectors")
 
 // proveAndVerify makes a proof that verifies.
@@ -19,8 +20,11 @@ func (a *action) proveAndVerify(ctx context.Context, s vigil.Statement, vanilla 
 	defer func() { a.took, a.alone = time.Since(began), time.Since(begun) }()
 	proof, err := a.cfg.Prover.Prove(ctx, vigil.ProveRequest{
 		Duty: a.duty.ID, Close: a.duty.Deadline.Close, Statement: s, Vanilla: vanilla,
-		Begun: func() { begun = time.Now() },
+		Begun: func() { begun = time.Now() }, By: a.lastMoment(),
 	})
+	if errors.Is(err, vigil.ErrUnproven) {
+		return nil, fmt.Errorf("%w: %w", errInvalid, err)
+	}
 	if err != nil {
 		return nil, err
 	}

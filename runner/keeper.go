@@ -9,6 +9,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // keeper writes what is read to the shelf that survives a restart, behind the reading
@@ -99,7 +100,8 @@ func (k *keeper) run(ctx context.Context) {
 		n, ok := k.next()
 		switch {
 		case ok:
-			said = k.do(n, said)
+			err := alive.Caught(func() error { said = k.do(n, said); return nil })
+			alive.LogPanic(k.log, "a bug kept a vanilla proof from being kept for a restart; please report it", err)
 			continue
 		case ctx.Err() != nil:
 			return

@@ -14,6 +14,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 	"github.com/vigil-post/vigil/schedule"
 )
 
@@ -51,6 +52,7 @@ type miner struct {
 	hurried      abi.ChainEpoch // of the head when that was wished last
 	problem      string         // of the latest look at the chain
 	jobs         sync.WaitGroup
+	lingering    alive.Pulse                // of tasks that were told to end
 	turn         atomic.Pointer[time.Time]  // when the loop's present turn began; nil between two
 	adjusted     atomic.Pointer[Adjustable] // for the next turn; nil: as it is
 }
@@ -60,7 +62,8 @@ type job struct {
 	task   schedule.Task
 	cancel context.CancelCauseFunc
 	began  abi.ChainEpoch
-	err    error // owned by the loop after the job has ended
+	ending *alive.Turn // since it was told to end; nil before
+	err    error       // owned by the loop after the job has ended
 }
 
 // start remembers that a verb was started for a duty in a beat: what came to
@@ -114,7 +117,7 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 			m.finish(j)
 		case r := <-m.rehearsed:
 			if ctx.Err() == nil {
-				m.learn(r)
+				m.guarded(func() { m.learn(r) })
 			}
 		}
 		began := time.Now()
@@ -124,9 +127,21 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 		}
 		m.collect()
 		if m.head.Key != "" && ctx.Err() == nil {
-			m.plan(ctx, epoch)
+			m.guarded(func() { m.plan(ctx, epoch) })
 		}
 	}
+}
+
+// guarded does a part of a turn. A bug that stops it ends neither the loop nor the process: what
+// is running goes on, and the next head is looked at closely, from what is stored and on chain.
+func (m *miner) guarded(work func()) {
+	err := alive.Caught(func() error { work(); return nil })
+	if err == nil {
+		return
+	}
+	alive.LogPanic(m.log, "a bug stopped the planning, which is tried again at the next head; please report it", err)
+	m.sight.head = vigil.Head{}
+	m.blind(fmt.Errorf("a bug stopped the planning: %w", err))
 }
 
 // collect takes the completions that are there before the store is read: a
@@ -199,7 +214,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 		planned[id] = true
 		if j, busy := m.running[id]; busy {
 			if j.task.Verb != task.Verb {
-				j.cancel(errUnplanned)
+				m.end(j)
 			}
 			continue
 		}
@@ -209,7 +224,7 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 	}
 	for id, j := range m.running {
 		if !planned[id] {
-			j.cancel(errUnplanned)
+			m.end(j)
 		}
 	}
 	maps.DeleteFunc(m.retired, func(d vigil.Deadline, _ []*shelf) bool { return d.Close <= m.head.Epoch })
@@ -218,6 +233,14 @@ func (m *miner) reconcile(ctx context.Context, epoch time.Duration, tasks []sche
 			delete(m.started, id)
 			delete(m.vanilla, id)
 		}
+	}
+}
+
+// end tells a job to end, which is watched: what does not end holds its duty up.
+func (m *miner) end(j *job) {
+	j.cancel(errUnplanned)
+	if j.ending == nil {
+		j.ending = m.lingering.Begin()
 	}
 }
 
@@ -238,17 +261,24 @@ func (m *miner) start(ctx context.Context, task schedule.Task, epoch time.Durati
 	m.jobs.Go(func() {
 		defer func() { m.ended <- j }()
 		defer cancel(nil)
-		a.begins(task)
-		ctx, end := m.cfg.span(ctx, id, string(task.Verb))
-		j.err = a.do(ctx, task)
-		end(j.err)
-		a.ends(ctx, task, j.err)
+		err := alive.Caught(func() error {
+			a.begins(task)
+			ctx, end := m.cfg.span(ctx, id, string(task.Verb))
+			j.err = a.do(ctx, task)
+			end(j.err)
+			a.ends(ctx, task, j.err)
+			return nil
+		})
+		alive.LogPanic(a.log, "a bug stopped what is noted of a task; please report it", err)
 	})
 }
 
 // finish takes an ended job off the list.
 func (m *miner) finish(j *job) {
 	delete(m.running, j.task.Duty.ID)
+	if j.ending != nil {
+		j.ending.End()
+	}
 }
 
 // do carries the task out and writes down what stopped it. A panic ends the

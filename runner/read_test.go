@@ -197,26 +197,32 @@ func TestAVanillaProofThatWasSpoiltInMemoryIsReadAgain(t *testing.T) {
 	})
 }
 
-// Our own prover refuses a spoilt vanilla proof: it makes no proof of it that could be wrong.
+// Our own prover refuses a spoilt vanilla proof, whose path leads nowhere, and others may with
+// words of their own: there is no proof that could be judged.
 func TestAVanillaProofThatTheProverRefusesIsReadAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		w.many(20)
-		w.spoilt = map[abi.SectorNumber]bool{7: true}
-		w.prove = func(context.Context) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if len(w.spoilt) > 0 {
-				return errors.New("sector 7 of the proof: assignment does not satisfy the circuit")
+	for _, refusal := range []error{
+		fmt.Errorf("partition 0: %w", vigil.ErrUnproven),
+		errors.New("sector 7 of the proof: assignment does not satisfy the circuit"),
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			w.many(20)
+			w.spoilt = map[abi.SectorNumber]bool{7: true}
+			w.prove = func(context.Context) error {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if len(w.spoilt) > 0 {
+					return refusal
+				}
+				return nil
 			}
-			return nil
-		}
-		w.run(t, after)
-		duty := w.expect(t, post(0), vigil.StateConfirmed)
-		if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {
-			t.Errorf("skipped %v, %d proofs, %d reads", duty.Skipped, w.calls["Prove"], w.calls["Read"])
-		}
-	})
+			w.run(t, after)
+			duty := w.expect(t, post(0), vigil.StateConfirmed)
+			if len(duty.Skipped) != 0 || w.calls["Prove"] != 2 || w.calls["Read"] != 21 {
+				t.Errorf("skipped %v, %d proofs, %d reads", duty.Skipped, w.calls["Prove"], w.calls["Read"])
+			}
+		})
+	}
 }
 
 func TestAProverThatIsAlwaysWrongIsSaidAndNothingIsSkipped(t *testing.T) {

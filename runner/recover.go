@@ -79,7 +79,7 @@ func (a *action) stands(ctx context.Context) error {
 // known before the wait may be old by then, and the node that it was asked of
 // another: so it is a decision of its own.
 func (a *action) inTurn(ctx context.Context, wanted []abi.SectorNumber) ([]vigil.Partition, []abi.SectorNumber, error) {
-	done, err := a.work.recoveries.turn(ctx, a.duty.Deadline.FaultCutoff)
+	done, err := a.work.recoveries.turn(ctx, a.duty.Deadline.FaultCutoff, a.untilUrgent())
 	if err != nil {
 		return nil, nil, fmt.Errorf("wait for other deadlines' sectors: %w", err)
 	}
@@ -103,17 +103,42 @@ func (a *action) inTurn(ctx context.Context, wanted []abi.SectorNumber) ([]vigil
 const recoverReading = 10 * time.Minute
 
 // recoverAtOnce is how many of them are read at a time; recoverPatience is how long
-// each waits at most for posts' sectors: beside them one or two are read a second.
+// each waits at most for posts' sectors: beside them one or two are read a second, and
+// more only near the cutoff.
 const (
 	recoverAtOnce   = 64
 	recoverPatience = time.Minute
 )
 
-// recoverTime is how long faulty sectors are read: what was read until then must be
+// recoverUrgent is how many epochs before declarations are given up a deadline's faulty
+// sectors wait for no other's, and not long for posts'. Cutoffs are 60 epochs apart, so that
+// of each miner it is one deadline at a time.
+const recoverUrgent = 20
+
+// recoverLeft is how many epochs there are for reading: what was read until then must be
 // declared before declarations are given up.
+func (a *action) recoverLeft() abi.ChainEpoch {
+	return a.duty.Deadline.FaultCutoff - a.cfg.Policy.RecoverMargin - 2 - a.now()
+}
+
+// untilUrgent is how long it is until the deadline is so near.
+func (a *action) untilUrgent() time.Duration {
+	return time.Duration(max(a.recoverLeft()-recoverUrgent, 0)) * a.epoch
+}
+
+// recoverTime is how long faulty sectors are read.
 func (a *action) recoverTime() time.Duration {
-	left := a.duty.Deadline.FaultCutoff - a.cfg.Policy.RecoverMargin - 2 - a.now()
-	return min(recoverReading, time.Duration(max(left, 1))*a.epoch)
+	return min(recoverReading, time.Duration(max(a.recoverLeft(), 1))*a.epoch)
+}
+
+// patience is how long each of so many sectors waits for posts' at most: near the cutoff
+// so short that all have their turn in half the time.
+func (a *action) patience(sectors int) time.Duration {
+	if a.untilUrgent() > 0 {
+		return recoverPatience
+	}
+	rounds := time.Duration(sectors/recoverAtOnce + 1)
+	return min(recoverPatience, a.recoverTime()/(2*rounds))
 }
 
 // readFaulty gives those of the wanted sectors that are faulty, undeclared and
@@ -124,7 +149,7 @@ func (a *action) readFaulty(ctx context.Context, partitions []vigil.Partition, w
 		return nil, err
 	}
 	began := time.Now()
-	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, recoverPatience))
+	r, err := a.pass(ctx, s, a.recoverTime(), a.behind(recoverAtOnce, a.patience(len(s.Sectors))))
 	if err != nil {
 		return nil, err
 	}

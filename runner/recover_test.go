@@ -398,3 +398,55 @@ func TestADeadlineThatIsNotReadYetConfirmsNoRecovery(t *testing.T) {
 		}
 	})
 }
+
+// hanging reads nothing for other miners than one: their storages hang.
+type hanging struct {
+	*world
+	but abi.ActorID
+}
+
+func (h hanging) Read(ctx context.Context, r vigil.ReadRequest) (vigil.VanillaProof, error) {
+	if r.Miner != h.but {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.world.Read(ctx, r)
+}
+
+// Many miners' cutoffs are the same, and the storages of all but one hang: those must not
+// take every turn until it is too late for the one.
+func TestMinersDoNotStarveEachOtherNearACutoff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.outage(later, 1, 2)
+		w.epoch = 1098
+		for i := range 24 {
+			w.miners = append(w.miners, minerID+abi.ActorID(i))
+		}
+		good := w.miners[23]
+		w.reader = hanging{w, good}
+		w.run(t, 1130)
+		id := recovery(0)
+		id.Miner = good
+		if duty := w.duties[id]; duty.State != vigil.StateConfirmed {
+			t.Errorf("%+v", duty)
+		}
+	})
+}
+
+// In the last epochs before the cutoff a try that failed is made again at the next.
+func TestNearTheCutoffEveryEpochIsTried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.outage(later, 1, 2)
+		w.epoch = 1110
+		w.bad[20_000], w.bad[20_001] = "replica: missing", "replica: missing"
+		w.at = map[abi.ChainEpoch]func(){1125: func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			clear(w.bad)
+		}}
+		w.run(t, 1131)
+		w.expect(t, recovery(0), vigil.StateConfirmed)
+	})
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 	"github.com/vigil-post/vigil/schedule"
 )
 
@@ -72,7 +73,8 @@ type Runner struct {
 	cfg    Config
 	miners []*miner
 	board  board
-	keeper *keeper // nil if nothing is kept
+	keeper *keeper     // nil if nothing is kept
+	heads  alive.Pulse // of what passes heads on, and asks for them
 }
 
 // New checks the configuration and makes a Runner, which does nothing before Run.
@@ -129,6 +131,21 @@ func (r *Runner) BusySince() time.Time {
 	for _, m := range r.miners {
 		if began := m.turn.Load(); began != nil && (since.IsZero() || began.Before(since)) {
 			since = *began
+		}
+	}
+	return since
+}
+
+// HeadsBusySince is since when the node has been asked for a head, or one has been passed on
+// to the miners; the zero time while neither is so. It takes an epoch at most.
+func (r *Runner) HeadsBusySince() time.Time { return r.heads.BusySince() }
+
+// LingersSince is since when the task that was told to end first has not ended; the zero time
+// when there is none. Tasks end within seconds.
+func (r *Runner) LingersSince() (since time.Time) {
+	for _, m := range r.miners {
+		if at := m.lingering.BusySince(); !at.IsZero() && (since.IsZero() || at.Before(since)) {
+			since = at
 		}
 	}
 	return since
@@ -240,16 +257,17 @@ func (r *Runner) watch(ctx context.Context, epoch time.Duration) {
 				silent = true
 				continue
 			}
-			asking.Go(func() { r.ask(ctx, epoch, answers) })
+			asking.Go(func() { r.guarded(func() { r.ask(ctx, epoch, answers) }) })
 		}
 		if latest.Key != "" {
-			r.pass(latest)
+			r.guarded(func() { r.pass(latest) })
 		}
 	}
 }
 
 // ask asks the node for its head, and gives up when the next tick asks anew.
 func (r *Runner) ask(ctx context.Context, epoch time.Duration, answers chan vigil.Head) {
+	defer r.heads.Begin().End()
 	ctx, cancel := context.WithTimeout(ctx, max(epoch, time.Second))
 	defer cancel()
 	head, err := r.cfg.Heads.Head(ctx)
@@ -262,7 +280,14 @@ func (r *Runner) ask(ctx context.Context, epoch time.Duration, answers chan vigi
 	offer(answers, head)
 }
 
+// guarded does what is done again at the next head or tick should a bug stop it.
+func (r *Runner) guarded(work func()) {
+	err := alive.Caught(func() error { work(); return nil })
+	alive.LogPanic(r.cfg.Log, "a bug stopped the passing on of a head, which is tried again; please report it", err)
+}
+
 func (r *Runner) pass(head vigil.Head) {
+	defer r.heads.Begin().End()
 	r.board.update(func(s *vigil.Status) {
 		if s.HeadSeen.IsZero() || head.Epoch != s.Head {
 			s.HeadSeen, s.Problem = time.Now(), ""

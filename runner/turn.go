@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 )
@@ -25,8 +26,9 @@ type waiter struct {
 	turn chan struct{}  // closed when it has its turn
 }
 
-// turn waits for a turn, and gives what ends it.
-func (t *turns) turn(ctx context.Context, by abi.ChainEpoch) (done func(), err error) {
+// turn waits for a turn, and gives what ends it. Who has waited as long as patience goes on
+// without one: his time is nearly over, and those before him may be hanging.
+func (t *turns) turn(ctx context.Context, by abi.ChainEpoch, patience time.Duration) (done func(), err error) {
 	w := waiter{by, make(chan struct{})}
 	t.mu.Lock()
 	t.waiting = append(t.waiting, w)
@@ -34,6 +36,9 @@ func (t *turns) turn(ctx context.Context, by abi.ChainEpoch) (done func(), err e
 	t.mu.Unlock()
 	select {
 	case <-w.turn:
+	case <-time.After(patience):
+		t.leave(w)
+		return func() {}, nil
 	case <-ctx.Done():
 		t.leave(w)
 		return nil, ctx.Err()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
 )
@@ -16,7 +17,7 @@ func TestTheMostUrgentDeadlineIsReadNext(t *testing.T) {
 		var all turns
 		var running []func()
 		for range recoverDeadlines {
-			done, err := all.turn(t.Context(), 1)
+			done, err := all.turn(t.Context(), 1, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -30,7 +31,7 @@ func TestTheMostUrgentDeadlineIsReadNext(t *testing.T) {
 				if by == 5 {
 					ctx = gone
 				}
-				done, err := all.turn(ctx, by)
+				done, err := all.turn(ctx, by, time.Hour)
 				if err != nil {
 					return
 				}
@@ -57,6 +58,25 @@ func TestTheMostUrgentDeadlineIsReadNext(t *testing.T) {
 		}
 		if all.taken != recoverDeadlines-1 || len(all.waiting) != 0 {
 			t.Errorf("%d turns are taken and %d wait", all.taken, len(all.waiting))
+		}
+	})
+}
+
+func TestWhoseTimeIsNearlyOverWaitsForNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all turns
+		for range recoverDeadlines {
+			if _, err := all.turn(t.Context(), 1, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		began := time.Now()
+		done, err := all.turn(t.Context(), 2, 7*time.Minute)
+		if err != nil || time.Since(began) != 7*time.Minute {
+			t.Errorf("it waited %v: %v", time.Since(began), err)
+		}
+		if done(); all.taken != recoverDeadlines || len(all.waiting) != 0 {
+			t.Errorf("%d turns are taken, %d wait", all.taken, len(all.waiting))
 		}
 	})
 }

@@ -491,10 +491,11 @@ func (w *world) Note(e vigil.Event) {
 	w.notes = append(w.notes, e)
 }
 
-func (w *world) Duties(context.Context, abi.ActorID, abi.ChainEpoch) ([]vigil.Duty, error) {
+func (w *world) Duties(_ context.Context, miner abi.ActorID, _ abi.ChainEpoch) ([]vigil.Duty, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Collect(maps.Values(w.duties)), w.called("Duties")
+	duties := slices.DeleteFunc(slices.Collect(maps.Values(w.duties)), func(d vigil.Duty) bool { return d.ID.Miner != miner })
+	return duties, w.called("Duties")
 }
 
 func (w *world) SaveDuty(_ context.Context, d vigil.Duty) error {

@@ -100,12 +100,21 @@ func (p planner) recovery(task *Task) bool {
 		task.Verb, task.Reason = Miss, p.undeclared(duty)
 	case p.cutoffNear(), alive && duty.State == vigil.StateSubmitted:
 		return false
-	case duty.State == vigil.StateScheduled && duty.Tried > p.view.Hurried && p.view.Epoch < duty.Tried+p.policy.RecoverEvery:
+	case duty.State == vigil.StateScheduled && duty.Tried > p.view.Hurried && p.view.Epoch < duty.Tried+p.pause():
 		return false // the same sectors were read a moment ago
 	default:
 		task.Verb = Recover
 	}
 	return true
+}
+
+// pause is how many epochs lie between two reads of the same sectors. In the last such pause
+// before declarations are given up it is one: whoever mends something then has no other chance.
+func (p planner) pause() abi.ChainEpoch {
+	if p.view.Epoch >= p.deadline.FaultCutoff-p.policy.RecoverMargin-p.policy.RecoverEvery {
+		return 1
+	}
+	return p.policy.RecoverEvery
 }
 
 // undeclared says why a recovery is missed: what was handed over had been read.

@@ -71,7 +71,7 @@ type Policy struct {
 	DeclarePartitions int
 	DeclareGas        int64
 	// RecoverEvery is how many epochs lie between two reads of the same
-	// faulty sectors.
+	// faulty sectors; one in as many before declarations are given up.
 	RecoverEvery abi.ChainEpoch
 	// RecoverMargin is how many epochs before the fault cutoff a
 	// declaration is given up: it would not be executed in time.

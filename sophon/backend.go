@@ -15,6 +15,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 	"github.com/vigil-post/vigil/jsonrpc"
 )
 
@@ -58,6 +59,8 @@ type BackendConfig struct {
 type Backend struct {
 	c    BackendConfig
 	wake chan struct{} // has an entry when a message was pushed since the last turn
+
+	pulse alive.Pulse // of the loop
 }
 
 var (
@@ -137,7 +140,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	ticker := time.NewTicker(b.c.Epoch)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		b.turn(ctx)
+		b.round(ctx)
 		select {
 		case <-ctx.Done():
 		case _, ok := <-heads:
@@ -150,6 +153,17 @@ func (b *Backend) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// round is a turn that shows that it goes on. A bug that stops it stops no more.
+func (b *Backend) round(ctx context.Context) {
+	defer b.pulse.Begin().End()
+	err := alive.Caught(func() error { b.turn(ctx); return nil })
+	alive.LogPanic(b.c.Log, "a bug stopped the look at the other messager; please report it", err)
+}
+
+// BusySince is since when the present round has been going on; the zero time while it waits for
+// the next.
+func (b *Backend) BusySince() time.Time { return b.pulse.BusySince() }
 
 // turn brings every open row up to what the other messager says.
 func (b *Backend) turn(ctx context.Context) {

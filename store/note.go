@@ -10,6 +10,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Notebook is a vigil.Journal in the store. What is noted is kept in memory and
@@ -48,7 +49,9 @@ const (
 func (s *Store) OpenNotebook(ctx context.Context, keep time.Duration, log *slog.Logger) *Notebook {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // what ends the daemon is an event too
 	n := &Notebook{store: s, log: log, keep: keep, wake: make(chan struct{}, 1), stop: stop}
-	n.done.Go(func() { n.run(ctx) })
+	n.done.Go(func() {
+		_ = alive.Restarted(ctx, log, "journal", func(ctx context.Context) error { n.run(ctx); return nil })
+	})
 	return n
 }
 

@@ -17,8 +17,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 	"github.com/vigil-post/vigil/store/internal/rows"
 )
 
@@ -30,6 +32,8 @@ type Store struct {
 	path string
 	db   *sql.DB
 	lock *lock // nil of one that is only read
+
+	writing alive.Pulse // of transactions
 }
 
 var _ vigil.DutyStore = (*Store)(nil)
@@ -58,6 +62,7 @@ func (s *Store) Close() error {
 
 // transact runs f in one transaction: all that it does is kept, or nothing.
 func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	defer s.writing.Begin().End()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", what, err)
@@ -70,6 +75,10 @@ func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Querie
 	}
 	return nil
 }
+
+// BusySince is since when the longest transaction that is not over has been going on; the zero
+// time when there is none. Each waits for the disk, and none so long.
+func (s *Store) BusySince() time.Time { return s.writing.BusySince() }
 
 // ignoreDone drops the answer of a transaction that its context has ended already.
 func ignoreDone(err error) error {

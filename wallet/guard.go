@@ -10,6 +10,7 @@ import (
 	"github.com/filecoin-project/go-state-types/crypto"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Source is where keys are: a Wallet or a Remote. Its methods may be called concurrently.
@@ -100,8 +101,12 @@ func (g Guard) ask(ctx context.Context, key address.Address, enough func(answer)
 	defer cancel()
 	for _, source := range g.Sources {
 		wait.Go(func() {
-			held, err := source.Has(limited, key)
-			answers <- answer{source, held, err}
+			a := answer{source: source}
+			a.err = alive.Caught(func() (err error) {
+				a.held, err = source.Has(limited, key)
+				return err
+			})
+			answers <- a
 		})
 	}
 	for range g.Sources {

@@ -115,7 +115,7 @@ func TestProofsMadeInOnePassAreThoseMadeAlone(t *testing.T) {
 	for name, p := range map[string]Prover{
 		"at once":          {Rand: ones{}},
 		"in small chunks":  {Rand: ones{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
-		"with little room": {Rand: ones{}, Memory: new(Prover).need(ws[0].Layout(), 2)},
+		"with little room": {Rand: ones{}, Memory: new(Prover).need(ws[0].Layout(), share{2, new(Prover).chunk()})},
 	} {
 		have, err := p.Prove(t.Context(), k, ws...)
 		check(t, err)
@@ -441,7 +441,7 @@ func TestQuotientIsTheTextbooks(t *testing.T) {
 		a[m-1], b[m-1], c[m-1] = fr.One(), fr.Element{}, fr.Element{}
 		pa, pb, pc := interpolate(t, a), interpolate(t, b), interpolate(t, c)
 		w := &toyWitness{inputs: a[m-1:], rows: Part{A: a[:m-1], B: b[:m-1], C: c[:m-1]}}
-		h, free, err := new(Prover).start(nil, nil, nil).quotient(t.Context(), onePart{w})
+		h, free, err := new(Prover).start(nil, nil, nil, 0).quotient(t.Context(), onePart{w})
 		check(t, err)
 		defer free()
 		// A(x) B(x) - C(x) = H(x) (x^m - 1) at a random x.

@@ -55,15 +55,55 @@ func choose(wish string, supported bool, test func() error) Choice {
 	return Choice{Name: IFMA}
 }
 
+// ErrKernels says that a kernel of the vector unit has computed what none can. There is
+// no proof then; Arithmetic of the name Generic makes one.
+var ErrKernels = ifma.ErrKernels
+
+// Arithmetic is what runs of a Prover compute with. It may be used concurrently:
+// each run has kernels of its own.
+type Arithmetic struct {
+	Name string
+	// Start makes the kernels of a run, with so many goroutines, 0 meaning GOMAXPROCS;
+	// done gives them up when the run is over.
+	Start func(workers int) (sums Multiexp, transforms FFT, done func())
+	// Need is the memory that sums of so many terms take beside them, for so many proofs.
+	Need func(workers int, terms int64, proofs int) int64
+	// Chunk is how many wires are best gathered at a time.
+	Chunk int
+}
+
+// Named is the arithmetic of a name, IFMA's only where that is the name.
+func Named(name string) Arithmetic {
+	if name == IFMA {
+		return Arithmetic{Name: IFMA, Start: startVector, Need: vectorNeeds, Chunk: 2 * defaultChunk} // additions are so cheap that the sums of buckets tell
+	}
+	return Arithmetic{Name: Generic, Start: startPortable, Need: portableNeeds, Chunk: defaultChunk}
+}
+
+func startVector(workers int) (Multiexp, FFT, func()) {
+	sums := &ifma.Sums{Workers: workers}
+	return sums, &vectorFFT{long: ifma.FFT{Workers: workers}, short: PortableFFT{Workers: workers}}, sums.Close
+}
+
+func vectorNeeds(workers int, terms int64, proofs int) int64 {
+	return int64((&ifma.Sums{Workers: workers}).Memory(int(terms), proofs))
+}
+
+func startPortable(workers int) (Multiexp, FFT, func()) {
+	sums := &Portable{Workers: workers}
+	return sums, &PortableFFT{Workers: workers}, sums.Close
+}
+
+func portableNeeds(_ int, terms int64, _ int) int64 {
+	const each = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
+	return min(terms, defaultPiece/g1Size) * each
+}
+
 // Fastest makes the sums that Kernels says, with so many goroutines, 0 meaning
 // GOMAXPROCS. The caller calls done when no sum is in progress any more.
 func Fastest(workers int) (sums Multiexp, done func()) {
-	if Kernels().Name == IFMA {
-		own := &ifma.Sums{Workers: workers}
-		return own, own.Close
-	}
-	own := &Portable{Workers: workers}
-	return own, own.Close
+	sums, _, done = Named(Kernels().Name).Start(workers)
+	return sums, done
 }
 
 // vectorFFT are the transforms of package ifma, and gnark-crypto's for the few values that are

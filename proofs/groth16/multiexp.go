@@ -11,6 +11,7 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
 	"github.com/vigil-post/vigil/proofs/ifma"
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Terms are points of a key and what they are multiplied by in each of the proofs
@@ -194,7 +195,7 @@ func (m *Portable) abandonable(ctx context.Context, work func() error) error {
 		return err
 	}
 	done := make(chan error, 1)
-	go func() { done <- work() }()
+	go func() { done <- offheap.Caught(work) }()
 	select {
 	case err := <-done:
 		return err

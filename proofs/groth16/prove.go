@@ -3,6 +3,7 @@ package groth16
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -10,7 +11,7 @@ import (
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
-	"github.com/vigil-post/vigil/proofs/ifma"
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // defaultChunk is few enough that the copies stay small, and enough for the sums
@@ -20,13 +21,16 @@ const defaultChunk = 1 << 20
 // Prover makes proofs. The zero value works, with all CPUs; one Prover may be
 // used concurrently as long as its kernels are nil.
 type Prover struct {
-	Multiexp Multiexp       // nil: the fastest for this CPU (see Kernels), one for each run
-	FFT      FFT            // nil: the fastest for this CPU
-	Workers  int            // goroutines that compute; 0 means GOMAXPROCS
-	Chunk    int            // wires of a proof gathered and summed at a time; 0 means 2^20, or 2^21 with the vector unit
-	Memory   int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
-	Progress func(Progress) // nil, or told of each step, from one goroutine
-	Rand     io.Reader      // blinds proofs; nil: crypto/rand. A fixed one makes equal proofs, for tests only
+	Arithmetic *Arithmetic    // nil: the fastest for this CPU (see Kernels)
+	Multiexp   Multiexp       // nil: the arithmetic's, one for each run
+	FFT        FFT            // nil: the arithmetic's
+	Workers    int            // goroutines that compute; 0 means GOMAXPROCS
+	Chunk      int            // wires of a proof gathered and summed at a time; 0: as the arithmetic likes it best
+	Memory     int64          // bytes that the proofs of one Prove may take, keys not counted; 0: no limit
+	Room       int64          // bytes that seem to be there: a run is made so small that it fits them, if it can be; 0: not known
+	Progress   func(Progress) // nil, or told of each step, from one goroutine
+	Alive      func()         // nil, or called from any goroutine whenever a piece of work is done, however small
+	Rand       io.Reader      // blinds proofs; nil: crypto/rand. A fixed one makes equal proofs, for tests only
 	// NonZK leaves the blinding factor r zero, as bellperson's nonzk proofs do:
 	// they are as valid and as sound, but do not hide their witness. The key's side B
 	// in G1 is not needed then, a fifth of the sums in G1.
@@ -70,20 +74,31 @@ func (p *Prover) Prove(ctx context.Context, k *ProvingKey, ws ...Witness) ([]Pro
 	}
 	var proofs []Proof
 	for len(ws) > 0 {
-		n, err := p.atOnce(ws[0].Layout(), len(ws))
-		if err != nil {
-			return nil, err
-		}
-		r := p.start(k, ws[:n], blinds[:n])
-		made, err := r.prove(ctx)
-		r.close()
+		made, err := p.some(ctx, k, ws, blinds)
 		if err != nil {
 			return nil, err
 		}
 		proofs = append(proofs, made...)
-		ws, blinds = ws[n:], blinds[n:]
+		ws, blinds = ws[len(made):], blinds[len(made):]
 	}
 	return proofs, nil
+}
+
+// some makes the first of the proofs, as many as the memory allows. Where the system
+// has less than was reckoned with, it makes fewer, and then in smaller chunks.
+func (p *Prover) some(ctx context.Context, k *ProvingKey, ws []Witness, blinds []blinding) ([]Proof, error) {
+	s, err := p.share(ws[0].Layout(), len(ws))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		r := p.start(k, ws[:s.proofs], blinds[:s.proofs], s.chunk)
+		made, err := r.prove(ctx)
+		r.close()
+		if !errors.Is(err, offheap.ErrNoMemory) || !s.less() {
+			return made, err
+		}
+	}
 }
 
 // blinding makes a proof tell nothing but its truth.
@@ -108,69 +123,6 @@ func (p *Prover) blinding() (blinding, error) {
 	return v, nil
 }
 
-// MemoryError says that a proof does not fit the memory that it may use.
-type MemoryError struct {
-	Need, Have int64 // bytes
-}
-
-func (e *MemoryError) Error() string {
-	return fmt.Sprintf("the proof needs %d MiB of memory and may use %d MiB", e.Need>>20, e.Have>>20)
-}
-
-// Fits says whether a proof of such a witness fits the prover's memory; if not,
-// the error is a MemoryError.
-func (p *Prover) Fits(l Layout) error {
-	_, err := p.atOnce(l, 1)
-	return err
-}
-
-// atOnce is how many of n proofs fit the memory together.
-func (p *Prover) atOnce(l Layout, n int) (int, error) {
-	if p.Memory <= 0 {
-		return n, nil
-	}
-	for ; n > 0; n-- {
-		if p.need(l, n) <= p.Memory {
-			return n, nil
-		}
-	}
-	return 0, &MemoryError{Need: p.need(l, 1), Have: p.Memory}
-}
-
-// need is the memory that n proofs take together: the quotients and one vector
-// more, and what the sums work in.
-func (p *Prover) need(l Layout, n int) int64 {
-	m := int64(DomainSize(l.rows()))
-	group := int64(l.partsIn(p.chunk())*l.Aux + l.Inputs)
-	scalars := 4 * group // wires, and those of A, B and B times r
-	if p.NonZK {
-		scalars -= group
-	}
-	return fr.Bytes*(int64(n)*(m+scalars)+m) + p.kernelNeeds(4*group, n) + 64<<20
-}
-
-// kernelNeeds is what sums of so many terms take beside them, for n proofs.
-func (p *Prover) kernelNeeds(terms int64, n int) int64 {
-	if p.vectorised() {
-		return int64((&ifma.Sums{Workers: p.Workers}).Memory(int(terms), n))
-	}
-	const each = 3 * (g1Size + 2*fr.Bytes) // points, scalars, digits, and what the collector has not seen yet
-	return min(terms, defaultPiece/g1Size) * each
-}
-
-func (p *Prover) chunk() int {
-	if p.Chunk > 0 {
-		return p.Chunk
-	}
-	if p.vectorised() {
-		return 2 * defaultChunk // additions are so cheap that the sums of buckets tell
-	}
-	return defaultChunk
-}
-
-// vectorised says that the sums are package ifma's.
-func (p *Prover) vectorised() bool { return p.Multiexp == nil && Kernels().Name == IFMA }
-
 // partsIn is how many parts have about so many wires.
 func (l Layout) partsIn(wires int) int { return min(max(1, wires/max(1, l.Aux)), l.Parts) }
 
@@ -185,27 +137,34 @@ type run struct {
 	workers  int
 	chunk    int
 	progress func(Progress)
+	alive    func()
 	state    Progress
 	close    func() // what the run made for itself
 }
 
-func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding) *run {
-	r := &run{key: k, ws: ws, blinds: blinds, hides: !p.NonZK, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: p.chunk(), progress: p.Progress, close: func() {}}
-	if r.multiexp == nil {
-		r.multiexp, r.close = Fastest(p.Workers)
+func (p *Prover) start(k *ProvingKey, ws []Witness, blinds []blinding, chunk int) *run {
+	r := &run{key: k, ws: ws, blinds: blinds, hides: !p.NonZK, multiexp: p.Multiexp, fft: p.FFT, workers: p.Workers, chunk: chunk, progress: p.Progress, alive: p.Alive, close: func() {}}
+	if r.alive == nil {
+		r.alive = func() {}
+	}
+	if r.multiexp != nil && r.fft != nil {
+		return r
+	}
+	sums, transforms, done := p.arithmetic().Start(p.Workers)
+	if r.close = done; r.multiexp == nil {
+		r.multiexp = sums
 	}
 	if r.fft == nil {
-		r.fft = p.transforms()
+		r.fft = transforms
 	}
 	return r
 }
 
-// transforms are the fastest that this CPU has.
-func (p *Prover) transforms() FFT {
-	if Kernels().Name == IFMA {
-		return &vectorFFT{long: ifma.FFT{Workers: p.Workers}}
+func (p *Prover) arithmetic() Arithmetic {
+	if p.Arithmetic != nil {
+		return *p.Arithmetic
 	}
-	return &PortableFFT{Workers: p.Workers}
+	return Named(Kernels().Name)
 }
 
 func (r *run) begin(phase Phase, total int) {
@@ -215,6 +174,7 @@ func (r *run) begin(phase Phase, total int) {
 
 func (r *run) did(n int) {
 	r.state.Done += int64(n)
+	r.alive()
 	if r.progress != nil {
 		r.progress(r.state)
 	}

@@ -203,13 +203,17 @@ func (r *run) parts(ctx context.Context, first, n int, work func(i int) error) e
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	var next atomic.Int64
-	_ = inParallel(n, r.workers, func(int, int) error {
+	err := inParallel(n, r.workers, func(int, int) error {
 		for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 			if err := work(first + i); err != nil {
 				fail(err)
 			}
+			r.alive()
 		}
 		return nil
 	})
+	if err != nil {
+		return err // a panic: what else stops the work is the cause
+	}
 	return context.Cause(ctx)
 }

@@ -207,7 +207,7 @@ func (a *adder) runApart(p *pairs, to uint32, next *pairs, lanes uint16) {
 		}
 	}
 	if a.tryRun(p, to, next) != 0 {
-		a.wrong = fmt.Errorf("two points with different x have the same x: %w", errKernels)
+		a.wrong = fmt.Errorf("two points with different x have the same x: %w", ErrKernels)
 		return
 	}
 	for _, t := range these {

@@ -15,6 +15,7 @@ func each(ctx context.Context, workers, n int, work func(worker, unit int) error
 	var all sync.WaitGroup
 	for w := range min(workers, n) {
 		all.Go(func() {
+			defer contain(fail)
 			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				if err := work(w, i); err != nil {
 					fail(err)

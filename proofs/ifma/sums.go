@@ -21,9 +21,9 @@ type Terms struct {
 	Scalars [][]fr.Element
 }
 
-// errKernels says that a kernel has computed what none can: this CPU, or what emulates
-// it, is not to be trusted with them.
-var errKernels = errors.New("the CPU's vector unit computes something wrong (VIGIL_KERNELS=generic does without it)")
+// ErrKernels is in every error that only a kernel can have made: this CPU, or what emulates
+// it, is not to be trusted with them. Who has other arithmetic uses that.
+var ErrKernels = errors.New("the CPU's vector unit computes something wrong (VIGIL_KERNELS=generic does without it)")
 
 // What a point of a key may be, that is none to compute with.
 var (
@@ -328,7 +328,7 @@ func whatIsBad(points []byte, size int) error {
 			}
 		}
 	}
-	return fmt.Errorf("a good point is called bad: %w", errKernels)
+	return fmt.Errorf("a good point is called bad: %w", ErrKernels)
 }
 
 // cut brings the scalars of sum j into the form that digits are cut from.

@@ -1,7 +1,6 @@
 package post
 
 import (
-	"errors"
 	"path/filepath"
 
 	"github.com/vigil-post/vigil/proofs/circuit"
@@ -47,8 +46,5 @@ func OpenProver(c Config, dir string, groth groth16.Prover) (p *Prover, done fun
 	if err != nil {
 		return nil, nil, err
 	}
-	if p, err = NewProver(c, key.ProvingKey, groth); err != nil {
-		return nil, nil, errors.Join(err, key.Close())
-	}
-	return p, key.Close, nil
+	return newProver(c, built, key.ProvingKey, groth), key.Close, nil
 }

@@ -31,8 +31,19 @@ func NewProver(c Config, key *groth16.ProvingKey, groth groth16.Prover) (*Prover
 	if have, want := key.Lengths(), built.Lengths(); have != want {
 		return nil, &groth16.WrongKeyError{Want: want, Have: have}
 	}
+	return newProver(c, built, key, groth), nil
+}
+
+func newProver(c Config, built *circuit.Circuit, key *groth16.ProvingKey, groth groth16.Prover) *Prover {
 	groth.NonZK = true
-	return &Prover{config: c, circuit: built, key: key, groth: groth}, nil
+	return &Prover{config: c, circuit: built, key: key, groth: groth}
+}
+
+// Using is the same prover with what change changes of what it computes with.
+func (p *Prover) Using(change func(*groth16.Prover)) *Prover {
+	other := *p
+	change(&other.groth)
+	return &other
 }
 
 // Fits says whether one partition's proof fits the memory that the prover may
@@ -49,6 +60,35 @@ func (p *Prover) Prove(ctx context.Context, s Statement, vanilla [][]byte) ([]by
 		return nil, err
 	}
 	return p.prove(ctx, partitions, vanilla)
+}
+
+// CheckVanilla returns an error unless the vanilla proofs are what the statement asks for,
+// so that a proof of them verifies: where one does not, something else is to blame. It costs
+// about as much as one of a proof's three readings of them.
+func (p *Prover) CheckVanilla(ctx context.Context, s Statement, vanilla [][]byte) error {
+	partitions, err := p.config.partitions(s)
+	if err != nil {
+		return err
+	}
+	for _, part := range partitions {
+		encoded, err := pick(part.sectors, vanilla)
+		if err != nil {
+			return err
+		}
+		for i, sector := range part.sectors {
+			v, err := p.config.DecodeVanilla(encoded[i])
+			if err != nil {
+				return fmt.Errorf("sector %d: %w", sector.Number, err)
+			}
+			if err := p.config.VerifyVanilla(v, sector, part.leaves(p.config, i)); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ProvePartition makes the k-th 192 bytes of the proof of a statement. It needs
@@ -125,13 +165,22 @@ func (c Config) witness(built *circuit.Circuit, part partition, vanilla [][]byte
 	})
 }
 
-// winningSector makes a sector of each of the one sector's challenges.
-func (c Config) winningSector(part partition, encoded []byte) (func(i int) (*circuit.Sector, error), error) {
+// leaves are those that the i-th sector answers for: in Winning PoSt, which says
+// something of each challenge by itself, those of all of them.
+func (p partition) leaves(c Config, i int) []uint64 {
+	if c.Kind != Winning {
+		return p.says[i].Leaves
+	}
 	var leaves []uint64
-	for _, s := range part.says {
+	for _, s := range p.says {
 		leaves = append(leaves, s.Leaves...)
 	}
-	v, err := c.decodeFor(part.sectors[0], encoded, leaves)
+	return leaves
+}
+
+// winningSector makes a sector of each of the one sector's challenges.
+func (c Config) winningSector(part partition, encoded []byte) (func(i int) (*circuit.Sector, error), error) {
+	v, err := c.decodeFor(part.sectors[0], encoded, part.leaves(c, 0))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vigil-post/vigil/proofs/groth16"
@@ -174,6 +175,12 @@ func TestWhatCannotBeProvenIsRefused(t *testing.T) {
 		if _, err := prover.Prove(t.Context(), c.statement(), v); !errors.Is(err, groth16.ErrUnsatisfied) {
 			t.Errorf("%v", err)
 		}
+		if err := prover.CheckVanilla(t.Context(), c.statement(), v); err == nil || !strings.Contains(err.Error(), "sector 1") {
+			t.Errorf("looked at before: %v", err)
+		}
+		if err := prover.CheckVanilla(t.Context(), c.statement(), c.vanilla()); err != nil {
+			t.Errorf("the good ones: %v", err)
+		}
 	})
 	t.Run("a key of another circuit", func(t *testing.T) {
 		var wrong *groth16.WrongKeyError
@@ -181,4 +188,24 @@ func TestWhatCannotBeProvenIsRefused(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// The daemon opens its key by OpenProver: what it leaves out must be left out there too.
+func TestAnOpenedProverHidesNothingEither(t *testing.T) {
+	dir := filepath.Join(fixtures(t), "oracle")
+	c := readCases(t, filepath.Join(dir, "cases", "window-2k-1.2.0-01.json"))[0]
+	var total int64
+	count := func(p groth16.Progress) { total = p.Total }
+	prover, done, err := post.OpenProver(c.config(t), filepath.Join(dir, "params"), groth16.Prover{Progress: count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = done() }()
+	must(prover.Prove(t.Context(), c.statement(), c.vanilla()))(t)
+	opened := total
+	hiding := prover.Using(func(p *groth16.Prover) { p.NonZK = false })
+	must(hiding.Prove(t.Context(), c.statement(), c.vanilla()))(t)
+	if opened >= total {
+		t.Errorf("%d terms are summed, as many as for a proof that hides its witness", opened)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Opener opens a sector's files for [Config.VanillaAll]. A file that is not
@@ -36,8 +38,12 @@ func (c Config) VanillaAll(ctx context.Context, randomness [32]byte, sectors []S
 	for range min(max(limit, 1), len(sectors)) {
 		go func() {
 			for i := range waiting {
-				proof, err := c.vanillaAt(ctx, randomness, sectors[i], i, open)
-				results <- result{i, proof, err}
+				r := result{at: i}
+				r.err = offheap.Caught(func() (err error) {
+					r.proof, err = c.vanillaAt(ctx, randomness, sectors[i], i, open)
+					return err
+				})
+				results <- r
 			}
 		}()
 	}

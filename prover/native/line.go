@@ -11,8 +11,10 @@ import (
 // line lets a number of proofs be made at once; of those that wait, the one
 // whose deadline closes first comes next.
 type line struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
+	all     int        // slots
 	free    int
+	surplus int // slots that are taken and do not become free again
 	waiting queue
 }
 
@@ -23,7 +25,27 @@ type ticket struct {
 	index int // in the queue; -1 when it is not there any more
 }
 
-func newLine(slots int) *line { return &line{free: slots} }
+func newLine(slots int) *line { return &line{all: slots, free: slots} }
+
+// narrow takes the slot that the caller has out of the line, if others have some too: it
+// does not become free when it is left. It is false for the last one in use.
+func (l *line) narrow() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all-l.free <= 1 {
+		return false
+	}
+	l.all--
+	l.surplus++
+	return true
+}
+
+// slots is how many there are.
+func (l *line) slots() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all
+}
 
 // enter waits for a slot, which leave gives back.
 func (l *line) enter(ctx context.Context, close abi.ChainEpoch) error {
@@ -59,6 +81,10 @@ func (l *line) leave() {
 
 // next gives a slot that has become free to the most urgent; mu is held.
 func (l *line) next() {
+	if l.surplus > 0 {
+		l.surplus--
+		return
+	}
 	if len(l.waiting) == 0 {
 		l.free++
 		return

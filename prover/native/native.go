@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"log/slog"
 	"path/filepath"
 	"sync"
 
@@ -25,23 +25,23 @@ import (
 // Native makes and judges proofs with the keys in a folder, under the names
 // that filecoin-proofs gives them. Keys are opened at their first use.
 type Native struct {
+	// Log is told what somebody should look after; nil: nothing is said. It and Arithmetic
+	// are set before the first proof.
+	Log *slog.Logger
+	// Arithmetic makes proofs; nil: the fastest that is right (groth16.Kernels). Where it is not
+	// the generic one, that takes its place when it has computed something wrong.
+	Arithmetic *groth16.Arithmetic
+
 	dir    string
 	line   *line
-	slots  int
 	memory int64 // for each proof in progress; 0: no limit
 
 	register register
+	trust    trust
 
 	mu        sync.Mutex // guards the maps, held while a key is opened
-	provers   map[abi.RegisteredPoStProof]opened
+	keys      map[abi.RegisteredPoStProof]*key
 	verifiers map[abi.RegisteredPoStProof]*post.Verifier
-	done      []func() error // give the mapped keys up
-}
-
-// opened is a prover with the file that its key is mapped from.
-type opened struct {
-	*post.Prover
-	key os.FileInfo
 }
 
 // New uses the keys in the folder dir, and makes at most slots proofs at once:
@@ -50,8 +50,8 @@ type opened struct {
 func New(dir string, slots int, memory int64) *Native {
 	slots = max(1, slots)
 	return &Native{
-		dir: dir, line: newLine(slots), slots: slots, memory: memory / int64(slots),
-		provers:   map[abi.RegisteredPoStProof]opened{},
+		dir: dir, line: newLine(slots), memory: memory / int64(slots),
+		keys:      map[abi.RegisteredPoStProof]*key{},
 		verifiers: map[abi.RegisteredPoStProof]*post.Verifier{},
 	}
 }
@@ -61,42 +61,36 @@ func (n *Native) Close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var errs []error
-	for _, done := range n.done {
-		errs = append(errs, done())
+	for _, k := range n.keys {
+		errs = append(errs, k.unmap())
 	}
-	n.done = nil
-	clear(n.provers)
+	clear(n.keys)
 	return errors.Join(errs...)
 }
 
 // Prove implements vigil.Prover.
 func (n *Native) Prove(ctx context.Context, r vigil.ProveRequest) ([]byte, error) {
-	prover, err := n.prover(r.Statement.ProofType)
+	key, err := n.hold(r.Statement.ProofType)
 	if err != nil {
 		return nil, err
 	}
-	statement, err := translate(r.Statement)
-	if err != nil {
+	defer n.release(key)
+	m := making{request: r, prover: key.Prover}
+	if m.statement, err = translate(r.Statement); err != nil {
 		return nil, err
 	}
-	vanilla := make([][]byte, len(r.Vanilla))
-	for i, v := range r.Vanilla {
-		vanilla[i] = v
+	for _, v := range r.Vanilla {
+		m.vanilla = append(m.vanilla, v)
 	}
-	entry := n.register.enter(r)
-	defer n.register.leave(entry)
-	if err := n.line.enter(ctx, r.Close); err != nil {
-		return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
-	}
-	defer n.line.leave()
-	n.register.starts(entry)
-	if r.Begun != nil {
-		r.Begun()
-	}
-	proof, err := prover.Prove(ctx, statement, vanilla)
-	if damaged(err) {
-		n.forget(r.Statement.ProofType, prover)
+	m.entry = n.register.enter(r)
+	defer n.register.leave(m.entry)
+	proof, err := n.inTurn(ctx, m)
+	switch {
+	case damaged(err):
+		n.forget(r.Statement.ProofType, key)
 		return nil, n.advise(r.Statement.ProofType, err)
+	case errors.Is(err, groth16.ErrUnsatisfied):
+		return nil, fmt.Errorf("%w: %w", vigil.ErrUnproven, err)
 	}
 	return proof, err
 }
@@ -106,15 +100,34 @@ func damaged(err error) bool {
 	return errors.Is(err, offheap.ErrUnreadable) || errors.Is(err, ifma.ErrCoordinate) || errors.Is(err, ifma.ErrInfinity)
 }
 
-// forget has the key opened anew for the next proof: a file put in the place of a
-// damaged one is another file. Close gives the old mapping up, which other proofs may
-// be reading.
-func (n *Native) forget(t abi.RegisteredPoStProof, p *post.Prover) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.provers[t].Prover == p {
-		delete(n.provers, t)
+// inTurn makes a proof when those that are more urgent are made. One for which there is no
+// memory beside the others waits for one of them to end, and from then on fewer are made at once.
+func (n *Native) inTurn(ctx context.Context, m making) ([]byte, error) {
+	for {
+		if err := n.line.enter(ctx, m.request.Close); err != nil {
+			return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
+		}
+		n.register.starts(m.entry)
+		if m.request.Begun != nil {
+			m.request.Begun()
+		}
+		proof, err := n.make(ctx, m)
+		crowded := errors.Is(err, offheap.ErrNoMemory) && n.line.narrow()
+		n.line.leave()
+		if !crowded {
+			return proof, err
+		}
+		n.register.waits(m.entry)
+		n.log().Warn("there is not the memory for as many proofs at once; fewer are made from now on (set at_once or memory in [proofs] lower)",
+			"at_once", n.line.slots(), "duty", m.request.Duty.String(), "error", err)
 	}
+}
+
+func (n *Native) log() *slog.Logger {
+	if n.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return n.Log
 }
 
 // Verify implements vigil.Verifier.
@@ -140,11 +153,12 @@ func (n *Native) Check(t abi.RegisteredPoStProof) error {
 	if _, err := n.verifier(t); err != nil {
 		return err
 	}
-	p, err := n.prover(t)
+	key, err := n.hold(t)
 	if err != nil {
 		return err
 	}
-	if err := p.Fits(); err != nil {
+	defer n.release(key)
+	if err := key.Fits(); err != nil {
 		return fmt.Errorf("set memory in [proofs] higher, or at_once lower: %w", err)
 	}
 	proving, verifying, _, err := n.files(t)
@@ -185,38 +199,6 @@ func (n *Native) files(t abi.RegisteredPoStProof) (proving, verifying string, ke
 		return "", "", key, err
 	}
 	return filepath.Join(n.dir, proving), filepath.Join(n.dir, verifying), key, nil
-}
-
-// prover opens the proving key, unless that has been done and the file is the same:
-// one that was fetched again is used without a restart. While the file is none, the
-// key that is mapped serves. The verifying key stays the one that was checked at the
-// start: a proving key of another setup makes no proof that is sent.
-func (n *Native) prover(t abi.RegisteredPoStProof) (*post.Prover, error) {
-	file, _, _, err := n.files(t)
-	if err != nil {
-		return nil, err
-	}
-	now, failed := os.Stat(file)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	held, ok := n.provers[t]
-	if ok && (failed != nil || os.SameFile(held.key, now)) {
-		return held.Prover, nil
-	}
-	form, err := formOf(t)
-	if err != nil {
-		return nil, err
-	}
-	p, done, err := post.OpenProver(form, n.dir, groth16.Prover{Memory: n.memory})
-	if err != nil && ok {
-		return held.Prover, nil
-	}
-	if err != nil {
-		return nil, n.advise(t, err)
-	}
-	n.done = append(n.done, done)
-	n.provers[t] = opened{p, now}
-	return p, nil
 }
 
 func (n *Native) verifier(t abi.RegisteredPoStProof) (*post.Verifier, error) {

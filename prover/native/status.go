@@ -15,6 +15,7 @@ type register struct {
 	mu     sync.Mutex // guards what follows
 	next   int
 	proofs map[int]vigil.ProofWork
+	signs  map[int]time.Time // of life, of those in progress
 }
 
 // enter notes a proof that waits for its turn.
@@ -22,7 +23,7 @@ func (r *register) enter(p vigil.ProveRequest) (entry int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.proofs == nil {
-		r.proofs = map[int]vigil.ProofWork{}
+		r.proofs, r.signs = map[int]vigil.ProofWork{}, map[int]time.Time{}
 	}
 	r.next++
 	r.proofs[r.next] = vigil.ProofWork{Duty: p.Duty.String(), Close: p.Close, Sectors: len(p.Statement.Sectors), Since: time.Now()}
@@ -35,13 +36,46 @@ func (r *register) starts(entry int) {
 	defer r.mu.Unlock()
 	p := r.proofs[entry]
 	p.Running, p.Since = true, time.Now()
+	r.proofs[entry], r.signs[entry] = p, p.Since
+}
+
+// waits notes that a proof waits once more.
+func (r *register) waits(entry int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.proofs[entry]
+	p.Running, p.Since = false, time.Now()
 	r.proofs[entry] = p
+	delete(r.signs, entry)
+}
+
+// lives notes that a proof in progress goes on.
+func (r *register) lives(entry int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, running := r.signs[entry]; running {
+		r.signs[entry] = time.Now()
+	}
+}
+
+// silentSince is when the proof that has shown no sign of life for longest showed its last; the
+// zero time when none is in progress.
+func (r *register) silentSince() (since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, at := range r.signs {
+		if since.IsZero() || at.Before(since) {
+			since = at
+		}
+	}
+	return since
 }
 
 func (r *register) leave(entry int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.proofs, entry)
+	delete(r.signs, entry)
 }
 
 // list gives those in progress, then those that wait, the most urgent first.
@@ -61,14 +95,21 @@ func (r *register) list() []vigil.ProofWork {
 	return list
 }
 
+// SilentSince is when the last piece of work was done for the proof in progress that shows no
+// sign of life for longest; the zero time when none is. A piece takes seconds.
+func (n *Native) SilentSince() time.Time { return n.register.silentSince() }
+
 // Status says what makes proofs here, and which are asked for now.
 func (n *Native) Status() vigil.ProverStatus {
-	kernels := groth16.Kernels()
+	slots := n.line.slots()
 	s := vigil.ProverStatus{
-		Prover: "native", Kernels: kernels.Name, Parameters: n.dir, AtOnce: n.slots, Memory: n.memory * int64(n.slots), Proofs: n.register.list(),
+		Prover: "native", Kernels: n.arithmetic().Name, Parameters: n.dir, AtOnce: slots, Memory: n.memory * int64(slots), Proofs: n.register.list(),
 	}
-	if kernels.Problem != nil {
-		s.Problem = kernels.Problem.Error()
+	if problem := groth16.Kernels().Problem; problem != nil && n.Arithmetic == nil {
+		s.Problem = problem.Error()
+	}
+	if s.Fault, s.FaultAt = n.trust.lost(); s.Fault != "" {
+		s.Kernels, s.Problem = groth16.Generic, s.Fault
 	}
 	return s
 }
