@@ -79,8 +79,11 @@ type JournalQuery struct {
 	Miner  abi.ActorID    // and what concerns all miners
 	From   abi.ChainEpoch // at this epoch or later
 	Shared bool           // no duty's
-	After  string         // those after a JournalPage's Next
-	Limit  int            // the newest so many, or the first after After; 0 is 1000
+	// Until, where it is set, ends the shared ones: those up to this epoch, and the
+	// first start of a daemon after it, which says since when nothing was seen.
+	Until abi.ChainEpoch
+	After string // those after a JournalPage's Next
+	Limit int    // the newest so many, or the first after After; 0 is 1000
 }
 
 // JournalPage is an answer, oldest first.

@@ -91,6 +91,9 @@ func (d *disputer) close() error {
 	return errors.Join(errs...)
 }
 
+// disputesKept is how long it is known which disputes were sent.
+const disputesKept = 365 * 24 * time.Hour
+
 // open makes every object, in the order in which they need each other.
 func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) error {
 	data := filepath.Join(c.Data, "dispute")
@@ -102,6 +105,9 @@ func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) 
 		return err
 	}
 	d.closing = append(d.closing, d.store.Close)
+	if _, err := d.store.Prune(ctx, time.Now().Add(-disputesKept)); err != nil {
+		return err
+	}
 	known, err := readOrigin(data)
 	if err != nil {
 		return err

@@ -24,12 +24,15 @@ import (
 
 //go:generate sqlc generate
 
-// Store is an open database. All methods may be called concurrently; they
-// take turns on one connection.
+// Store is an open database. All methods may be called concurrently. What
+// writes, and what is read to decide by, takes turns on one connection; what
+// people ask for is read on others, so that however much it is, and however slow
+// they take it, no proof and no message waits for it.
 type Store struct {
-	path string
-	db   *sql.DB
-	lock *lock // nil of one that is only read
+	path  string
+	db    *sql.DB // one connection
+	reads *sql.DB // several that cannot write
+	lock  *lock   // nil of one that is only read
 }
 
 var _ vigil.DutyStore = (*Store)(nil)
@@ -46,7 +49,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Close ends the use of the database; the next process may open it.
 func (s *Store) Close() error {
-	err := s.db.Close()
+	err := errors.Join(s.reads.Close(), s.db.Close())
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
 	}
@@ -60,15 +63,28 @@ func (s *Store) Close() error {
 func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Queries) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("%s: begin: %w", what, err)
+		return fmt.Errorf("%s: begin: %w", what, explain(err))
 	}
 	if err := f(rows.New(tx)); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", what, err), ignoreDone(tx.Rollback()))
+		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("%s: commit: %w", what, err)
+		return errors.Join(fmt.Errorf("%s: commit: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	return nil
+}
+
+// look runs f on the database as it is at one moment, for people: nobody who
+// writes waits for it.
+func (s *Store) look(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	tx, err := s.reads.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", what, explain(err))
+	}
+	if err := f(rows.New(tx)); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
+	}
+	return ignoreDone(tx.Rollback()) // nothing was written
 }
 
 // ignoreDone drops the answer of a transaction that its context has ended already.
