@@ -19,12 +19,12 @@ var _ vigil.AuditStore = (*Store)(nil)
 func (s *Store) Audits(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Audit, error) {
 	found, err := rows.New(s.db).ListAudits(ctx, rows.ListAuditsParams{Miner: int64(miner), Since: int64(since)})
 	if err != nil {
-		return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), err)
+		return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), explain(err))
 	}
 	audits := make([]vigil.Audit, len(found))
 	for i, row := range found {
 		if audits[i], err = decodeAudit(row); err != nil {
-			return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), err)
+			return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), explain(err))
 		}
 	}
 	return audits, nil

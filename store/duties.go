@@ -18,7 +18,7 @@ import (
 // and all that are not final, by open epoch, kind and batch.
 func (s *Store) Duties(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Duty, error) {
 	var duties []vigil.Duty
-	err := s.transact(ctx, "read duties of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) error {
+	err := s.read(ctx, "read duties of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) error {
 		older, err := q.ListUnfinished(ctx, rows.ListUnfinishedParams{Miner: int64(miner), Before: int64(since)})
 		if err != nil {
 			return err
@@ -78,11 +78,11 @@ func (s *Store) Proof(ctx context.Context, id vigil.DutyID) (vigil.Proof, error)
 		return vigil.Proof{}, fmt.Errorf("proof of %s: %w", id, vigil.ErrNotFound)
 	}
 	if err != nil {
-		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, err)
+		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, explain(err))
 	}
 	p, err := decodeProof(row)
 	if err != nil {
-		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, err)
+		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, explain(err))
 	}
 	return p, nil
 }

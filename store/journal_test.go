@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,6 +209,20 @@ func TestADatabaseOfAnEarlierSchemaIsNotReadWithoutADaemon(t *testing.T) {
 		t.Error("it was read")
 	} else {
 		t.Log(err)
+	}
+}
+
+// A downgrade is refused whoever looks, and with what to do.
+func TestADatabaseOfANewerVigilIsNotReadEither(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
+	for _, try := range []func(context.Context, string) (*store.Store, error){store.Open, store.OpenReading} {
+		if _, err := try(t.Context(), path); err == nil || !strings.Contains(err.Error(), "used with a newer Vigil, use that one") {
+			t.Errorf("it says %v", err)
+		}
 	}
 }
 

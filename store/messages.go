@@ -76,7 +76,7 @@ func (s *Store) SaveWish(ctx context.Context, id string, w vigil.Wish) error {
 func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 	found, err := rows.New(s.db).ListCursor(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the scanned tipsets: %w", err)
+		return nil, fmt.Errorf("read the scanned tipsets: %w", explain(err))
 	}
 	scanned := make([]vigil.Head, len(found))
 	for i, row := range found {
@@ -95,7 +95,7 @@ func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 
 // Messages gives a miner's messages whose Expires is at or after the epoch, oldest first.
 func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error) {
-	return s.messages(ctx, s.transact, "read messages of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read messages of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListMessages(ctx, rows.ListMessagesParams{Miner: int64(miner), Since: int64(since)})
 	})
 }
@@ -104,7 +104,7 @@ func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.Chain
 // what the messager begins each turn with, so it asks twice and not once for
 // each message.
 func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err error) {
-	err = s.transact(ctx, "read open messages", func(q *rows.Queries) error {
+	err = s.read(ctx, "read open messages", func(q *rows.Queries) error {
 		found, err := q.ListUnsettled(ctx)
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err
 
 // IncludedSince gives the settled messages that tipsets of the epoch or later executed, oldest first.
 func (s *Store) IncludedSince(ctx context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error) {
-	return s.messages(ctx, s.transact, "read included messages", func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read included messages", func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListIncluded(ctx, int64(max(epoch, 0)))
 	})
 }
@@ -142,7 +142,7 @@ func (s *Store) MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Mess
 	for i, c := range cids {
 		texts[i] = c.String()
 	}
-	return s.messages(ctx, s.transact, "read messages by CID", func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read messages by CID", func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListByCID(ctx, texts)
 	})
 }
@@ -151,7 +151,7 @@ func (s *Store) MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Mess
 // one on was given to, by nonce. A message may hold several: see vigil.Attempt.
 func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error) {
 	var held []vigil.HeldNonce
-	err := s.transact(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) error {
+	err := s.read(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) error {
 		found, err := q.ListNonceHolders(ctx, rows.ListNonceHoldersParams{Sender: addressText(sender), Nonce: int64(min(from, math.MaxInt64))})
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from u
 func (s *Store) NextNonce(ctx context.Context, sender address.Address) (uint64, error) {
 	next, err := rows.New(s.db).NextNonce(ctx, addressText(sender))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("read the next nonce of %s: %w", sender, err)
+		return 0, fmt.Errorf("read the next nonce of %s: %w", sender, explain(err))
 	}
 	return uint64(next), nil
 }
@@ -185,7 +185,7 @@ func (s *Store) LastGas(ctx context.Context, method abi.MethodNum, paramsSize in
 		return vigil.Gas{}, fmt.Errorf("gas of method %d: %w", method, vigil.ErrNotFound)
 	}
 	if err != nil {
-		return vigil.Gas{}, fmt.Errorf("read gas of method %d: %w", method, err)
+		return vigil.Gas{}, fmt.Errorf("read gas of method %d: %w", method, explain(err))
 	}
 	return decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 }
@@ -197,12 +197,12 @@ func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEp
 	within, beyond = big.Zero(), big.Zero()
 	found, err := rows.New(s.db).ListPaid(ctx, rows.ListPaidParams{Kind: string(kind), Since: int64(max(since, 0))})
 	if err != nil {
-		return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
+		return within, beyond, fmt.Errorf("read what was paid for gas: %w", explain(err))
 	}
 	for _, text := range found {
 		paid, err := big.FromString(text)
 		if err != nil {
-			return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
+			return within, beyond, fmt.Errorf("read what was paid for gas: %w", explain(err))
 		}
 		part := big.Min(paid, most)
 		within, beyond = big.Add(within, part), big.Add(beyond, big.Sub(paid, part))
@@ -214,12 +214,12 @@ func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEp
 func (s *Store) Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error) {
 	n, err := rows.New(s.db).CountSent(ctx, rows.CountSentParams{Sender: addressText(sender), Since: int64(since)})
 	if err != nil {
-		return 0, fmt.Errorf("count the messages of %s: %w", sender, err)
+		return 0, fmt.Errorf("count the messages of %s: %w", sender, explain(err))
 	}
 	return int(n), nil
 }
 
-// messages reads whole messages, in a transaction of s.transact or s.look.
+// messages reads whole messages, in a transaction of s.read or s.look.
 func (s *Store) messages(ctx context.Context, in transaction, what string, list func(*rows.Queries) ([]rows.Message, error)) (messages []vigil.Message, err error) {
 	err = in(ctx, what, func(q *rows.Queries) error {
 		found, err := list(q)
@@ -231,7 +231,7 @@ func (s *Store) messages(ctx context.Context, in transaction, what string, list 
 	return messages, err
 }
 
-// transaction is s.transact or s.look.
+// transaction is s.read or s.look.
 type transaction func(ctx context.Context, what string, f func(q *rows.Queries) error) error
 
 func decodeMessages(ctx context.Context, q *rows.Queries, found []rows.Message) ([]vigil.Message, error) {

@@ -29,7 +29,7 @@ type Outcome struct {
 func (s *Store) Outcomes(ctx context.Context, id vigil.DutyID) ([]Outcome, error) {
 	found, err := rows.New(s.reads).ListOutcomes(ctx, rows.ListOutcomesParams(dutyKey(id)))
 	if err != nil {
-		return nil, fmt.Errorf("read outcomes of %s: %w", id, err)
+		return nil, fmt.Errorf("read outcomes of %s: %w", id, explain(err))
 	}
 	outcomes := make([]Outcome, len(found))
 	for i, row := range found {

@@ -18,7 +18,7 @@ var _ vigil.ShadowStore = (*Store)(nil)
 func (s *Store) Shadows(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.ShadowRecord, error) {
 	found, err := rows.New(s.reads).ListShadows(ctx, rows.ListShadowsParams{Miner: int64(miner), Since: int64(since)})
 	if err != nil {
-		return nil, fmt.Errorf("read shadow records of %s: %w", vigil.MinerAddress(miner), err)
+		return nil, fmt.Errorf("read shadow records of %s: %w", vigil.MinerAddress(miner), explain(err))
 	}
 	records := make([]vigil.ShadowRecord, len(found))
 	for i, row := range found {

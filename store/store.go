@@ -69,15 +69,24 @@ func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Querie
 		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
-		return errors.Join(fmt.Errorf("%s: commit: %w", what, explain(err)), ignoreDone(tx.Rollback()))
+		return fmt.Errorf("%s: commit: %w", what, explain(err))
 	}
 	return nil
 }
 
-// look runs f on the database as it is at one moment, for people: nobody who
-// writes waits for it.
+// read runs f on the database as it is at one moment, in turn with what writes:
+// for what is decided by it. It works where nothing can be written.
+func (s *Store) read(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	return readOn(ctx, s.db, what, f)
+}
+
+// look does the same for people: nobody who writes waits for it.
 func (s *Store) look(ctx context.Context, what string, f func(q *rows.Queries) error) error {
-	tx, err := s.reads.BeginTx(ctx, nil)
+	return readOn(ctx, s.reads, what, f)
+}
+
+func readOn(ctx context.Context, db *sql.DB, what string, f func(q *rows.Queries) error) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", what, explain(err))
 	}
