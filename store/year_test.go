@@ -40,8 +40,8 @@ func (l *life) at(epoch int64) time.Time {
 // A year of rows is what the database has to bear, and not more: what is kept is
 // bounded by the keeping time, and with it the file and what a list has to look at.
 func TestTheDatabaseDoesNotGrowForEver(t *testing.T) {
-	l := &life{miners: 2, batches: 1, keep: 8, rnd: rand.New(rand.NewPCG(1, 2))}
-	days := 32
+	l := &life{miners: 1, batches: 1, keep: 8, rnd: rand.New(rand.NewPCG(1, 2))}
+	days := 20
 	if os.Getenv("VIGIL_LONG") != "" {
 		l.miners, l.batches, l.keep, days = 30, 3, 90, 365
 	}
