@@ -64,6 +64,9 @@ type Audit struct {
 	Verdict    AuditVerdict   // valid or disputable; what is not known is not kept
 	Problem    string         // what is wrong with a disputable one
 	Epoch      abi.ChainEpoch // of the head at which it was judged
+	// Seed is the challenge seed that it was judged with, as the chain gave it; zero of
+	// verdicts that are older than this field.
+	Seed [32]byte
 }
 
 // Until is the first epoch at which the post cannot be disputed any more.

@@ -25,6 +25,7 @@ const (
 	EventEnded   EventKind = "ended"   // a task of a duty ended, well if it has no Problem
 	EventDuty    EventKind = "duty"    // a duty came to another state, or met another problem
 	EventMessage EventKind = "message" // so did one of its messages
+	EventAudit   EventKind = "audit"   // a post on chain was judged: After is the verdict, About the message if it is ours
 	EventLost    EventKind = "lost"    // events that could not be written down
 )
 
@@ -50,6 +51,7 @@ type EventFacts struct {
 	Reason     Reason         `json:"reason,omitempty"`  // of a duty that is missed, or would be now
 	Problem    string         `json:"problem,omitempty"` // in words
 	Since      abi.ChainEpoch `json:"since,omitempty"`
+	Until      abi.ChainEpoch `json:"until,omitempty"` // of an audit: the post can be disputed before
 	Took       time.Duration  `json:"took,omitempty"`
 	Partitions []uint64       `json:"partitions,omitempty"`
 	Sectors    int            `json:"sectors,omitempty"`   // that were to be read, or are proved
@@ -57,6 +59,7 @@ type EventFacts struct {
 	Unchecked  int            `json:"unchecked,omitempty"` // of them: nothing could be told
 	Late       int            `json:"late,omitempty"`      // of them: not read for want of time
 	Named      []BadSector    `json:"named,omitempty"`     // the first few of those
+	Seed       string         `json:"seed,omitempty"`      // the challenge seed, in hex: of an audit
 	Proof      string         `json:"proof,omitempty"`     // the SHA-256 of its bytes, in hex
 	Read       time.Duration  `json:"read,omitempty"`      // the time that reading took
 	Prove      time.Duration  `json:"prove,omitempty"`     // and proving
@@ -79,8 +82,11 @@ type JournalQuery struct {
 	Miner  abi.ActorID    // and what concerns all miners
 	From   abi.ChainEpoch // at this epoch or later
 	Shared bool           // no duty's
-	After  string         // those after a JournalPage's Next
-	Limit  int            // the newest so many, or the first after After; 0 is 1000
+	// Until, where it is set, ends the shared ones: those up to this epoch, and the
+	// first start of a daemon after it, which says since when nothing was seen.
+	Until abi.ChainEpoch
+	After string // those after a JournalPage's Next
+	Limit int    // the newest so many, or the first after After; 0 is 1000
 }
 
 // JournalPage is an answer, oldest first.

@@ -215,6 +215,12 @@ type MessageQuery struct {
 	From   address.Address // with Nonce: the message that the nonce was given to
 	Nonce  *uint64
 	States []MessageState
+	// Of is a text that people mean messages by: the CID of an attempt, a duty, or
+	// how an ID begins.
+	Of string
+	// Before is the ID of a message: those older than it, for the next page. With
+	// Of it is those before it in the order of IDs.
+	Before string
 	Limit  int // the newest so many; 0 is 1000
 }
 

@@ -189,6 +189,7 @@ type AuditStatus struct {
 	Verdict  AuditVerdict   `json:"verdict"`
 	Until    abi.ChainEpoch `json:"until"` // it can be disputed before this epoch
 	Problem  string         `json:"problem,omitempty"`
+	Seed     string         `json:"seed,omitempty"` // the challenge seed that it was judged with, in hex
 }
 
 // Forecast is when a deadline's proofs are expected on chain, going by what

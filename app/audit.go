@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -59,14 +60,38 @@ func (d *Daemon) nameOf(ctx context.Context, a vigil.Audit) (duty, message strin
 	return duty, ""
 }
 
-// sayVerdict logs a verdict, and what to do about a bad one.
-func (d *Daemon) sayVerdict(a vigil.Audit) {
-	log := d.log.With("miner", vigil.MinerAddress(a.Miner).String(), "deadline", a.Deadline.Index, "opened", a.Deadline.Open, "partitions", a.Partitions, "epoch", a.Epoch)
+// sayVerdict writes a verdict into the journal and the log, and what to do about a
+// bad one. The journal knows of it when its window is long over.
+func (d *Daemon) sayVerdict(ctx context.Context, a vigil.Audit) {
+	d.journal.Note(d.verdictEvent(ctx, a))
+	log := d.log.With("miner", vigil.MinerAddress(a.Miner).String(), "deadline", a.Deadline.Index, "opened", a.Deadline.Open, "partitions", a.Partitions, "epoch", a.Epoch, "seed", seedOf(a))
 	if a.Verdict != vigil.AuditDisputable {
 		log.Info("a post on chain was audited: it stands", "until", a.Until())
 		return
 	}
 	log.Error("a post on chain can be disputed by anybody: its proof is wrong", "problem", a.Problem, "until", a.Until(), "remedy", remedy(a))
+}
+
+// verdictEvent is a verdict as an event of the duty that it is about, if that is
+// ours, and of the miner otherwise.
+func (d *Daemon) verdictEvent(ctx context.Context, a vigil.Audit) vigil.Event {
+	duty, message := d.nameOf(ctx, a)
+	id, _ := vigil.ParseDutyID(duty) // of no duty: its zero value
+	return vigil.Event{
+		Epoch: a.Epoch, Kind: vigil.EventAudit, Miner: a.Miner, Duty: id,
+		EventFacts: vigil.EventFacts{
+			After: string(a.Verdict), Problem: a.Problem, About: message, Partitions: a.Partitions,
+			Since: a.Deadline.Challenge, Until: a.Until(), Seed: seedOf(a),
+		},
+	}
+}
+
+// seedOf is the seed that a post was judged with, in hex, if that is known.
+func seedOf(a vigil.Audit) string {
+	if a.Seed == ([32]byte{}) {
+		return ""
+	}
+	return hex.EncodeToString(a.Seed[:])
 }
 
 // remedy is what can be done about a disputable post. The partitions cannot be
@@ -83,7 +108,7 @@ func (d *Daemon) auditLines(miner abi.ActorID) []vigil.AuditStatus {
 	lines := []vigil.AuditStatus{}
 	for _, p := range d.audit.Posts(miner) {
 		line := vigil.AuditStatus{
-			Duty: p.Duty, Deadline: p.Deadline.Index, Message: p.Message, Verdict: p.Verdict, Until: p.Until(), Problem: p.Problem,
+			Duty: p.Duty, Deadline: p.Deadline.Index, Message: p.Message, Verdict: p.Verdict, Until: p.Until(), Problem: p.Problem, Seed: seedOf(p.Audit),
 		}
 		if line.Duty == "" { // somebody else's, or older than our database
 			line.Duty = fmt.Sprintf("%s/%d", vigil.MinerAddress(miner), p.Deadline.Open)

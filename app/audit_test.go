@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +94,24 @@ func TestAWrongPostIsFoundBeforeItIsDisputed(t *testing.T) {
 	f.when("the dispute is shown", func() bool { return strings.Contains(f.audited(0).Problem, "it was disputed") })
 }
 
+// theVerdictIsTold sees that vigil why tells of a duty's verdict, and with which seed it was found.
+func theVerdictIsTold(t *testing.T, f *flock, a vigil.AuditStatus) {
+	t.Helper()
+	past, err := OpenPast(t.Context(), f.config.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer past.Close()
+	story, err := past.Why(t.Context(), vigil.DutyID{Kind: vigil.KindPost, Miner: 1000, Open: opens(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("was judged with the challenge seed %s of epoch %d: its proof is right", a.Seed, opens(0)-20)
+	if len(a.Seed) != 64 || !strings.Contains(timelineOf(story), want) {
+		t.Errorf("it does not say %q:\n%s", want, timelineOf(story))
+	}
+}
+
 func TestAVerdictOutlivesARestartAndNoReorg(t *testing.T) {
 	notUnderRace(t)
 	f, w := newScene(t, flockOf{sectors: 92})
@@ -114,6 +133,7 @@ func TestAVerdictOutlivesARestartAndNoReorg(t *testing.T) {
 	}
 	// Off, so that it does not send its post again on the other fork.
 	f.stop()
+	theVerdictIsTold(t, f, first)
 	ctx := t.Context()
 	depth := int(f.chain.Epoch() - opens(0) - 1)
 	if err := f.chain.Reorganise(ctx, devnet.Reorganisation{Depth: depth, Length: 3, Lose: true}); err != nil {

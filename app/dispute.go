@@ -41,6 +41,7 @@ type Disputed struct {
 	Problem    string             `json:"problem,omitempty"`
 	Until      abi.ChainEpoch     `json:"until"`             // it can be disputed before this epoch
 	Message    string             `json:"message,omitempty"` // its ID, for vigil's log
+	Seed       string             `json:"seed,omitempty"`    // the challenge seed that it was judged with, in hex
 }
 
 // Dispute judges other miners' posts from the chain's own record, and disputes
@@ -91,6 +92,9 @@ func (d *disputer) close() error {
 	return errors.Join(errs...)
 }
 
+// disputesKept is how long it is known which disputes were sent.
+const disputesKept = 365 * 24 * time.Hour
+
 // open makes every object, in the order in which they need each other.
 func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) error {
 	data := filepath.Join(c.Data, "dispute")
@@ -102,6 +106,9 @@ func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) 
 		return err
 	}
 	d.closing = append(d.closing, d.store.Close)
+	if _, err := d.store.Prune(ctx, time.Now().Add(-disputesKept)); err != nil {
+		return err
+	}
 	known, err := readOrigin(data)
 	if err != nil {
 		return err
@@ -124,7 +131,7 @@ func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) 
 	d.watch, err = audit.New(audit.Config{
 		Judge: audit.Judge{Records: d.nodes, Randomness: d.nodes, Verifier: verifier},
 		Heads: d.nodes, Store: d.store, Every: auditEvery, Confidence: c.Messager.Confidence, Log: d.log,
-		Miners: d.miners, Judged: d.tell, Disputable: d.dispute,
+		Miners: d.miners, Judged: func(_ context.Context, a vigil.Audit) { d.tell(a) }, Disputable: d.dispute,
 	})
 	return err
 }

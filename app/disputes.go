@@ -96,7 +96,7 @@ func (d *disputer) tell(a vigil.Audit) {
 func disputedOf(a vigil.Audit) Disputed {
 	return Disputed{
 		Miner: vigil.MinerAddress(a.Miner).String(), Deadline: a.Deadline.Index, Open: a.Deadline.Open, Post: a.Index,
-		Partitions: a.Partitions, Verdict: a.Verdict, Problem: a.Problem, Until: a.Until(),
+		Partitions: a.Partitions, Verdict: a.Verdict, Problem: a.Problem, Until: a.Until(), Seed: seedOf(a),
 	}
 }
 

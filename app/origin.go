@@ -52,10 +52,18 @@ func writeOrigin(data string, n vigil.Network) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o600); err != nil {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.Write(append(text, '\n'))
+		err = errors.Join(err, f.Sync(), f.Close()) // a power cut must not leave an empty file: no start gets past it
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
 		return fmt.Errorf("write down which network the data is of: %w", err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // nodeConfigs are the nodes as the chain client takes them. The expected

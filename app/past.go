@@ -77,8 +77,8 @@ func (p *Past) Duties(ctx context.Context, q vigil.DutyQuery) ([]explain.Duty, e
 // nodes' events are looked at: how things stood when it began.
 const sharedBefore = 2880
 
-// mostShared is how many of those are looked at: nodes that come and go every second
-// must not make a story of megabytes.
+// mostShared is how many of those, and of those until it was over, are looked at:
+// nodes that come and go every second must not make a story of megabytes.
 const mostShared = 5000
 
 // Why implements dashboard.Past.
@@ -91,7 +91,10 @@ func (p *Past) Why(ctx context.Context, id vigil.DutyID) (explain.Story, error) 
 	if err != nil {
 		return explain.Story{}, err
 	}
-	shared, err := p.store.Journal(ctx, vigil.JournalQuery{Shared: true, Miner: id.Miner, From: max(d.Deadline.Challenge-sharedBefore, 0), Limit: mostShared})
+	shared, err := p.store.Journal(ctx, vigil.JournalQuery{
+		Shared: true, Miner: id.Miner, Limit: mostShared,
+		From: max(d.Deadline.Challenge-sharedBefore, 0), Until: lastOf(d, own.Events),
+	})
 	if err != nil {
 		return explain.Story{}, err
 	}
@@ -100,6 +103,15 @@ func (p *Past) Why(ctx context.Context, id vigil.DutyID) (explain.Story, error) 
 		return explain.Story{}, err
 	}
 	return explain.Recount(explain.Record{Duty: d, Events: own.Events, Shared: shared.Events, Messages: messages}, p.at(ctx)), nil
+}
+
+// lastOf is the last epoch of a duty's time: its Close, or what was done about it later.
+func lastOf(d vigil.Duty, own []vigil.Event) abi.ChainEpoch {
+	last := d.Deadline.Close
+	for _, e := range own {
+		last = max(last, e.Epoch)
+	}
+	return last
 }
 
 // lookedAt is how many duties are looked at to find one that was missed or late.

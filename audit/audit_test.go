@@ -206,6 +206,37 @@ func TestADisputedPostIsRememberedAndAReorganisedOneIsNot(t *testing.T) {
 	}
 }
 
+// The chain's finality is 900 epochs: the longest reorg that there can be changes a
+// post that was judged when it was fresh, and the next look sees it.
+func TestAReorgIsSeenForAsLongAsThereCanBeOne(t *testing.T) {
+	w := newWorld(t)
+	w.closes(600, "s", "good")
+	w.look(600, valid)
+	for epoch := abi.ChainEpoch(610); epoch < 1500; epoch += 10 {
+		w.look(epoch, valid)
+	}
+	w.closes(600, "s", "wrong")
+	shown := w.look(1500, disputable)
+	if shown[0].Epoch != 1500 || len(w.rows) != 1 || w.verified != 2 {
+		t.Errorf("%+v, %d rows, %d verifications", shown[0], len(w.rows), w.verified)
+	}
+}
+
+func TestAVerdictNamesTheSeedThatItWasFoundWith(t *testing.T) {
+	w := newWorld(t)
+	w.closes(600, "s", "good", "wrong", "none")
+	for _, s := range w.look(600, valid, disputable, disputable) {
+		if s.Seed != [32]byte{1} {
+			t.Errorf("post %d was judged with %x", s.Index, s.Seed)
+		}
+	}
+	w.fails = errors.New("no key")
+	w.closes(660, "s", "good")
+	if shown := w.look(660, unknown, valid, disputable, disputable); shown[0].Seed != [32]byte{} {
+		t.Errorf("what was not judged names the seed %x", shown[0].Seed)
+	}
+}
+
 func TestAVerdictIsKeptUntilNobodyCanDispute(t *testing.T) {
 	w := newWorld(t)
 	w.closes(600, "s", "good")

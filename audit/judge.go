@@ -37,6 +37,7 @@ func (j Judge) Verdict(ctx context.Context, p vigil.ChainPost, head vigil.Head) 
 	if err != nil {
 		return a, err
 	}
+	a.Seed = s.Randomness
 	valid, err := j.Verifier.Verify(ctx, s, p.Proof)
 	switch {
 	case errors.Is(err, vigil.ErrMalformed):

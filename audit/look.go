@@ -113,7 +113,7 @@ func (w *Watch) judge(ctx context.Context, m *miner, head vigil.Head) error {
 		if err == nil {
 			m.file.judged(a)
 			if w.c.Judged != nil {
-				w.c.Judged(a)
+				w.c.Judged(ctx, a)
 			}
 			continue
 		}

@@ -33,7 +33,7 @@ type Config struct {
 	// it, if they are ours. A post without a message is asked for again.
 	Name func(ctx context.Context, a vigil.Audit) (duty, message string)
 	// Judged is told of each new verdict, when it is stored.
-	Judged func(a vigil.Audit)
+	Judged func(ctx context.Context, a vigil.Audit)
 	// Disputable is asked at each look to do something about each disputable post,
 	// which still stands or was disputed. What it does must be the same when it is
 	// done twice.

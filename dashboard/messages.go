@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -24,12 +25,15 @@ import (
 //
 //	of=TEXT      those that a text means: an ID, a CID, a duty, the beginning of an ID
 //	state=STATE  those in a state; may be given more than once
-//	limit=N      the newest so many; 100 on the page, 1000 as JSON
+//	limit=N      the newest so many; 100 on the page, 1000 as JSON, and no more at once
+//	before=ID    those before a message: the next page
+//
+// Where there may be more, the answer's header Link has the next page, as
+// rel="next" (RFC 8288).
 
 const (
 	mostOnPage = 100
 	mostInJSON = 1000
-	mostAsked  = 100_000
 )
 
 // badQuery is a question that cannot be meant.
@@ -38,10 +42,13 @@ type badQuery struct{ text string }
 func (e *badQuery) Error() string { return e.text }
 
 func (d *dashboard) messagesJSON(w http.ResponseWriter, r *http.Request) {
-	found, err := d.find(r.Context(), r.URL.Query(), mostInJSON)
+	found, next, err := d.find(r.Context(), r.URL.Query(), mostInJSON)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
+	}
+	if next != "" {
+		w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", r.URL.Path, next))
 	}
 	body, err := json.MarshalIndent(found, "", "  ")
 	if err != nil {
@@ -53,7 +60,7 @@ func (d *dashboard) messagesJSON(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *dashboard) messages(w http.ResponseWriter, r *http.Request) {
-	found, err := d.find(r.Context(), r.URL.Query(), mostOnPage)
+	found, next, err := d.find(r.Context(), r.URL.Query(), mostOnPage)
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -61,6 +68,9 @@ func (d *dashboard) messages(w http.ResponseWriter, r *http.Request) {
 	page := messagesPage{
 		Head: viewHead(d.Status.Status(), time.Now()), Of: r.URL.Query().Get("of"), Most: mostOnPage,
 		Operable: d.Operator != nil && d.Desk != nil, Operator: d.operates(r), Here: r.URL.RequestURI(),
+	}
+	if next != "" {
+		page.Older = r.URL.Path + "?" + next
 	}
 	head := d.Status.Status().Head
 	for _, m := range found {
@@ -71,36 +81,51 @@ func (d *dashboard) messages(w http.ResponseWriter, r *http.Request) {
 
 func (d *dashboard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var bad *badQuery
-	if errors.As(err, &bad) {
+	switch {
+	case errors.As(err, &bad):
 		http.Error(w, bad.text, http.StatusBadRequest)
+		return
+	case errors.Is(err, vigil.ErrNotFound):
+		http.Error(w, "there is no message that before= names any more: begin again without it", http.StatusNotFound)
 		return
 	}
 	d.broken(w, r, err)
 }
 
-// find gives the messages of a question, newest first.
-func (d *dashboard) find(ctx context.Context, asked url.Values, most int) ([]explain.Message, error) {
+// find gives the messages of a question, newest first, and the question for those
+// after them, if there may be more.
+func (d *dashboard) find(ctx context.Context, asked url.Values, most int) (found []explain.Message, next string, err error) {
 	q, err := query(asked, most)
 	if err != nil || d.Messages == nil {
-		return []explain.Message{}, err
+		return []explain.Message{}, "", err
 	}
-	limit, of := q.Limit, asked.Get("of")
-	if of != "" {
-		q.Limit = mostAsked // the text is held against all of them here
-	}
-	found, err := d.Messages(ctx, q)
-	if err != nil {
-		return nil, err
+	if found, err = d.Messages(ctx, q); err != nil {
+		return nil, "", err
 	}
 	slices.Reverse(found)
-	if of != "" {
-		found = slices.DeleteFunc(found, func(m explain.Message) bool { return !m.Matches(of) })
+	if q.Of != "" {
+		found = slices.DeleteFunc(found, func(m explain.Message) bool { return !m.Matches(q.Of) })
 	}
-	return append([]explain.Message{}, found[:min(limit, len(found))]...), nil // [] in JSON, not null
+	found = append([]explain.Message{}, found[:min(q.Limit, len(found))]...) // [] in JSON, not null
+	if len(found) < q.Limit {
+		return found, "", nil
+	}
+	on := maps.Clone(asked)
+	on.Set("before", last(found, q.Of != ""))
+	return found, on.Encode(), nil
+}
+
+// last is the ID behind which the next page begins: of messages that are meant by a
+// text it is the first in the order of IDs, in which they are found.
+func last(found []explain.Message, byID bool) string {
+	if !byID {
+		return found[len(found)-1].ID
+	}
+	return slices.MinFunc(found, func(a, b explain.Message) int { return cmp.Compare(a.ID, b.ID) }).ID
 }
 
 func query(asked url.Values, most int) (vigil.MessageQuery, error) {
-	q := vigil.MessageQuery{Limit: most}
+	q := vigil.MessageQuery{Limit: most, Of: asked.Get("of"), Before: asked.Get("before")}
 	for _, word := range asked["state"] {
 		state := vigil.MessageState(word)
 		if !slices.Contains(vigil.MessageStates, state) {
@@ -110,8 +135,8 @@ func query(asked url.Values, most int) (vigil.MessageQuery, error) {
 	}
 	if text := asked.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > mostAsked {
-			return q, &badQuery{fmt.Sprintf("limit is %q: give a number from 1 to %d", text, mostAsked)}
+		if err != nil || n < 1 || n > mostInJSON {
+			return q, &badQuery{fmt.Sprintf("limit is %q: give a number from 1 to %d; before= asks for those after them", text, mostInJSON)}
 		}
 		q.Limit = n
 	}
@@ -123,6 +148,7 @@ type messagesPage struct {
 	Head     headView
 	Of       string // the text that was asked for
 	Most     int
+	Older    string // the link to the next page, if there may be more
 	Messages []messageView
 	Operable bool   // operators may log in and do something
 	Operator bool   // one has

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,13 +114,66 @@ func TestTheSameAsJSON(t *testing.T) {
 	if _, body, _ := asked(t, "/api/messages", func(vigil.MessageQuery) ([]explain.Message, error) { return nil, nil }); strings.TrimSpace(body) != "[]" {
 		t.Errorf("none: %q", body)
 	}
-	for _, bad := range []string{"state=lost", "limit=0", "limit=many", "limit=100001"} {
+	for _, bad := range []string{"state=lost", "limit=0", "limit=many", "limit=1001"} {
 		if r, body, _ := asked(t, "/api/messages?"+bad, found); r.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", bad, r.StatusCode, body)
 		}
 	}
 	if r, _, _ := asked(t, "/api/messages", func(vigil.MessageQuery) ([]explain.Message, error) { return nil, errors.New("disk on fire") }); r.StatusCode != http.StatusInternalServerError {
 		t.Errorf("a source that fails: %d", r.StatusCode)
+	}
+}
+
+func TestTheListIsTurnedPageByPage(t *testing.T) {
+	all := told(t) // oldest first
+	found := func(q vigil.MessageQuery) ([]explain.Message, error) {
+		if q.Before == "gone" {
+			return nil, vigil.ErrNotFound
+		}
+		upTo := len(all)
+		if i := slices.IndexFunc(all, func(m explain.Message) bool { return m.ID == q.Before }); i >= 0 {
+			upTo = i
+		}
+		return slices.Clone(all[max(0, upTo-q.Limit):upTo]), nil
+	}
+	var ids []string
+	for path := "/api/messages?limit=2&state=queued"; path != ""; {
+		r, body, q := asked(t, path, found)
+		var got []explain.Message
+		if err := json.Unmarshal([]byte(body), &got); err != nil || len(q.States) != 1 || len(got) > 2 {
+			t.Fatalf("%s: %v, asked for %+v, got %s", path, err, q, body)
+		}
+		for _, m := range got {
+			ids = append(ids, m.ID)
+		}
+		path = ""
+		if link := r.Header.Get("Link"); link != "" {
+			next, ok := strings.CutSuffix(link, `>; rel="next"`)
+			if path = strings.TrimPrefix(next, "<"); !ok || path == next {
+				t.Fatalf("the link is %q", link)
+			}
+		}
+	}
+	if want := []string{all[2].ID, all[1].ID, all[0].ID}; !slices.Equal(ids, want) {
+		t.Errorf("page by page they are %q, want %q", ids, want)
+	}
+	if _, page, _ := asked(t, "/messages?limit=1", found); !strings.Contains(page, "Older messages") || !strings.Contains(html.UnescapeString(page), "before="+url.QueryEscape(all[2].ID)) {
+		t.Errorf("the page does not lead to the next one:\n%s", page)
+	}
+	if _, page, _ := asked(t, "/messages", found); strings.Contains(page, "Older messages") {
+		t.Error("the page leads to messages that do not exist")
+	}
+	if r, body, _ := asked(t, "/api/messages?before=gone", found); r.StatusCode != http.StatusNotFound || !strings.Contains(body, "begin again") {
+		t.Errorf("behind a message that was deleted: %d %s", r.StatusCode, body)
+	}
+}
+
+// What a text means is looked for by the store, which reads no more than what it may mean.
+func TestATextIsHeldAgainstNoMoreMessagesThanItMayMean(t *testing.T) {
+	all := told(t)
+	_, body, q := asked(t, "/api/messages?of="+url.QueryEscape("f01000/1")+"&limit=1", func(vigil.MessageQuery) ([]explain.Message, error) { return told(t), nil })
+	if q.Of != "f01000/1" || q.Limit != 1 || !strings.Contains(body, "f01000/100/0#0") || strings.Contains(body, "/200/0") {
+		t.Errorf("asked for %+v, got %s; of %d messages", q, body, len(all))
 	}
 }
 

@@ -65,7 +65,8 @@ func (t teller) tipset(e vigil.Event) vigil.TipSetKey {
 // LevelOf is how much an event matters: info, warn or error.
 func LevelOf(e vigil.Event) string {
 	switch {
-	case e.Kind == vigil.EventDuty && e.After == string(vigil.StateMissed), e.Kind == vigil.EventMessage && e.After == string(vigil.MessageFailed):
+	case e.Kind == vigil.EventDuty && e.After == string(vigil.StateMissed), e.Kind == vigil.EventMessage && e.After == string(vigil.MessageFailed),
+		e.Kind == vigil.EventAudit && e.After == string(vigil.AuditDisputable):
 		return "error"
 	case e.Problem != "", e.Bad+e.Unchecked+e.Late > 0 && e.Kind == vigil.EventRead, e.Kind == vigil.EventLost, e.Kind == vigil.EventBlind:
 		return "warn"
@@ -237,6 +238,8 @@ func tellOwn(e vigil.Event) string {
 		return text + "."
 	case vigil.EventRead:
 		return tellRead(e)
+	case vigil.EventAudit:
+		return tellAudit(e)
 	case vigil.EventProof:
 		text := fmt.Sprintf("A proof of %d sectors was made, verified and stored: read in %s, proved in %s", e.Sectors, brief(e.Read), brief(e.Prove))
 		if e.Bad > 0 {
@@ -366,6 +369,8 @@ func TellShared(e vigil.Event) string {
 			return fmt.Sprintf("There are new heads again, at epoch %d.", e.Epoch)
 		}
 		return "The miner's state can be read again."
+	case vigil.EventAudit:
+		return tellAudit(e)
 	case vigil.EventLost:
 		return fmt.Sprintf("%d events could not be written down: the disk did not take them.", e.Number)
 	}

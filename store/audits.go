@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -18,12 +19,12 @@ var _ vigil.AuditStore = (*Store)(nil)
 func (s *Store) Audits(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Audit, error) {
 	found, err := rows.New(s.db).ListAudits(ctx, rows.ListAuditsParams{Miner: int64(miner), Since: int64(since)})
 	if err != nil {
-		return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), err)
+		return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), explain(err))
 	}
 	audits := make([]vigil.Audit, len(found))
 	for i, row := range found {
 		if audits[i], err = decodeAudit(row); err != nil {
-			return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), err)
+			return nil, fmt.Errorf("read audits of %s: %w", vigil.MinerAddress(miner), explain(err))
 		}
 	}
 	return audits, nil
@@ -68,14 +69,24 @@ func encodeAudit(a vigil.Audit) (rows.PutAuditParams, error) {
 		Miner: int64(a.Miner), Open: int64(a.Deadline.Open), Closed: int64(a.Deadline.Close),
 		Evidence: a.Evidence, Snapshot: a.Snapshot, Post: int64(a.Index),
 		Deadline: string(deadline), Partitions: string(partitions),
-		Verdict: string(a.Verdict), Problem: a.Problem, Epoch: int64(a.Epoch),
+		Verdict: string(a.Verdict), Problem: a.Problem, Epoch: int64(a.Epoch), Seed: seedText(a.Seed),
 	}, nil
+}
+
+func seedText(seed [32]byte) string {
+	if seed == ([32]byte{}) {
+		return ""
+	}
+	return hex.EncodeToString(seed[:])
 }
 
 func decodeAudit(row rows.Audit) (vigil.Audit, error) {
 	a := vigil.Audit{
 		Miner: abi.ActorID(row.Miner), Index: uint64(row.Post), Snapshot: row.Snapshot, Evidence: row.Evidence,
 		Verdict: vigil.AuditVerdict(row.Verdict), Problem: row.Problem, Epoch: abi.ChainEpoch(row.Epoch),
+	}
+	if n, err := hex.Decode(a.Seed[:], []byte(row.Seed)); err != nil || n != 0 && n != len(a.Seed) {
+		return a, fmt.Errorf("decode the seed %q: %w", row.Seed, err)
 	}
 	if err := json.Unmarshal([]byte(row.Deadline), &a.Deadline); err != nil {
 		return a, fmt.Errorf("decode deadline: %w", err)

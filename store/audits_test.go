@@ -12,7 +12,7 @@ import (
 func audit(miner abi.ActorID, open abi.ChainEpoch, index uint64, evidence string) vigil.Audit {
 	return vigil.Audit{
 		Miner: miner, Deadline: vigil.Deadline{Index: 3, Count: 48, Challenge: open - 20, Open: open, Close: open + 60, FaultCutoff: open - 70},
-		Index: index, Partitions: []uint64{0, 2}, Snapshot: "s", Evidence: evidence, Verdict: vigil.AuditValid, Epoch: open + 61,
+		Index: index, Partitions: []uint64{0, 2}, Snapshot: "s", Evidence: evidence, Verdict: vigil.AuditValid, Epoch: open + 61, Seed: [32]byte{1, 2, 31: byte(index)},
 	}
 }
 

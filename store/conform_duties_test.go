@@ -92,7 +92,7 @@ func dutiesSince(t *testing.T, s vigil.DutyStore, _ func() vigil.DutyStore) {
 	var all, unfinished []vigil.Duty
 	for i, state := range []vigil.DutyState{
 		vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted,
-		vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced,
+		vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced, vigil.StateShadowed,
 	} {
 		d := duty(100, i, state)
 		all = append(all, d)

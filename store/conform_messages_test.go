@@ -387,6 +387,14 @@ func finds(t *testing.T, s messageStore, _ func() messageStore) {
 		"by sender":                    {vigil.MessageQuery{From: account(t, 1)}, []vigil.Message{a}},
 		"all":                          {vigil.MessageQuery{}, []vigil.Message{a, b}},
 		"the newest":                   {vigil.MessageQuery{Limit: 1}, []vigil.Message{b}},
+		"by states, one of them twice": {vigil.MessageQuery{States: []vigil.MessageState{vigil.MessageSigned, vigil.MessageQueued, vigil.MessageSigned}}, []vigil.Message{a, b}},
+		"older than another":           {vigil.MessageQuery{Before: "b"}, []vigil.Message{a}},
+		"older, and of a state":        {vigil.MessageQuery{Before: "b", States: []vigil.MessageState{vigil.MessageQueued}}, nil},
+		"meant by an ID":               {vigil.MessageQuery{Of: "a"}, []vigil.Message{a}},
+		"meant by a CID":               {vigil.MessageQuery{Of: a.Attempts[0].CID.String()}, []vigil.Message{a}},
+		"meant by a duty":              {vigil.MessageQuery{Of: "f01000/100/0"}, []vigil.Message{a, b}},
+		"meant by another duty":        {vigil.MessageQuery{Of: "f01000/101/0"}, nil},
+		"meant by a sign of SQL's":     {vigil.MessageQuery{Of: "%"}, nil},
 		"by ID and another state":      {vigil.MessageQuery{ID: "b", States: []vigil.MessageState{vigil.MessageSigned}}, nil},
 	} {
 		got, err := s.FindMessages(t.Context(), c.q)

@@ -17,14 +17,28 @@ import (
 // Duties gives a miner's duties of deadlines that open at or after the epoch,
 // and all that are not final, by open epoch, kind and batch.
 func (s *Store) Duties(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Duty, error) {
-	found, err := rows.New(s.db).ListDuties(ctx, rows.ListDutiesParams{Miner: int64(miner), Since: int64(since)})
-	if err != nil {
-		return nil, fmt.Errorf("read duties of %s: %w", vigil.MinerAddress(miner), err)
-	}
+	var duties []vigil.Duty
+	err := s.read(ctx, "read duties of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) error {
+		older, err := q.ListUnfinished(ctx, rows.ListUnfinishedParams{Miner: int64(miner), Before: int64(since)})
+		if err != nil {
+			return err
+		}
+		found, err := q.ListDuties(ctx, rows.ListDutiesParams{Miner: int64(miner), Since: int64(since)})
+		if err != nil {
+			return err
+		}
+		duties, err = decodeDuties(append(older, found...))
+		return err
+	})
+	return duties, err
+}
+
+func decodeDuties(found []rows.Duty) ([]vigil.Duty, error) {
 	duties := make([]vigil.Duty, len(found))
 	for i, row := range found {
+		var err error
 		if duties[i], err = decodeDuty(row); err != nil {
-			return nil, fmt.Errorf("read duties of %s: %w", vigil.MinerAddress(miner), err)
+			return nil, err
 		}
 	}
 	return duties, nil
@@ -64,11 +78,11 @@ func (s *Store) Proof(ctx context.Context, id vigil.DutyID) (vigil.Proof, error)
 		return vigil.Proof{}, fmt.Errorf("proof of %s: %w", id, vigil.ErrNotFound)
 	}
 	if err != nil {
-		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, err)
+		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, explain(err))
 	}
 	p, err := decodeProof(row)
 	if err != nil {
-		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, err)
+		return vigil.Proof{}, fmt.Errorf("read proof of %s: %w", id, explain(err))
 	}
 	return p, nil
 }

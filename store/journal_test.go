@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +31,8 @@ func TestTheJournalIsReadBackAsItWasWrittenAlsoAfterARestart(t *testing.T) {
 	events := []vigil.Event{
 		{Time: began.Add(-3 * time.Hour), Epoch: 70, Kind: vigil.EventNode, EventFacts: vigil.EventFacts{About: "ws://a", Before: "in use", After: "unreachable", Problem: "refused"}},
 		{Time: began.Add(-2 * time.Hour), Epoch: 80, Kind: vigil.EventBegun, Duty: d.ID, EventFacts: vigil.EventFacts{Task: "prove", TipSet: "k"}},
+		{Time: began.Add(-90 * time.Minute), Epoch: 60, Kind: vigil.EventStarted},
+		{Time: began.Add(-89 * time.Minute), Epoch: 61, Kind: vigil.EventStarted},
 		{Time: began.Add(-time.Hour), Epoch: 80, Kind: vigil.EventBlind, Miner: miner + 1, EventFacts: vigil.EventFacts{Problem: "no node"}},
 	}
 	if err := s.AddEvents(t.Context(), events...); err != nil {
@@ -44,9 +48,11 @@ func TestTheJournalIsReadBackAsItWasWrittenAlsoAfterARestart(t *testing.T) {
 		want  string
 	}{
 		{"a duty's own, with its changes of state", vigil.JournalQuery{Duty: d.ID}, "begun duty proof "},
-		{"what is nobody's duty", vigil.JournalQuery{Shared: true}, "node blind "},
-		{"what concerns a miner", vigil.JournalQuery{Shared: true, Miner: miner}, "node "},
-		{"of a miner, with what concerns all", vigil.JournalQuery{Miner: miner}, "node begun duty proof "},
+		{"what is nobody's duty", vigil.JournalQuery{Shared: true}, "node started started blind "},
+		{"what concerns a miner", vigil.JournalQuery{Shared: true, Miner: miner}, "node started started "},
+		{"of a miner, with what concerns all", vigil.JournalQuery{Miner: miner}, "node begun started started duty proof "},
+		{"until an epoch", vigil.JournalQuery{Shared: true, Until: 79}, "node started started "},
+		{"until an epoch, and the first start after it", vigil.JournalQuery{Shared: true, Until: 50}, "started "},
 		{"since an epoch", vigil.JournalQuery{From: 75, Shared: true}, "blind "},
 		{"the newest", vigil.JournalQuery{Limit: 2}, "duty proof "},
 	} {
@@ -56,7 +62,7 @@ func TestTheJournalIsReadBackAsItWasWrittenAlsoAfterARestart(t *testing.T) {
 		}
 	}
 	page, err := s.Journal(t.Context(), vigil.JournalQuery{Shared: true, Miner: miner})
-	if err != nil || len(page.Events) != 1 || !page.Events[0].Time.Equal(events[0].Time) || page.Events[0].About != "ws://a" || page.Events[0].Problem != "refused" {
+	if err != nil || len(page.Events) != 3 || !page.Events[0].Time.Equal(events[0].Time) || page.Events[0].About != "ws://a" || page.Events[0].Problem != "refused" {
 		t.Errorf("%+v, %v", page, err)
 	}
 	made, err := s.Journal(t.Context(), vigil.JournalQuery{Duty: d.ID})
@@ -102,10 +108,13 @@ func TestOldEventsAreDeletedAndNoOthers(t *testing.T) {
 	if err := s.AddEvents(t.Context(), append(events, vigil.Event{Time: now, Epoch: 9, Kind: vigil.EventStopped})...); err != nil {
 		t.Fatal(err)
 	}
-	n, err := s.PruneJournal(t.Context(), now.Add(-24*time.Hour))
+	if err := s.SaveAlive(t.Context(), now, 30_000); err != nil {
+		t.Fatal(err)
+	}
+	more, err := s.Prune(t.Context(), now.Add(-24*time.Hour))
 	page, err2 := s.Journal(t.Context(), vigil.JournalQuery{})
-	if err := errors.Join(err, err2); err != nil || n != 1100 || kinds(page) != "stopped " {
-		t.Errorf("%d deleted, %q left, %v", n, kinds(page), err)
+	if err := errors.Join(err, err2); err != nil || more || kinds(page) != "stopped " {
+		t.Errorf("more %v, %q left, %v", more, kinds(page), err)
 	}
 }
 
@@ -200,6 +209,20 @@ func TestADatabaseOfAnEarlierSchemaIsNotReadWithoutADaemon(t *testing.T) {
 		t.Error("it was read")
 	} else {
 		t.Log(err)
+	}
+}
+
+// A downgrade is refused whoever looks, and with what to do.
+func TestADatabaseOfANewerVigilIsNotReadEither(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vigil.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	damage(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
+	for _, try := range []func(context.Context, string) (*store.Store, error){store.Open, store.OpenReading} {
+		if _, err := try(t.Context(), path); err == nil || !strings.Contains(err.Error(), "used with a newer Vigil, use that one") {
+			t.Errorf("it says %v", err)
+		}
 	}
 }
 

@@ -57,7 +57,9 @@ func explain(err error) error {
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
 		return fmt.Errorf("the file or its folder cannot be written: check their owner and mode (%w)", err)
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("the disk is full (%w)", err)
+		return fmt.Errorf("the disk is full: make room on it, and what failed is tried again (%w)", err)
+	case sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("the disk does not do what it is asked for: it is full or broken, or a quota is reached; look into the system's log (%w)", err)
 	}
 	return err
 }

@@ -1,13 +1,11 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -78,7 +76,7 @@ func (s *Store) SaveWish(ctx context.Context, id string, w vigil.Wish) error {
 func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 	found, err := rows.New(s.db).ListCursor(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the scanned tipsets: %w", err)
+		return nil, fmt.Errorf("read the scanned tipsets: %w", explain(err))
 	}
 	scanned := make([]vigil.Head, len(found))
 	for i, row := range found {
@@ -97,7 +95,7 @@ func (s *Store) Scanned(ctx context.Context) ([]vigil.Head, error) {
 
 // Messages gives a miner's messages whose Expires is at or after the epoch, oldest first.
 func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.Message, error) {
-	return s.messages(ctx, "read messages of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read messages of "+vigil.MinerAddress(miner).String(), func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListMessages(ctx, rows.ListMessagesParams{Miner: int64(miner), Since: int64(since)})
 	})
 }
@@ -106,7 +104,7 @@ func (s *Store) Messages(ctx context.Context, miner abi.ActorID, since abi.Chain
 // what the messager begins each turn with, so it asks twice and not once for
 // each message.
 func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err error) {
-	err = s.transact(ctx, "read open messages", func(q *rows.Queries) error {
+	err = s.read(ctx, "read open messages", func(q *rows.Queries) error {
 		found, err := q.ListUnsettled(ctx)
 		if err != nil {
 			return err
@@ -133,7 +131,7 @@ func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err
 
 // IncludedSince gives the settled messages that tipsets of the epoch or later executed, oldest first.
 func (s *Store) IncludedSince(ctx context.Context, epoch abi.ChainEpoch) ([]vigil.Message, error) {
-	return s.messages(ctx, "read included messages", func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read included messages", func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListIncluded(ctx, int64(max(epoch, 0)))
 	})
 }
@@ -144,94 +142,16 @@ func (s *Store) MessagesByCID(ctx context.Context, cids []cid.Cid) ([]vigil.Mess
 	for i, c := range cids {
 		texts[i] = c.String()
 	}
-	return s.messages(ctx, "read messages by CID", func(q *rows.Queries) ([]rows.Message, error) {
+	return s.messages(ctx, s.read, "read messages by CID", func(q *rows.Queries) ([]rows.Message, error) {
 		return q.ListByCID(ctx, texts)
 	})
-}
-
-// FindMessages gives the messages of a query, oldest first.
-func (s *Store) FindMessages(ctx context.Context, query vigil.MessageQuery) ([]vigil.Message, error) {
-	if query.ID == "" && !query.CID.Defined() && query.Nonce == nil {
-		return s.listMessages(ctx, query)
-	}
-	found, err := s.messages(ctx, "find messages", func(q *rows.Queries) ([]rows.Message, error) {
-		return findMessages(ctx, q, query)
-	})
-	kept := slices.DeleteFunc(found, func(m vigil.Message) bool { return !fits(m, query) })
-	return kept, err
-}
-
-// findMessages asks by what narrows most; fits sees to the rest.
-func findMessages(ctx context.Context, q *rows.Queries, query vigil.MessageQuery) ([]rows.Message, error) {
-	switch {
-	case query.ID != "":
-		row, err := q.GetMessage(ctx, query.ID)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil, nil
-		}
-		return []rows.Message{row}, err
-	case query.CID.Defined():
-		return q.ListByCID(ctx, []string{query.CID.String()})
-	}
-	return q.ListByNonce(ctx, rows.ListByNonceParams{Sender: addressText(query.From), Nonce: int64(min(*query.Nonce, math.MaxInt64))})
-}
-
-// listMessages gives the newest messages of a query, oldest first.
-func (s *Store) listMessages(ctx context.Context, query vigil.MessageQuery) ([]vigil.Message, error) {
-	var newest []vigil.Message
-	err := s.pages(ctx, query, func(page []vigil.Message) {
-		newest = append(newest, slices.DeleteFunc(page, func(m vigil.Message) bool { return !fits(m, query) })...)
-	})
-	slices.Reverse(newest)
-	return newest, err
-}
-
-// pageSize is how many messages are read at once.
-const pageSize = 500
-
-// pages reads a long list, the newest first, in transactions of a page each:
-// whoever has to write gets a turn between them, and a list that somebody
-// looks at holds up no proof's message.
-func (s *Store) pages(ctx context.Context, query vigil.MessageQuery, each func([]vigil.Message)) error {
-	states := query.States
-	if len(states) == 0 {
-		states = vigil.MessageStates
-	}
-	want := rows.ListByStateParams{Seq: math.MaxInt64}
-	for _, state := range states {
-		want.States = append(want.States, string(state))
-	}
-	for left := int64(cmp.Or(query.Limit, 1000)); left > 0; left -= want.Limit {
-		want.Limit = min(left, pageSize)
-		full := false
-		page, err := s.messages(ctx, "list messages", func(q *rows.Queries) ([]rows.Message, error) {
-			found, err := q.ListByState(ctx, want)
-			if full = int64(len(found)) == want.Limit; full {
-				want.Seq = found[len(found)-1].Seq
-			}
-			return found, err
-		})
-		if err != nil {
-			return err
-		}
-		if each(page); !full {
-			return nil
-		}
-	}
-	return nil
-}
-
-func fits(m vigil.Message, q vigil.MessageQuery) bool {
-	return (len(q.States) == 0 || slices.Contains(q.States, m.State)) &&
-		(q.Nonce != nil || q.From == address.Undef || addressText(m.Call.From) == addressText(q.From)) &&
-		(!q.CID.Defined() || slices.ContainsFunc(m.Attempts, func(a vigil.Attempt) bool { return a.CID == q.CID }))
 }
 
 // NonceHolders gives which message each of a sender's nonces from the given
 // one on was given to, by nonce. A message may hold several: see vigil.Attempt.
 func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from uint64) ([]vigil.HeldNonce, error) {
 	var held []vigil.HeldNonce
-	err := s.transact(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) error {
+	err := s.read(ctx, "read the nonces of "+sender.String(), func(q *rows.Queries) error {
 		found, err := q.ListNonceHolders(ctx, rows.ListNonceHoldersParams{Sender: addressText(sender), Nonce: int64(min(from, math.MaxInt64))})
 		if err != nil {
 			return err
@@ -252,7 +172,7 @@ func (s *Store) NonceHolders(ctx context.Context, sender address.Address, from u
 func (s *Store) NextNonce(ctx context.Context, sender address.Address) (uint64, error) {
 	next, err := rows.New(s.db).NextNonce(ctx, addressText(sender))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("read the next nonce of %s: %w", sender, err)
+		return 0, fmt.Errorf("read the next nonce of %s: %w", sender, explain(err))
 	}
 	return uint64(next), nil
 }
@@ -265,7 +185,7 @@ func (s *Store) LastGas(ctx context.Context, method abi.MethodNum, paramsSize in
 		return vigil.Gas{}, fmt.Errorf("gas of method %d: %w", method, vigil.ErrNotFound)
 	}
 	if err != nil {
-		return vigil.Gas{}, fmt.Errorf("read gas of method %d: %w", method, err)
+		return vigil.Gas{}, fmt.Errorf("read gas of method %d: %w", method, explain(err))
 	}
 	return decodeGas(row.GasLimit, row.FeeCap, row.Premium)
 }
@@ -277,12 +197,12 @@ func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEp
 	within, beyond = big.Zero(), big.Zero()
 	found, err := rows.New(s.db).ListPaid(ctx, rows.ListPaidParams{Kind: string(kind), Since: int64(max(since, 0))})
 	if err != nil {
-		return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
+		return within, beyond, fmt.Errorf("read what was paid for gas: %w", explain(err))
 	}
 	for _, text := range found {
 		paid, err := big.FromString(text)
 		if err != nil {
-			return within, beyond, fmt.Errorf("read what was paid for gas: %w", err)
+			return within, beyond, fmt.Errorf("read what was paid for gas: %w", explain(err))
 		}
 		part := big.Min(paid, most)
 		within, beyond = big.Add(within, part), big.Add(beyond, big.Sub(paid, part))
@@ -294,25 +214,33 @@ func (s *Store) Paid(ctx context.Context, kind vigil.DutyKind, since abi.ChainEp
 func (s *Store) Sent(ctx context.Context, sender address.Address, since abi.ChainEpoch) (int, error) {
 	n, err := rows.New(s.db).CountSent(ctx, rows.CountSentParams{Sender: addressText(sender), Since: int64(since)})
 	if err != nil {
-		return 0, fmt.Errorf("count the messages of %s: %w", sender, err)
+		return 0, fmt.Errorf("count the messages of %s: %w", sender, explain(err))
 	}
 	return int(n), nil
 }
 
-func (s *Store) messages(ctx context.Context, what string, list func(*rows.Queries) ([]rows.Message, error)) ([]vigil.Message, error) {
-	var messages []vigil.Message
-	err := s.transact(ctx, what, func(q *rows.Queries) error {
+// messages reads whole messages, in a transaction of s.read or s.look.
+func (s *Store) messages(ctx context.Context, in transaction, what string, list func(*rows.Queries) ([]rows.Message, error)) (messages []vigil.Message, err error) {
+	err = in(ctx, what, func(q *rows.Queries) error {
 		found, err := list(q)
-		if err != nil {
-			return err
+		if err == nil {
+			messages, err = decodeMessages(ctx, q, found)
 		}
-		messages = make([]vigil.Message, len(found))
-		for i, row := range found {
-			if messages[i], err = decodeMessage(ctx, q, row); err != nil {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	return messages, err
+}
+
+// transaction is s.read or s.look.
+type transaction func(ctx context.Context, what string, f func(q *rows.Queries) error) error
+
+func decodeMessages(ctx context.Context, q *rows.Queries, found []rows.Message) ([]vigil.Message, error) {
+	messages := make([]vigil.Message, len(found))
+	for i, row := range found {
+		var err error
+		if messages[i], err = decodeMessage(ctx, q, row); err != nil {
+			return nil, err
+		}
+	}
+	return messages, nil
 }

@@ -38,14 +38,15 @@ const (
 	mostNotes = 4096
 	// betweenSigns is how often it is written that the daemon is alive.
 	betweenSigns = 10 * time.Second
-	// betweenPrunings is how often old events are deleted.
-	betweenPrunings = time.Hour
+	// betweenPrunings is how often what is old is deleted, and soon when it was
+	// too much for once.
+	betweenPrunings, soon = time.Hour, 5 * time.Second
 	// lastWords is how long the last events may take to be written.
 	lastWords = 30 * time.Second
 )
 
-// OpenNotebook begins to write, until Close. Events older than keep are deleted;
-// with 0 none are.
+// OpenNotebook begins to write, until Close. It also prunes the store: what
+// happened longer ago than keep is deleted; with 0 none of it is.
 func (s *Store) OpenNotebook(ctx context.Context, keep time.Duration, log *slog.Logger) *Notebook {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // what ends the daemon is an event too
 	n := &Notebook{store: s, log: log, keep: keep, wake: make(chan struct{}, 1), stop: stop}
@@ -87,11 +88,10 @@ func (n *Notebook) Close() {
 }
 
 func (n *Notebook) run(ctx context.Context) {
-	prune := time.NewTicker(betweenPrunings)
+	prune := time.NewTimer(0)
 	defer prune.Stop()
 	sign := time.NewTicker(betweenSigns)
 	defer sign.Stop()
-	n.prune(ctx)
 	said := false
 	for {
 		select {
@@ -99,7 +99,7 @@ func (n *Notebook) run(ctx context.Context) {
 			n.end(ctx)
 			return
 		case <-prune.C:
-			n.prune(ctx)
+			prune.Reset(n.prune(ctx))
 			continue
 		case <-sign.C:
 			_ = n.sign(ctx) // what is wrong with the disk is said of the events
@@ -168,11 +168,18 @@ func (n *Notebook) write(ctx context.Context) error {
 	return err
 }
 
-func (n *Notebook) prune(ctx context.Context) {
-	if n.keep <= 0 {
-		return
+// prune deletes what is old, and says when it is to be done again.
+func (n *Notebook) prune(ctx context.Context) time.Duration {
+	var before time.Time
+	if n.keep > 0 {
+		before = time.Now().Add(-n.keep)
 	}
-	if _, err := n.store.PruneJournal(ctx, time.Now().Add(-n.keep)); err != nil && ctx.Err() == nil {
-		n.log.Warn("old events cannot be deleted from the journal", "error", err)
+	more, err := n.store.Prune(ctx, before)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		n.log.Warn("what is old cannot be deleted from the database, which grows until it can", "error", err)
+	case more:
+		return soon
 	}
+	return betweenPrunings
 }

@@ -44,7 +44,11 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	return &Store{path: path, db: db, lock: lock}, nil
+	reads, err := connectReading(path)
+	if err != nil {
+		return nil, errors.Join(err, db.Close(), lock.release())
+	}
+	return &Store{path: path, db: db, reads: reads, lock: lock}, nil
 }
 
 func checkFolder(folder string) error {
@@ -143,7 +147,7 @@ func syncFolder(folder string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// connect gives a pool of one connection: one writer, and reads between its writes.
+// connect gives a pool of one connection: one writer, and what it decides by.
 func connect(path string) (*sql.DB, error) {
 	query := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}}
 	for _, s := range settings {

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -29,9 +27,9 @@ type Outcome struct {
 
 // Outcomes gives what happened to a duty and its messages, oldest first.
 func (s *Store) Outcomes(ctx context.Context, id vigil.DutyID) ([]Outcome, error) {
-	found, err := rows.New(s.db).ListOutcomes(ctx, rows.ListOutcomesParams(dutyKey(id)))
+	found, err := rows.New(s.reads).ListOutcomes(ctx, rows.ListOutcomesParams(dutyKey(id)))
 	if err != nil {
-		return nil, fmt.Errorf("read outcomes of %s: %w", id, err)
+		return nil, fmt.Errorf("read outcomes of %s: %w", id, explain(err))
 	}
 	outcomes := make([]Outcome, len(found))
 	for i, row := range found {
@@ -49,7 +47,7 @@ func addOutcome(ctx context.Context, q *rows.Queries, o Outcome, problemBefore s
 		return nil
 	}
 	latest, err := q.LatestEpoch(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err != nil {
 		return fmt.Errorf("read the latest epoch: %w", err)
 	}
 	k := dutyKey(o.Duty)

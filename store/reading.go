@@ -24,17 +24,30 @@ func openReading(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}))
+	db, err := connectReading(path)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1)
 	for _, check := range []func(context.Context, *sql.DB) error{checkOwner, checkCurrent} {
 		if err := check(ctx, db); err != nil {
 			return nil, errors.Join(explain(err), db.Close())
 		}
 	}
-	return &Store{path: path, db: db}, nil
+	return &Store{path: path, db: db, reads: db}, nil
+}
+
+// atOnce is how many people are answered at the same time; more wait for one another.
+const atOnce = 4
+
+// connectReading gives a pool of connections that cannot write. In WAL mode a
+// reader sees what was committed when it began, and keeps nobody from writing.
+func connectReading(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(1)"}}))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(atOnce)
+	return db, nil
 }
 
 // checkCurrent sees that the schema is this program's: it is only brought up to date by a daemon's start.

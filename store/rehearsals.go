@@ -17,7 +17,7 @@ var _ vigil.RehearsalStore = (*Store)(nil)
 func (s *Store) Rehearsals(ctx context.Context, miner abi.ActorID) ([]vigil.RehearsalStatus, error) {
 	found, err := rows.New(s.db).ListRehearsals(ctx, int64(miner))
 	if err != nil {
-		return nil, fmt.Errorf("read rehearsals of %s: %w", vigil.MinerAddress(miner), err)
+		return nil, fmt.Errorf("read rehearsals of %s: %w", vigil.MinerAddress(miner), explain(err))
 	}
 	list := make([]vigil.RehearsalStatus, len(found))
 	for i, body := range found {

@@ -16,9 +16,9 @@ var _ vigil.ShadowStore = (*Store)(nil)
 // Shadows gives a miner's records of deadlines that open at or after the epoch,
 // the oldest first.
 func (s *Store) Shadows(ctx context.Context, miner abi.ActorID, since abi.ChainEpoch) ([]vigil.ShadowRecord, error) {
-	found, err := rows.New(s.db).ListShadows(ctx, rows.ListShadowsParams{Miner: int64(miner), Since: int64(since)})
+	found, err := rows.New(s.reads).ListShadows(ctx, rows.ListShadowsParams{Miner: int64(miner), Since: int64(since)})
 	if err != nil {
-		return nil, fmt.Errorf("read shadow records of %s: %w", vigil.MinerAddress(miner), err)
+		return nil, fmt.Errorf("read shadow records of %s: %w", vigil.MinerAddress(miner), explain(err))
 	}
 	records := make([]vigil.ShadowRecord, len(found))
 	for i, row := range found {

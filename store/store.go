@@ -26,14 +26,17 @@ import (
 
 //go:generate sqlc generate
 
-// Store is an open database. All methods may be called concurrently; they
-// take turns on one connection.
+// Store is an open database. All methods may be called concurrently. What
+// writes, and what is read to decide by, takes turns on one connection; what
+// people ask for is read on others, so that however much it is, and however slow
+// they take it, no proof and no message waits for it.
 type Store struct {
-	path string
-	db   *sql.DB
-	lock *lock // nil of one that is only read
+	path  string
+	db    *sql.DB // one connection
+	reads *sql.DB // several that cannot write
+	lock  *lock   // nil of one that is only read
 
-	writing alive.Pulse // of transactions
+	busy alive.Pulse // of transactions on the one connection
 }
 
 var _ vigil.DutyStore = (*Store)(nil)
@@ -50,7 +53,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 
 // Close ends the use of the database; the next process may open it.
 func (s *Store) Close() error {
-	err := s.db.Close()
+	err := errors.Join(s.reads.Close(), s.db.Close())
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.release())
 	}
@@ -62,23 +65,46 @@ func (s *Store) Close() error {
 
 // transact runs f in one transaction: all that it does is kept, or nothing.
 func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Queries) error) error {
-	defer s.writing.Begin().End()
+	defer s.busy.Begin().End()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("%s: begin: %w", what, err)
+		return fmt.Errorf("%s: begin: %w", what, explain(err))
 	}
 	if err := f(rows.New(tx)); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w", what, err), ignoreDone(tx.Rollback()))
+		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("%s: commit: %w", what, err)
+		return fmt.Errorf("%s: commit: %w", what, explain(err))
 	}
 	return nil
 }
 
-// BusySince is since when the longest transaction that is not over has been going on; the zero
+// BusySince is since when the longest transaction that duties may wait for has been going on; the zero
 // time when there is none. Each waits for the disk, and none so long.
-func (s *Store) BusySince() time.Time { return s.writing.BusySince() }
+func (s *Store) BusySince() time.Time { return s.busy.BusySince() }
+
+// read runs f on the database as it is at one moment, in turn with what writes:
+// for what is decided by it. It works where nothing can be written.
+func (s *Store) read(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	defer s.busy.Begin().End()
+	return readOn(ctx, s.db, what, f)
+}
+
+// look does the same for people: nobody who writes waits for it.
+func (s *Store) look(ctx context.Context, what string, f func(q *rows.Queries) error) error {
+	return readOn(ctx, s.reads, what, f)
+}
+
+func readOn(ctx context.Context, db *sql.DB, what string, f func(q *rows.Queries) error) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("%s: begin: %w", what, explain(err))
+	}
+	if err := f(rows.New(tx)); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
+	}
+	return ignoreDone(tx.Rollback()) // nothing was written
+}
 
 // ignoreDone drops the answer of a transaction that its context has ended already.
 func ignoreDone(err error) error {

@@ -64,9 +64,12 @@ func newAsker(c *cli.Command) (*asker, error) {
 	return a, nil
 }
 
-// list gives the newest messages in the states, newest first.
+// pageSize is how many messages a daemon gives at once.
+const pageSize = 1000
+
+// list gives the newest messages in the states, newest first, page by page.
 func (a *asker) list(ctx context.Context, states []string, limit int) ([]explain.Message, error) {
-	q := vigil.MessageQuery{Limit: limit}
+	var q vigil.MessageQuery
 	for _, word := range states {
 		state := vigil.MessageState(word)
 		if !slices.Contains(vigil.MessageStates, state) {
@@ -77,12 +80,24 @@ func (a *asker) list(ctx context.Context, states []string, limit int) ([]explain
 	if limit < 1 {
 		return nil, &usageError{"--limit has to be 1 or more"}
 	}
-	return a.find(ctx, q, url.Values{"state": states, "limit": {strconv.Itoa(limit)}})
+	all := []explain.Message{}
+	for len(all) < limit {
+		q.Limit = min(limit-len(all), pageSize)
+		found, err := a.find(ctx, q, url.Values{"state": states, "limit": {strconv.Itoa(q.Limit)}, "before": {q.Before}})
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, found...); len(found) < q.Limit {
+			break
+		}
+		q.Before = found[len(found)-1].ID
+	}
+	return all, nil
 }
 
 // pick gives the message that a text means.
 func (a *asker) pick(ctx context.Context, text string) (explain.Message, error) {
-	found, err := a.find(ctx, vigil.MessageQuery{Limit: 100_000}, url.Values{"of": {text}})
+	found, err := a.find(ctx, vigil.MessageQuery{Of: text}, url.Values{"of": {text}})
 	if err != nil {
 		return explain.Message{}, err
 	}

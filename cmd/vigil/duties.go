@@ -23,7 +23,7 @@ import (
 func dutiesCommand() *cli.Command {
 	c := readCommand("duties", "list duties, open and past, the newest first", "", duties, minerFlag(),
 		&cli.StringFlag{Name: "deadline", Usage: "only of the deadline `N`"},
-		&cli.StringSliceFlag{Name: "state", Usage: "only those in this `STATE`: scheduled, proved, submitted, confirmed, missed, replaced; may be given more than once"},
+		&cli.StringSliceFlag{Name: "state", Usage: "only those in this `STATE`: scheduled, proved, submitted, confirmed, missed, replaced, shadowed; may be given more than once"},
 		&cli.StringFlag{Name: "kind", Usage: "only this `KIND`: post or recover"},
 		&cli.IntFlag{Name: "limit", Usage: "the newest `N`", Value: 30})
 	c.Description = "A duty is up to three partitions of one deadline, proved and posted together, or a declaration of recovered sectors. vigil why tells\n" +
@@ -72,7 +72,7 @@ func (r *reader) dutyQuery() (q vigil.DutyQuery, err error) {
 }
 
 var dutyStates = []vigil.DutyState{
-	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced,
+	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced, vigil.StateShadowed,
 }
 
 func writeDuties(w io.Writer, p paint, found []explain.Duty) {

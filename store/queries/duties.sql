@@ -1,6 +1,9 @@
 -- name: ListDuties :many
-SELECT * FROM duties
-WHERE miner = sqlc.arg(miner) AND (open >= sqlc.arg(since) OR state NOT IN ('confirmed', 'missed', 'replaced'))
+SELECT * FROM duties WHERE miner = sqlc.arg(miner) AND open >= sqlc.arg(since) ORDER BY open, kind, batch;
+
+-- name: ListUnfinished :many
+SELECT * FROM duties INDEXED BY duties_in_progress
+WHERE miner = sqlc.arg(miner) AND open < sqlc.arg(before) AND state NOT IN ('confirmed', 'missed', 'replaced', 'shadowed')
 ORDER BY open, kind, batch;
 
 -- name: GetDuty :one

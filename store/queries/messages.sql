@@ -18,7 +18,7 @@ SELECT * FROM messages WHERE miner = ? AND expires >= sqlc.arg(since) AND kind <
 SELECT * FROM messages WHERE settled = 0 ORDER BY seq;
 
 -- name: ListIncluded :many
-SELECT * FROM messages WHERE included >= sqlc.arg(since) AND settled = 1 ORDER BY seq;
+SELECT * FROM messages INDEXED BY messages_by_inclusion WHERE included >= sqlc.arg(since) AND included >= 0 AND settled = 1 ORDER BY seq;
 
 -- name: ListNonceHolders :many
 SELECT nonces.nonce AS held, sqlc.embed(messages) FROM nonces JOIN messages ON messages.id = nonces.message
@@ -31,11 +31,20 @@ SELECT * FROM messages WHERE id IN (SELECT message FROM attempts WHERE attempts.
 -- name: ListByNonce :many
 SELECT * FROM messages WHERE id IN (SELECT message FROM nonces WHERE nonces.sender = sqlc.arg(sender) AND nonces.nonce = sqlc.arg(nonce)) ORDER BY seq;
 
--- name: ListByState :many
-SELECT * FROM messages WHERE state IN (sqlc.slice(states)) AND seq < ? ORDER BY seq DESC LIMIT ?;
+-- name: ListNewest :many
+SELECT * FROM messages WHERE seq < ? ORDER BY seq DESC LIMIT ?;
+
+-- name: ListNewestInState :many
+SELECT * FROM messages WHERE state = ? AND seq < ? ORDER BY seq DESC LIMIT ?;
+
+-- name: ListByBeginning :many
+SELECT * FROM messages WHERE id >= sqlc.arg(beginning) AND id < sqlc.arg(beyond) ORDER BY id DESC LIMIT sqlc.arg(most);
+
+-- name: GetSeq :one
+SELECT seq FROM messages WHERE id = ?;
 
 -- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since) AND settled = 1;
+SELECT paid FROM messages INDEXED BY messages_by_inclusion WHERE kind = sqlc.arg(kind) AND included >= sqlc.arg(since) AND included >= 0 AND settled = 1;
 
 -- name: CountSent :one
 SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND epoch >= sqlc.arg(since);
@@ -44,7 +53,7 @@ SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND
 SELECT * FROM attempts WHERE message = ? ORDER BY number;
 
 -- name: ListUnsettledAttempts :many
-SELECT attempts.* FROM messages JOIN attempts ON attempts.message = messages.id WHERE messages.settled = 0 ORDER BY attempts.message, attempts.number;
+SELECT * FROM attempts WHERE message IN (SELECT id FROM messages WHERE messages.settled = 0) ORDER BY message, number;
 
 -- name: PutAttempt :exec
 INSERT INTO attempts (message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed)
@@ -77,9 +86,11 @@ ON CONFLICT (sender) DO UPDATE SET holder = excluded.holder, token = excluded.to
 UPDATE leases SET until = 0;
 
 -- name: LastGas :one
-SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message AND messages.landed = attempts.number
-WHERE messages.method = ? AND messages.state = 'confirmed' AND length(messages.params) >= CAST(sqlc.arg(params_size) AS INTEGER)
-ORDER BY messages.seq DESC LIMIT 1;
+SELECT gas_limit, fee_cap, premium FROM
+    (SELECT seq, id, landed, length(params) AS size FROM messages WHERE method = sqlc.arg(method) AND state = 'confirmed' ORDER BY seq DESC LIMIT 10000) AS recent
+JOIN attempts ON attempts.message = recent.id AND attempts.number = recent.landed
+WHERE recent.size >= CAST(sqlc.arg(params_size) AS INTEGER)
+ORDER BY recent.seq DESC LIMIT 1;
 
 -- name: ListCursor :many
 SELECT * FROM cursor ORDER BY epoch;
@@ -92,7 +103,7 @@ INSERT INTO cursor (epoch, tipset, parent, base_fee) VALUES (?, ?, ?, ?)
 ON CONFLICT (epoch) DO UPDATE SET tipset = excluded.tipset, parent = excluded.parent, base_fee = excluded.base_fee;
 
 -- name: LatestEpoch :one
-SELECT epoch FROM cursor ORDER BY epoch DESC LIMIT 1;
+SELECT CAST(max(coalesce((SELECT max(epoch) FROM cursor), 0), coalesce((SELECT epoch FROM alive), 0)) AS INTEGER) AS epoch;
 
 -- name: DropCursor :exec
 DELETE FROM cursor WHERE epoch = ?;

@@ -38,7 +38,7 @@ func (q *Queries) DeleteAudits(ctx context.Context, arg DeleteAuditsParams) erro
 }
 
 const listAudits = `-- name: ListAudits :many
-SELECT miner, open, closed, evidence, snapshot, post, deadline, partitions, verdict, problem, epoch FROM audits WHERE miner = ?1 AND closed > ?2 ORDER BY open DESC, post
+SELECT miner, open, closed, evidence, snapshot, post, deadline, partitions, verdict, problem, epoch, seed FROM audits WHERE miner = ?1 AND closed > ?2 ORDER BY open DESC, post
 `
 
 type ListAuditsParams struct {
@@ -67,6 +67,7 @@ func (q *Queries) ListAudits(ctx context.Context, arg ListAuditsParams) ([]Audit
 			&i.Verdict,
 			&i.Problem,
 			&i.Epoch,
+			&i.Seed,
 		); err != nil {
 			return nil, err
 		}
@@ -82,9 +83,9 @@ func (q *Queries) ListAudits(ctx context.Context, arg ListAuditsParams) ([]Audit
 }
 
 const putAudit = `-- name: PutAudit :exec
-INSERT INTO audits (miner, open, closed, evidence, snapshot, post, deadline, partitions, verdict, problem, epoch)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (miner, evidence) DO UPDATE SET verdict = excluded.verdict, problem = excluded.problem, epoch = excluded.epoch
+INSERT INTO audits (miner, open, closed, evidence, snapshot, post, deadline, partitions, verdict, problem, epoch, seed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (miner, evidence) DO UPDATE SET verdict = excluded.verdict, problem = excluded.problem, epoch = excluded.epoch, seed = excluded.seed
 `
 
 type PutAuditParams struct {
@@ -99,6 +100,7 @@ type PutAuditParams struct {
 	Verdict    string
 	Problem    string
 	Epoch      int64
+	Seed       string
 }
 
 func (q *Queries) PutAudit(ctx context.Context, arg PutAuditParams) error {
@@ -114,6 +116,7 @@ func (q *Queries) PutAudit(ctx context.Context, arg PutAuditParams) error {
 		arg.Verdict,
 		arg.Problem,
 		arg.Epoch,
+		arg.Seed,
 	)
 	return err
 }

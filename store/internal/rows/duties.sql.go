@@ -131,9 +131,7 @@ func (q *Queries) GetProof(ctx context.Context, arg GetProofParams) (Proof, erro
 }
 
 const listDuties = `-- name: ListDuties :many
-SELECT kind, miner, open, batch, state, body FROM duties
-WHERE miner = ?1 AND (open >= ?2 OR state NOT IN ('confirmed', 'missed', 'replaced'))
-ORDER BY open, kind, batch
+SELECT kind, miner, open, batch, state, body FROM duties WHERE miner = ?1 AND open >= ?2 ORDER BY open, kind, batch
 `
 
 type ListDutiesParams struct {
@@ -209,6 +207,47 @@ func (q *Queries) ListOutcomes(ctx context.Context, arg ListOutcomesParams) ([]O
 			&i.After,
 			&i.Reason,
 			&i.Problem,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUnfinished = `-- name: ListUnfinished :many
+SELECT kind, miner, open, batch, state, body FROM duties INDEXED BY duties_in_progress
+WHERE miner = ?1 AND open < ?2 AND state NOT IN ('confirmed', 'missed', 'replaced', 'shadowed')
+ORDER BY open, kind, batch
+`
+
+type ListUnfinishedParams struct {
+	Miner  int64
+	Before int64
+}
+
+func (q *Queries) ListUnfinished(ctx context.Context, arg ListUnfinishedParams) ([]Duty, error) {
+	rows, err := q.db.QueryContext(ctx, listUnfinished, arg.Miner, arg.Before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Duty
+	for rows.Next() {
+		var i Duty
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.State,
+			&i.Body,
 		); err != nil {
 			return nil, err
 		}

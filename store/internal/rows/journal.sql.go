@@ -42,16 +42,14 @@ const findDuties = `-- name: FindDuties :many
 SELECT kind, miner, open, batch, state, body FROM duties
 WHERE miner = ?1 AND open < ?2
   AND (kind = ?3 OR ?3 = '')
-  AND (CAST(?4 AS TEXT) = '' OR instr(CAST(?4 AS TEXT), ' ' || state || ' ') > 0)
-  AND (CAST(?5 AS INTEGER) < 0 OR CAST(json_extract(body, '$.deadline.index') AS INTEGER) = CAST(?5 AS INTEGER))
-ORDER BY open DESC, kind, batch LIMIT ?6
+  AND (CAST(?4 AS INTEGER) < 0 OR CAST(json_extract(body, '$.deadline.index') AS INTEGER) = CAST(?4 AS INTEGER))
+ORDER BY open DESC, kind, batch LIMIT ?5
 `
 
 type FindDutiesParams struct {
 	Miner    int64
 	Before   int64
 	Kind     string
-	States   string
 	Deadline int64
 	Most     int64
 }
@@ -61,7 +59,6 @@ func (q *Queries) FindDuties(ctx context.Context, arg FindDutiesParams) ([]Duty,
 		arg.Miner,
 		arg.Before,
 		arg.Kind,
-		arg.States,
 		arg.Deadline,
 		arg.Most,
 	)
@@ -79,6 +76,97 @@ func (q *Queries) FindDuties(ctx context.Context, arg FindDutiesParams) ([]Duty,
 			&i.Batch,
 			&i.State,
 			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const findDutiesInState = `-- name: FindDutiesInState :many
+SELECT kind, miner, open, batch, state, body FROM duties
+WHERE miner = ?1 AND state = ?2 AND open < ?3
+  AND (kind = ?4 OR ?4 = '')
+  AND (CAST(?5 AS INTEGER) < 0 OR CAST(json_extract(body, '$.deadline.index') AS INTEGER) = CAST(?5 AS INTEGER))
+ORDER BY open DESC, kind, batch LIMIT ?6
+`
+
+type FindDutiesInStateParams struct {
+	Miner    int64
+	State    string
+	Before   int64
+	Kind     string
+	Deadline int64
+	Most     int64
+}
+
+func (q *Queries) FindDutiesInState(ctx context.Context, arg FindDutiesInStateParams) ([]Duty, error) {
+	rows, err := q.db.QueryContext(ctx, findDutiesInState,
+		arg.Miner,
+		arg.State,
+		arg.Before,
+		arg.Kind,
+		arg.Deadline,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Duty
+	for rows.Next() {
+		var i Duty
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.State,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const firstStart = `-- name: FirstStart :many
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE event = 'started' AND epoch > ?1 ORDER BY epoch LIMIT 1
+`
+
+func (q *Queries) FirstStart(ctx context.Context, after int64) ([]Journal, error) {
+	rows, err := q.db.QueryContext(ctx, firstStart, after)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Journal
+	for rows.Next() {
+		var i Journal
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Epoch,
+			&i.Event,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Facts,
 		); err != nil {
 			return nil, err
 		}
@@ -159,24 +247,20 @@ func (q *Queries) ListDutyEvents(ctx context.Context, arg ListDutyEventsParams) 
 }
 
 const listDutyMessages = `-- name: ListDutyMessages :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages
-WHERE miner = ?1 AND expires >= ?2 AND kind = ?3 AND open = ?4 AND batch = ?5
-ORDER BY seq
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE kind = ? AND miner = ? AND open = ? AND batch = ? ORDER BY seq
 `
 
 type ListDutyMessagesParams struct {
-	Miner int64
-	Since int64
 	Kind  string
+	Miner int64
 	Open  int64
 	Batch int64
 }
 
 func (q *Queries) ListDutyMessages(ctx context.Context, arg ListDutyMessagesParams) ([]Message, error) {
 	rows, err := q.db.QueryContext(ctx, listDutyMessages,
-		arg.Miner,
-		arg.Since,
 		arg.Kind,
+		arg.Miner,
 		arg.Open,
 		arg.Batch,
 	)
@@ -228,18 +312,69 @@ func (q *Queries) ListDutyMessages(ctx context.Context, arg ListDutyMessagesPara
 }
 
 const listLastEvents = `-- name: ListLastEvents :many
-SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE (miner = 0 OR miner = ?1 OR ?1 = 0) AND epoch >= ?2
-ORDER BY seq DESC LIMIT ?3
+
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE +journal.epoch >= ?1 AND journal.seq >= (
+    SELECT CASE WHEN count(*) < ?2 THEN min(found.seq) ELSE 0 END
+    FROM (SELECT seq FROM journal WHERE journal.epoch >= ?1 LIMIT ?2) AS found)
+ORDER BY journal.seq DESC LIMIT ?2
 `
 
 type ListLastEventsParams struct {
+	Since int64
+	Most  int64
+}
+
+// The newest since an epoch are looked for from the end, in the order in which
+// they were written: epochs go back in a reorg. Where there are fewer than are
+// asked for, the look ends at the first of them, and not where the table begins.
+func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) ([]Journal, error) {
+	rows, err := q.db.QueryContext(ctx, listLastEvents, arg.Since, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Journal
+	for rows.Next() {
+		var i Journal
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Epoch,
+			&i.Event,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Facts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLastEventsOf = `-- name: ListLastEventsOf :many
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE journal.miner = ?1 AND +journal.epoch >= ?2 AND journal.seq >= (
+    SELECT CASE WHEN count(*) < ?3 THEN min(found.seq) ELSE 0 END
+    FROM (SELECT seq FROM journal WHERE journal.miner = ?1 AND journal.epoch >= ?2 LIMIT ?3) AS found)
+ORDER BY journal.seq DESC LIMIT ?3
+`
+
+type ListLastEventsOfParams struct {
 	Miner int64
 	Since int64
 	Most  int64
 }
 
-func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) ([]Journal, error) {
-	rows, err := q.db.QueryContext(ctx, listLastEvents, arg.Miner, arg.Since, arg.Most)
+func (q *Queries) ListLastEventsOf(ctx context.Context, arg ListLastEventsOfParams) ([]Journal, error) {
+	rows, err := q.db.QueryContext(ctx, listLastEventsOf, arg.Miner, arg.Since, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -272,18 +407,68 @@ func (q *Queries) ListLastEvents(ctx context.Context, arg ListLastEventsParams) 
 }
 
 const listLastOutcomes = `-- name: ListLastOutcomes :many
-SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE (miner = ?1 OR ?1 = 0) AND epoch >= ?2
-ORDER BY seq DESC LIMIT ?3
+SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE +outcomes.epoch >= ?1 AND outcomes.seq >= (
+    SELECT CASE WHEN count(*) < ?2 THEN min(found.seq) ELSE 0 END
+    FROM (SELECT seq FROM outcomes WHERE outcomes.epoch >= ?1 LIMIT ?2) AS found)
+ORDER BY outcomes.seq DESC LIMIT ?2
 `
 
 type ListLastOutcomesParams struct {
-	Miner int64
 	Since int64
 	Most  int64
 }
 
 func (q *Queries) ListLastOutcomes(ctx context.Context, arg ListLastOutcomesParams) ([]Outcome, error) {
-	rows, err := q.db.QueryContext(ctx, listLastOutcomes, arg.Miner, arg.Since, arg.Most)
+	rows, err := q.db.QueryContext(ctx, listLastOutcomes, arg.Since, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Outcome
+	for rows.Next() {
+		var i Outcome
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Epoch,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Message,
+			&i.Before,
+			&i.After,
+			&i.Reason,
+			&i.Problem,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listLastOutcomesOf = `-- name: ListLastOutcomesOf :many
+SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE outcomes.miner = ?1 AND +outcomes.epoch >= ?2 AND outcomes.seq >= (
+    SELECT CASE WHEN count(*) < ?3 THEN min(found.seq) ELSE 0 END
+    FROM (SELECT seq FROM outcomes WHERE outcomes.miner = ?1 AND outcomes.epoch >= ?2 LIMIT ?3) AS found)
+ORDER BY outcomes.seq DESC LIMIT ?3
+`
+
+type ListLastOutcomesOfParams struct {
+	Miner int64
+	Since int64
+	Most  int64
+}
+
+func (q *Queries) ListLastOutcomesOf(ctx context.Context, arg ListLastOutcomesOfParams) ([]Outcome, error) {
+	rows, err := q.db.QueryContext(ctx, listLastOutcomesOf, arg.Miner, arg.Since, arg.Most)
 	if err != nil {
 		return nil, err
 	}
@@ -319,21 +504,65 @@ func (q *Queries) ListLastOutcomes(ctx context.Context, arg ListLastOutcomesPara
 }
 
 const listNewEvents = `-- name: ListNewEvents :many
-SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE seq > ?1 AND (miner = 0 OR miner = ?2 OR ?2 = 0) AND epoch >= ?3
-ORDER BY seq LIMIT ?4
+
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE seq > ?1 AND epoch >= ?2 ORDER BY seq LIMIT ?3
 `
 
 type ListNewEventsParams struct {
 	After int64
-	Miner int64
 	Since int64
 	Most  int64
 }
 
+// What is new is looked for behind what was seen: all of it, or a miner's.
 func (q *Queries) ListNewEvents(ctx context.Context, arg ListNewEventsParams) ([]Journal, error) {
-	rows, err := q.db.QueryContext(ctx, listNewEvents,
-		arg.After,
+	rows, err := q.db.QueryContext(ctx, listNewEvents, arg.After, arg.Since, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Journal
+	for rows.Next() {
+		var i Journal
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Epoch,
+			&i.Event,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Facts,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNewEventsOf = `-- name: ListNewEventsOf :many
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE miner = ?1 AND seq > ?2 AND +epoch >= ?3 ORDER BY seq LIMIT ?4
+`
+
+type ListNewEventsOfParams struct {
+	Miner int64
+	After int64
+	Since int64
+	Most  int64
+}
+
+func (q *Queries) ListNewEventsOf(ctx context.Context, arg ListNewEventsOfParams) ([]Journal, error) {
+	rows, err := q.db.QueryContext(ctx, listNewEventsOf,
 		arg.Miner,
+		arg.After,
 		arg.Since,
 		arg.Most,
 	)
@@ -369,21 +598,66 @@ func (q *Queries) ListNewEvents(ctx context.Context, arg ListNewEventsParams) ([
 }
 
 const listNewOutcomes = `-- name: ListNewOutcomes :many
-SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE seq > ?1 AND (miner = ?2 OR ?2 = 0) AND epoch >= ?3
-ORDER BY seq LIMIT ?4
+SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE seq > ?1 AND epoch >= ?2 ORDER BY seq LIMIT ?3
 `
 
 type ListNewOutcomesParams struct {
 	After int64
-	Miner int64
 	Since int64
 	Most  int64
 }
 
 func (q *Queries) ListNewOutcomes(ctx context.Context, arg ListNewOutcomesParams) ([]Outcome, error) {
-	rows, err := q.db.QueryContext(ctx, listNewOutcomes,
-		arg.After,
+	rows, err := q.db.QueryContext(ctx, listNewOutcomes, arg.After, arg.Since, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Outcome
+	for rows.Next() {
+		var i Outcome
+		if err := rows.Scan(
+			&i.Seq,
+			&i.At,
+			&i.Epoch,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Message,
+			&i.Before,
+			&i.After,
+			&i.Reason,
+			&i.Problem,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNewOutcomesOf = `-- name: ListNewOutcomesOf :many
+SELECT seq, at, epoch, kind, miner, open, batch, message, "before", "after", reason, problem FROM outcomes WHERE miner = ?1 AND seq > ?2 AND +epoch >= ?3 ORDER BY seq LIMIT ?4
+`
+
+type ListNewOutcomesOfParams struct {
+	Miner int64
+	After int64
+	Since int64
+	Most  int64
+}
+
+func (q *Queries) ListNewOutcomesOf(ctx context.Context, arg ListNewOutcomesOfParams) ([]Outcome, error) {
+	rows, err := q.db.QueryContext(ctx, listNewOutcomesOf,
 		arg.Miner,
+		arg.After,
 		arg.Since,
 		arg.Most,
 	)
@@ -422,18 +696,24 @@ func (q *Queries) ListNewOutcomes(ctx context.Context, arg ListNewOutcomesParams
 }
 
 const listSharedEvents = `-- name: ListSharedEvents :many
-SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal WHERE kind = '' AND epoch >= ?1 AND (miner = 0 OR miner = ?2 OR ?2 = 0)
-ORDER BY seq DESC LIMIT ?3
+SELECT seq, at, epoch, event, kind, miner, open, batch, facts FROM journal INDEXED BY journal_shared WHERE kind = '' AND epoch >= ?1 AND epoch <= ?2 AND (miner = 0 OR miner = ?3 OR ?3 = 0)
+ORDER BY seq DESC LIMIT ?4
 `
 
 type ListSharedEventsParams struct {
 	Since int64
+	Until int64
 	Miner int64
 	Most  int64
 }
 
 func (q *Queries) ListSharedEvents(ctx context.Context, arg ListSharedEventsParams) ([]Journal, error) {
-	rows, err := q.db.QueryContext(ctx, listSharedEvents, arg.Since, arg.Miner, arg.Most)
+	rows, err := q.db.QueryContext(ctx, listSharedEvents,
+		arg.Since,
+		arg.Until,
+		arg.Miner,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -474,23 +754,6 @@ func (q *Queries) NextMiner(ctx context.Context, after int64) (int64, error) {
 	var miner int64
 	err := row.Scan(&miner)
 	return miner, err
-}
-
-const pruneEvents = `-- name: PruneEvents :execrows
-DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE journal.at < ?1 ORDER BY journal.at LIMIT ?2)
-`
-
-type PruneEventsParams struct {
-	Before int64
-	Most   int64
-}
-
-func (q *Queries) PruneEvents(ctx context.Context, arg PruneEventsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, pruneEvents, arg.Before, arg.Most)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
 }
 
 const putAlive = `-- name: PutAlive :exec

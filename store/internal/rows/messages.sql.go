@@ -186,10 +186,23 @@ func (q *Queries) GetMessage(ctx context.Context, id string) (Message, error) {
 	return i, err
 }
 
+const getSeq = `-- name: GetSeq :one
+SELECT seq FROM messages WHERE id = ?
+`
+
+func (q *Queries) GetSeq(ctx context.Context, id string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, getSeq, id)
+	var seq int64
+	err := row.Scan(&seq)
+	return seq, err
+}
+
 const lastGas = `-- name: LastGas :one
-SELECT gas_limit, fee_cap, premium FROM attempts JOIN messages ON messages.id = attempts.message AND messages.landed = attempts.number
-WHERE messages.method = ? AND messages.state = 'confirmed' AND length(messages.params) >= CAST(?2 AS INTEGER)
-ORDER BY messages.seq DESC LIMIT 1
+SELECT gas_limit, fee_cap, premium FROM
+    (SELECT seq, id, landed, length(params) AS size FROM messages WHERE method = ?1 AND state = 'confirmed' ORDER BY seq DESC LIMIT 10000) AS recent
+JOIN attempts ON attempts.message = recent.id AND attempts.number = recent.landed
+WHERE recent.size >= CAST(?2 AS INTEGER)
+ORDER BY recent.seq DESC LIMIT 1
 `
 
 type LastGasParams struct {
@@ -211,7 +224,7 @@ func (q *Queries) LastGas(ctx context.Context, arg LastGasParams) (LastGasRow, e
 }
 
 const latestEpoch = `-- name: LatestEpoch :one
-SELECT epoch FROM cursor ORDER BY epoch DESC LIMIT 1
+SELECT CAST(max(coalesce((SELECT max(epoch) FROM cursor), 0), coalesce((SELECT epoch FROM alive), 0)) AS INTEGER) AS epoch
 `
 
 func (q *Queries) LatestEpoch(ctx context.Context) (int64, error) {
@@ -252,6 +265,65 @@ func (q *Queries) ListAttempts(ctx context.Context, message string) ([]Attempt, 
 			&i.Cancel,
 			&i.Pushes,
 			&i.Pushed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listByBeginning = `-- name: ListByBeginning :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
+`
+
+type ListByBeginningParams struct {
+	Beginning string
+	Beyond    string
+	Most      int64
+}
+
+func (q *Queries) ListByBeginning(ctx context.Context, arg ListByBeginningParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listByBeginning, arg.Beginning, arg.Beyond, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
 		); err != nil {
 			return nil, err
 		}
@@ -387,77 +459,6 @@ func (q *Queries) ListByNonce(ctx context.Context, arg ListByNonceParams) ([]Mes
 	return items, nil
 }
 
-const listByState = `-- name: ListByState :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE state IN (/*SLICE:states*/?) AND seq < ? ORDER BY seq DESC LIMIT ?
-`
-
-type ListByStateParams struct {
-	States []string
-	Seq    int64
-	Limit  int64
-}
-
-func (q *Queries) ListByState(ctx context.Context, arg ListByStateParams) ([]Message, error) {
-	query := listByState
-	var queryParams []interface{}
-	if len(arg.States) > 0 {
-		for _, v := range arg.States {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:states*/?", strings.Repeat(",?", len(arg.States))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:states*/?", "NULL", 1)
-	}
-	queryParams = append(queryParams, arg.Seq)
-	queryParams = append(queryParams, arg.Limit)
-	rows, err := q.db.QueryContext(ctx, query, queryParams...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Message
-	for rows.Next() {
-		var i Message
-		if err := rows.Scan(
-			&i.Seq,
-			&i.ID,
-			&i.Kind,
-			&i.Miner,
-			&i.Open,
-			&i.Batch,
-			&i.Sender,
-			&i.Receiver,
-			&i.Method,
-			&i.Value,
-			&i.Params,
-			&i.Senders,
-			&i.Expires,
-			&i.State,
-			&i.Nonce,
-			&i.Receipt,
-			&i.Problem,
-			&i.Created,
-			&i.Updated,
-			&i.Supersedes,
-			&i.Settled,
-			&i.Landed,
-			&i.Included,
-			&i.Paid,
-			&i.Wish,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const listCursor = `-- name: ListCursor :many
 SELECT epoch, tipset, parent, base_fee FROM cursor ORDER BY epoch
 `
@@ -491,7 +492,7 @@ func (q *Queries) ListCursor(ctx context.Context) ([]Cursor, error) {
 }
 
 const listIncluded = `-- name: ListIncluded :many
-SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE included >= ?1 AND settled = 1 ORDER BY seq
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages INDEXED BY messages_by_inclusion WHERE included >= ?1 AND included >= 0 AND settled = 1 ORDER BY seq
 `
 
 func (q *Queries) ListIncluded(ctx context.Context, since int64) ([]Message, error) {
@@ -554,6 +555,123 @@ type ListMessagesParams struct {
 
 func (q *Queries) ListMessages(ctx context.Context, arg ListMessagesParams) ([]Message, error) {
 	rows, err := q.db.QueryContext(ctx, listMessages, arg.Miner, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNewest = `-- name: ListNewest :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE seq < ? ORDER BY seq DESC LIMIT ?
+`
+
+type ListNewestParams struct {
+	Seq   int64
+	Limit int64
+}
+
+func (q *Queries) ListNewest(ctx context.Context, arg ListNewestParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listNewest, arg.Seq, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Message
+	for rows.Next() {
+		var i Message
+		if err := rows.Scan(
+			&i.Seq,
+			&i.ID,
+			&i.Kind,
+			&i.Miner,
+			&i.Open,
+			&i.Batch,
+			&i.Sender,
+			&i.Receiver,
+			&i.Method,
+			&i.Value,
+			&i.Params,
+			&i.Senders,
+			&i.Expires,
+			&i.State,
+			&i.Nonce,
+			&i.Receipt,
+			&i.Problem,
+			&i.Created,
+			&i.Updated,
+			&i.Supersedes,
+			&i.Settled,
+			&i.Landed,
+			&i.Included,
+			&i.Paid,
+			&i.Wish,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listNewestInState = `-- name: ListNewestInState :many
+SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE state = ? AND seq < ? ORDER BY seq DESC LIMIT ?
+`
+
+type ListNewestInStateParams struct {
+	State string
+	Seq   int64
+	Limit int64
+}
+
+func (q *Queries) ListNewestInState(ctx context.Context, arg ListNewestInStateParams) ([]Message, error) {
+	rows, err := q.db.QueryContext(ctx, listNewestInState, arg.State, arg.Seq, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -668,7 +786,7 @@ func (q *Queries) ListNonceHolders(ctx context.Context, arg ListNonceHoldersPara
 }
 
 const listPaid = `-- name: ListPaid :many
-SELECT paid FROM messages WHERE kind = ?1 AND included >= ?2 AND settled = 1
+SELECT paid FROM messages INDEXED BY messages_by_inclusion WHERE kind = ?1 AND included >= ?2 AND included >= 0 AND settled = 1
 `
 
 type ListPaidParams struct {
@@ -753,7 +871,7 @@ func (q *Queries) ListUnsettled(ctx context.Context) ([]Message, error) {
 }
 
 const listUnsettledAttempts = `-- name: ListUnsettledAttempts :many
-SELECT attempts.message, attempts.number, attempts.cid, attempts.sender, attempts.nonce, attempts.gas_limit, attempts.fee_cap, attempts.premium, attempts.signature, attempts.encoded, attempts.epoch, attempts.published, attempts.problem, attempts.created, attempts.cancel, attempts.pushes, attempts.pushed FROM messages JOIN attempts ON attempts.message = messages.id WHERE messages.settled = 0 ORDER BY attempts.message, attempts.number
+SELECT message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed FROM attempts WHERE message IN (SELECT id FROM messages WHERE messages.settled = 0) ORDER BY message, number
 `
 
 func (q *Queries) ListUnsettledAttempts(ctx context.Context) ([]Attempt, error) {

@@ -42,6 +42,7 @@ type Audit struct {
 	Verdict    string
 	Problem    string
 	Epoch      int64
+	Seed       string
 }
 
 type Cursor struct {
