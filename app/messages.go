@@ -83,7 +83,7 @@ const basePatience = time.Second
 
 // tell finds messages and tells of them as they stand now.
 func (d *Daemon) tell(ctx context.Context, q vigil.MessageQuery) ([]explain.Message, error) {
-	found, err := d.courier.Find(ctx, q)
+	found, err := d.store.FindMessages(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (d *Daemon) past() *Past {
 
 // presently is when somebody looks.
 func (d *Daemon) presently(ctx context.Context) explain.At {
-	status := d.runner.Status()
+	status := d.picture()
 	at := explain.At{Head: status.Head, Epoch: status.Delay, Confidence: d.config.Messager.Confidence}
 	limited, cancel := context.WithTimeout(ctx, basePatience)
 	defer cancel()

@@ -47,7 +47,7 @@ func loadAgain(path string) (Config, error) {
 	c, err := Load(path)
 	var found *FindingsError
 	if errors.As(err, &found) {
-		return c, found.withoutLines()
+		return c, found.WithoutLines()
 	}
 	return c, err
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -34,6 +33,7 @@ import (
 
 // Run is the daemon from its start to its end, when ctx ends, which is no error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	log.Info("vigil starts", "version", c.Version, "config", c.file, "miners", len(c.Miners), "in_shadow", len(c.Shadow), "nodes", len(c.Nodes), "storages", len(c.Storages), "data", c.Data)
 	starting, started := context.WithCancel(ctx)
 	go feedWatchdog(starting, func() bool { return true }) // the start may wait for a node, however long
 	d, err := New(ctx, c, log)
@@ -63,7 +63,8 @@ type Daemon struct {
 	shadow  *shadow.Watch // of the miners that somebody else posts for
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
-	pages   http.Handler             // what is served there
+	front   front                    // what people meet, there and elsewhere
+	waits   *waits                   // for what the start waits
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	meter   *measure.Meter
 	spans   *spans.Tracer // nil without a collector
@@ -168,7 +169,7 @@ func (d *Daemon) shelf() vigil.VanillaShelf {
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
-	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values)}
+	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values), waits: newWaits()}
 	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -217,7 +218,13 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	for _, problem := range c.Absent {
 		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
 	}
-	network, err := meet(ctx, d.nodes, log)
+	if known.Name != "" {
+		writeAddressesOf(known)
+	}
+	if err := d.openFront(ctx); err != nil {
+		return err
+	}
+	network, err := meet(ctx, d.nodes, log, d.waits.say)
 	if err != nil {
 		return err
 	}
@@ -228,7 +235,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.courier = withheld{d.courier, c.Shadow}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow, d.waits.say}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
@@ -247,7 +254,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.shadow, err = d.newShadow(); err != nil {
 		return err
 	}
-	return d.listen(ctx, c.Dashboard.Listen)
+	d.waits.end()
+	d.front.show(d.makePages())
+	return nil
 }
 
 // listen takes the dashboard's port, so that one that is taken ends the start.
@@ -256,9 +265,8 @@ func (d *Daemon) listen(ctx context.Context, address string) (err error) {
 		return nil
 	}
 	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
-		return fmt.Errorf("listen for the dashboard (set listen in [dashboard]): %w", err)
+		return fmt.Errorf("the dashboard cannot listen on %s: stop what listens there, or set listen in [dashboard] to another port: %w", address, err)
 	}
-	d.pages = d.makePages() // here, so that its tokens are there as soon as the daemon is
 	return nil
 }
 
@@ -271,12 +279,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	all.Go(func() error { return d.runner.Run(ctx) })
 	all.Go(func() error { return d.audit.Run(ctx) })
 	all.Go(func() error { return d.shadow.Run(ctx) })
-	all.Go(func() error { d.servePage(ctx); return nil })
 	all.Go(func() error { feedWatchdog(ctx, d.turns); return nil })
 	all.Go(func() error { d.tellSystemd(ctx); return nil })
 	all.Go(func() error { d.reload(ctx, d.config.Reloads); return nil })
 	all.Go(func() error { d.machine.run(ctx); return nil })
-	all.Go(func() error { d.notifier().Run(ctx); return nil })
 	all.Go(func() error {
 		(&chronicle{journal: d.journal, status: d.Status, changed: d.Changed, last: d.before}).keep(ctx)
 		return nil
@@ -294,7 +300,7 @@ func (d *Daemon) servePage(ctx context.Context) {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	if err := dashboard.Serve(ctx, d.page, d.pages); err != nil {
+	if err := dashboard.Serve(ctx, d.page, &d.front); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }
@@ -302,9 +308,6 @@ func (d *Daemon) servePage(ctx context.Context) {
 // Close gives up what New opened, the last first. Run does it too.
 func (d *Daemon) Close() error {
 	var errs []error
-	if d.page != nil {
-		d.page.Close()
-	}
 	for i := len(d.closing) - 1; i >= 0; i-- {
 		errs = append(errs, d.closing[i]())
 	}
@@ -314,17 +317,17 @@ func (d *Daemon) Close() error {
 
 // Status implements vigil.StatusSource.
 func (d *Daemon) Status() vigil.Status {
-	s := d.runner.Status()
-	s.Nodes, s.Upgrade, s.Senders = d.nodes.Status(), d.nodes.NextUpgrade(), d.courier.Senders()
+	s := d.picture()
+	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	if s.Starting == "" {
+		s.Senders = d.courier.Senders()
+	}
 	if storages, ok := d.sectors.(interface{ Status() []vigil.StorageStatus }); ok {
 		s.Storages = storages.Status()
 	}
 	d.showAudits(&s)
 	return d.judge(s)
 }
-
-// Changed implements vigil.StatusSource.
-func (d *Daemon) Changed() <-chan struct{} { return d.runner.Changed() }
 
 // Page is the dashboard's URL, or nothing.
 func (d *Daemon) Page() string {

@@ -214,7 +214,7 @@ func TestThePageSaysInEveryStateWhatMatters(t *testing.T) {
 		says  []string
 		never []string
 	}{
-		{"starting", []string{"no head yet", "no chain head has been seen yet", "No miner is configured"}, nil},
+		{"starting", []string{"no head yet", "no chain head has been seen yet", "as soon as the first chain head"}, nil},
 		{"none", []string{"localnet-devnet", "1144209", "No miner is configured", "Nothing needs attention"}, []string{"Needs attention"}},
 		{"healthy", []string{
 			"f01000", "deadline 14 of 48, closes in 51 epochs (25 min 30 s)",
