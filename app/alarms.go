@@ -38,7 +38,7 @@ func (d *Daemon) alarmPolicy() alarm.Policy {
 	}
 	return alarm.Policy{
 		StartConfidence: planned.StartConfidence, SubmitConfidence: planned.SubmitConfidence,
-		PostMargin: planned.PostMargin, ReplaceAfter: cmp.Or(d.config.Messager.ReplaceAfter, 5),
+		PostMargin: planned.PostMargin, ReplaceAfter: cmp.Or(d.settings().Messager.ReplaceAfter, 5),
 	}
 }
 

@@ -72,8 +72,9 @@ type Daemon struct {
 	alarms  alarms
 	closing []func() error
 
-	reloading sync.Mutex // guards what follows
-	inUse     values     // of the settings
+	used      atomic.Pointer[Config] // what config has become by reloads
+	reloading sync.Mutex             // guards what follows
+	inUse     values                 // of the settings
 }
 
 // New makes every object, in the order in which they need each other. It waits
@@ -105,12 +106,12 @@ func (d *Daemon) tools() (tools, error) {
 	for _, said := range c.Wallet.exposed() {
 		d.log.Warn("keys are not well kept", "problem", said)
 	}
-	keys, err := signer(c.Wallet)
+	sources, err := keySources(c.Wallet)
 	if err != nil {
 		return tools{}, err
 	}
 	d.sayKernels(groth16.Kernels())
-	return tools{keys, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
+	return tools{guarded{sources, func() wallet.Policy { return d.settings().Wallet.Policy }}, reader(c), native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)}, nil
 }
 
 // reader reads the configured storages.
@@ -170,6 +171,7 @@ func (d *Daemon) shelf() vigil.VanillaShelf {
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
 	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values), waits: newWaits()}
+	d.used.Store(&d.config)
 	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -21,7 +21,8 @@ import (
 // That nothing is signed or sent for a miner in shadow is seen to at every seam:
 // the runner hands nothing over (withheld would refuse it), the policy of [wallet]
 // has the miner among no receivers, so that no key signs what is left from before,
-// and what was signed before goes to no node (mute).
+// and what was signed before goes to no node (mute). Where another program sends, it is
+// handed nothing, whatever is left from before (sophon's Withheld).
 
 // inShadow are the miners of a file that are in shadow; what is wrong with their
 // addresses is said elsewhere.
@@ -51,12 +52,15 @@ type withheld struct {
 
 // Push implements vigil.Messager.
 func (s withheld) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Message, error) {
-	for _, id := range s.shadow {
-		if r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) {
-			return vigil.Message{}, fmt.Errorf("miner %s is in shadow: no message of it is taken", vigil.MinerAddress(id))
-		}
+	if isWithheld(s.shadow, r) {
+		return vigil.Message{}, fmt.Errorf("message %s is of a miner in shadow, %s: it is not taken", r.ID, r.Call.To)
 	}
 	return s.courier.Push(ctx, r)
+}
+
+// isWithheld says that a message is of, or to, a miner in shadow.
+func isWithheld(shadow []abi.ActorID, r vigil.MessageRequest) bool {
+	return slices.ContainsFunc(shadow, func(id abi.ActorID) bool { return r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) })
 }
 
 // mute is a node that is handed no message to miners in shadow.

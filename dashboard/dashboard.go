@@ -79,7 +79,7 @@ type Config struct {
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
-	Hosts []string
+	Hosts func() []string // nil: none
 	// Measured is shown among the metrics, beside what the status says; may be nil.
 	Measured prometheus.Collector
 	Log      *slog.Logger
@@ -208,7 +208,7 @@ func etag(body []byte) string {
 
 // guard refuses names that are not ours and tells the browser to trust only
 // what this server itself sent.
-func guard(hosts []string, next http.Handler) http.Handler {
+func guard(hosts func() []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
@@ -227,14 +227,14 @@ func guard(hosts []string, next http.Handler) http.Handler {
 	})
 }
 
-func knownHost(hostport string, hosts []string) bool {
+func knownHost(hostport string, hosts func() []string) bool {
 	host := hostport
 	if name, _, err := net.SplitHostPort(hostport); err == nil {
 		host = name
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
 	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || slices.ContainsFunc(hosts, func(known string) bool {
+	return err == nil || host == "localhost" || hosts != nil && slices.ContainsFunc(hosts(), func(known string) bool {
 		return strings.EqualFold(known, host)
 	})
 }

@@ -341,7 +341,7 @@ func TestMetricsCountDutiesByState(t *testing.T) {
 }
 
 func TestOnlyOwnNamesAndReadingAreServed(t *testing.T) {
-	h := New(Config{Status: newFake(network(1)), Hosts: []string{"vigil.example"}})
+	h := New(Config{Status: newFake(network(1)), Hosts: func() []string { return []string{"vigil.example"} }})
 	for _, c := range []struct {
 		method, host, path string
 		want               int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -19,7 +20,7 @@ import (
 type Notebook struct {
 	store *Store
 	log   *slog.Logger
-	keep  time.Duration
+	keep  atomic.Int64  // a time.Duration
 	wake  chan struct{} // capacity 1
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -47,10 +48,17 @@ const (
 // with 0 none are.
 func (s *Store) OpenNotebook(ctx context.Context, keep time.Duration, log *slog.Logger) *Notebook {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // what ends the daemon is an event too
-	n := &Notebook{store: s, log: log, keep: keep, wake: make(chan struct{}, 1), stop: stop}
+	n := &Notebook{store: s, log: log, wake: make(chan struct{}, 1), stop: stop}
+	n.Keep(keep)
 	n.done.Go(func() { n.run(ctx) })
 	return n
 }
+
+// Keep says how old events get from the next pruning on.
+func (n *Notebook) Keep(keep time.Duration) { n.keep.Store(int64(keep)) }
+
+// Kept is how old events get.
+func (n *Notebook) Kept() time.Duration { return time.Duration(n.keep.Load()) }
 
 // Note implements vigil.Journal.
 func (n *Notebook) Note(e vigil.Event) {
@@ -166,10 +174,11 @@ func (n *Notebook) write(ctx context.Context) error {
 }
 
 func (n *Notebook) prune(ctx context.Context) {
-	if n.keep <= 0 {
+	keep := n.Kept()
+	if keep <= 0 {
 		return
 	}
-	if _, err := n.store.PruneJournal(ctx, time.Now().Add(-n.keep)); err != nil && ctx.Err() == nil {
+	if _, err := n.store.PruneJournal(ctx, time.Now().Add(-keep)); err != nil && ctx.Err() == nil {
 		n.log.Warn("old events cannot be deleted from the journal", "error", err)
 	}
 }
