@@ -12,7 +12,7 @@
 //	GET /miners/{miner}/deadlines/{d}/partitions/{p}   down to the sector
 //	GET /duties/{duty}   what happened to a duty
 //	GET /times         how long reading and proving took
-//	GET /system        nodes, storages, senders, and what is being worked on
+//	GET /system        nodes, storages, provers, senders, and what is being worked on
 //	GET /messages      the messages, and one of them with what happened to it
 //	GET /api/status    vigil.Status as JSON
 //	GET /api/plan      what is expected of the deadlines ahead: see plan.go
