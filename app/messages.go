@@ -87,7 +87,10 @@ func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Back
 		},
 		KeyAddress: d.nodes.KeyAddress, Log: d.log,
 		Epoch: network.BlockDelay, Confidence: d.config.Messager.Confidence, MaxFee: d.config.Messager.MaxFee, Changed: changed,
-		Withheld: func(m vigil.Message) bool { return isWithheld(d.config.Shadow, m.MessageRequest) },
+		Withheld: func(m vigil.Message) bool {
+			_, is := inShadowOf(m.MessageRequest, d.config.Shadow)
+			return is
+		},
 	})
 }
 

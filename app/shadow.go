@@ -52,15 +52,19 @@ type withheld struct {
 
 // Push implements vigil.Messager.
 func (s withheld) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Message, error) {
-	if isWithheld(s.shadow, r) {
-		return vigil.Message{}, fmt.Errorf("message %s is of a miner in shadow, %s: it is not taken", r.ID, r.Call.To)
+	if id, is := inShadowOf(r, s.shadow); is {
+		return vigil.Message{}, fmt.Errorf("miner %s is in shadow: no message of it is taken", vigil.MinerAddress(id))
 	}
 	return s.courier.Push(ctx, r)
 }
 
-// isWithheld says that a message is of, or to, a miner in shadow.
-func isWithheld(shadow []abi.ActorID, r vigil.MessageRequest) bool {
-	return slices.ContainsFunc(shadow, func(id abi.ActorID) bool { return r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) })
+// inShadowOf gives the miner in shadow that a message is of, or to.
+func inShadowOf(r vigil.MessageRequest, shadow []abi.ActorID) (abi.ActorID, bool) {
+	i := slices.IndexFunc(shadow, func(id abi.ActorID) bool { return r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) })
+	if i < 0 {
+		return 0, false
+	}
+	return shadow[i], true
 }
 
 // mute is a node that is handed no message to miners in shadow.
