@@ -126,6 +126,9 @@ func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (tol
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := WriteAddressesIn(data); err != nil {
+		return nil, err
+	}
 	found, err := s.FindMessages(ctx, q)
 	return tellAll(found, explain.At{}), err
 }

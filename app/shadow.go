@@ -125,6 +125,9 @@ func StoredShadows(ctx context.Context, path string, since abi.ChainEpoch) (reco
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := WriteAddressesIn(data); err != nil {
+		return nil, err
+	}
 	return shadowsOf(ctx, s, miners, since)
 }
 
@@ -143,11 +146,25 @@ func minersAndData(path string) (miners []abi.ActorID, data string, err error) {
 }
 
 // WriteAddressesAs makes this process write addresses as a configuration file
-// does, f01000 or t01000: it is for commands that meet no node.
+// does, f01000 or t01000, and as its data folder's network has them: it is for
+// commands that meet no node.
 func WriteAddressesAs(path string) error {
-	rest, _, err := readLeniently(path)
-	if err == nil && len(rest.Miners) > 0 && strings.HasPrefix(rest.Miners[0].Address, "t") {
+	rest, c, err := readLeniently(path)
+	if err != nil {
+		return err
+	}
+	if len(rest.Miners) > 0 && strings.HasPrefix(rest.Miners[0].Address, "t") {
 		address.CurrentNetwork = address.Testnet
+	}
+	return WriteAddressesIn(c.path(rest.Data.Dir))
+}
+
+// WriteAddressesIn makes this process write addresses as the network of a data folder
+// has them, if the folder is one of a daemon that has met its network.
+func WriteAddressesIn(data string) error {
+	network, err := readOrigin(data)
+	if err == nil && network.Name != "" {
+		writeAddressesOf(network)
 	}
 	return err
 }

@@ -131,3 +131,37 @@ func TestFromShadowToTheSophonMessagerAndBack(t *testing.T) {
 		t.Errorf("%+v", total)
 	}
 }
+
+// The doctor does not take it for granted that the messager that is there answers and has
+// a key: it asks, also while the miner is in shadow.
+func TestTheDoctorAsksTheMessagerThatIsThere(t *testing.T) {
+	f, _ := newScene(t, flockOf{sectors: 2})
+	there := f.sophonMessager(f.tools.keys.(*workshop).keys)
+	empty := f.sophonMessager(heldKeys{})
+	head, err := f.daemon.nodes.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.daemon.nodes.Miner(t.Context(), 1000, head.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		sentence string
+		at       Sophon
+		health   Health
+		says     string
+	}{
+		{"it has a key", Sophon{URL: there.url, Token: Secret(there.token)}, Well, "has"},
+		{"it has none", Sophon{URL: empty.url, Token: Secret(empty.token)}, Ill, "no key of theirs is held"},
+		{"its token is wrong", Sophon{URL: there.url, Token: "a.b.c"}, Ill, "cannot be asked"},
+		{"it is off", Sophon{URL: "http://127.0.0.1:1"}, Ill, "cannot be asked"},
+	} {
+		var found []Examined
+		e := &examination{config: Config{Shadow: []abi.ActorID{1000}, Messager: Messager{Sophon: c.at, MaxFee: abi.NewTokenAmount(1)}}, say: func(x Examined) { found = append(found, x) }}
+		e.keys(t.Context(), f.daemon.nodes, info, head.Key)
+		if len(found) == 0 || found[0].Health != c.health || !strings.Contains(found[0].Said, c.says) {
+			t.Errorf("%s: %+v", c.sentence, found)
+		}
+	}
+}
