@@ -16,8 +16,9 @@ type Status struct {
 	HeadSeen time.Time      `json:"head_seen"` // when it was learnt of: silence is measured from here
 	Delay    time.Duration  `json:"delay"`     // the length of an epoch
 	Problem  string         `json:"problem,omitempty"`
-	Nodes    []NodeStatus   `json:"nodes"`             // in the order of the configuration
-	Upgrade  *Upgrade       `json:"upgrade,omitempty"` // the next one, if it is known when
+	Starting string         `json:"starting,omitempty"` // what the start waits for: no work has begun yet
+	Nodes    []NodeStatus   `json:"nodes"`              // in the order of the configuration
+	Upgrade  *Upgrade       `json:"upgrade,omitempty"`  // the next one, if it is known when
 	Miners   []MinerStatus  `json:"miners"`
 	// Storages are in the order of the configuration.
 	Storages []StorageStatus  `json:"storages"`

@@ -81,6 +81,12 @@ var stories = []struct {
 }{
 	{"all is well", func(*vigil.Status) {}, "", ""},
 	{"no head was ever seen", func(s *vigil.Status) { *s = vigil.Status{Problem: "connection refused"} }, "no-head chain 0 urgent", "connection refused"},
+	{"the start waits for a node", func(s *vigil.Status) {
+		*s = vigil.Status{Starting: "no node answers: EOF", Nodes: []vigil.NodeStatus{{Node: "ws://one", State: vigil.NodeUnreachable, Why: "EOF"}}}
+	}, "no-head chain 0 urgent, node-down ws://one 0", "no node answers"},
+	{"the start waits for something else", func(s *vigil.Status) {
+		*s = vigil.Status{Starting: "miner f01000 and its keys cannot be looked at: the wallet is locked", Nodes: s.Nodes[:1]}
+	}, "start-waits start 0 urgent", "the wallet is locked"},
 	{"three null rounds are no silence", func(s *vigil.Status) { s.HeadSeen, s.HeadTime = now.Add(-90*time.Second), now.Add(-91*time.Second) }, "", ""},
 	{"all nodes are silent", func(s *vigil.Status) { s.HeadSeen, s.HeadTime = now.Add(-2*time.Minute), now.Add(-2*time.Minute) }, "no-head chain 10078 urgent", "since epoch 10000"},
 	{"the node in use gives no head", func(s *vigil.Status) { s.Problem = "no head from the node: EOF" }, "no-head chain 10078", "EOF"},

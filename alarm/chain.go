@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -19,6 +20,10 @@ func Silent(s vigil.Status, now time.Time) bool {
 func (j *judge) chain() {
 	s := j.status
 	switch {
+	case s.Starting != "" && j.answered():
+		j.raise(vigil.Alarm{Code: StartWaits, About: "start", Urgent: true, What: "the start waits: " + s.Starting})
+	case s.Starting != "":
+		j.raise(vigil.Alarm{Code: NoHead, About: "chain", Urgent: true, What: "the start waits: " + s.Starting})
 	case s.HeadSeen.IsZero():
 		j.raise(vigil.Alarm{Code: NoHead, About: "chain", Urgent: true, What: with("no chain head has been seen yet", s.Problem)})
 	case Silent(s, j.now):
@@ -38,6 +43,11 @@ func (j *judge) chain() {
 			What: fmt.Sprintf("the upgrade %s at epoch %d brings rules that this Vigil does not know", u.Name, u.Epoch),
 		})
 	}
+}
+
+// answered says that there is a node that can be relied on.
+func (j *judge) answered() bool {
+	return slices.ContainsFunc(j.status.Nodes, func(n vigil.NodeStatus) bool { return n.State == vigil.NodeInUse || n.State == vigil.NodeReady })
 }
 
 func with(what, problem string) string {

@@ -3,6 +3,7 @@ package alarm
 // What can be wrong. An alarm carries one of these words, which never change
 // meaning; docs/alarms.md is written from Codes.
 const (
+	StartWaits        = "start-waits"
 	NoHead            = "no-head"
 	NodeDown          = "node-down"
 	NodeAside         = "node-set-aside"
@@ -44,6 +45,8 @@ type Code struct {
 // Codes lists every kind, the chain's first, then those of a deadline's
 // life in its order, then what proofs and messages depend on.
 var Codes = []Code{
+	{StartWaits, "The daemon was started and has not begun its work: something that it needs for that does not answer. It tries again every second.",
+		"Mend what the alarm names, or set another one in the configuration and start the daemon again; it begins by itself as soon as it can."},
 	{NoHead, "No node has told of a new chain head for more than three epochs (and ten seconds): the daemon is blind.",
 		"Look whether the nodes run and are in sync, and whether this machine reaches them; configure a second node."},
 	{NodeDown, "A node cannot be reached, or is refused because it is of another network or takes no token.",

@@ -32,10 +32,13 @@ func (a *alarms) of(s vigil.Status, p alarm.Policy) []vigil.Alarm {
 
 // alarmPolicy is what alarms need to know of how it is planned now, and of the configuration.
 func (d *Daemon) alarmPolicy() alarm.Policy {
-	planned := d.runner.Policy()
+	planned := d.config.Schedule
+	if _, over, _ := d.waits.now(); over {
+		planned = d.runner.Policy()
+	}
 	return alarm.Policy{
 		StartConfidence: planned.StartConfidence, SubmitConfidence: planned.SubmitConfidence,
-		PostMargin: planned.PostMargin, ReplaceAfter: cmp.Or(d.config.Messager.ReplaceAfter, 5),
+		PostMargin: planned.PostMargin, ReplaceAfter: cmp.Or(d.settings().Messager.ReplaceAfter, 5),
 	}
 }
 
@@ -45,20 +48,22 @@ func (d *Daemon) judge(s vigil.Status) vigil.Status {
 	for _, p := range d.provers() {
 		s.Proving.Fault, s.Proving.FaultAt = p.Fault, p.FaultAt
 	}
-	s.Machine.Database, s.Stuck = d.meter.Database(), d.dog.stuck()
+	s.Machine.Database = d.meter.Database()
+	if s.Starting == "" {
+		s.Stuck = d.dog.stuck()
+	}
 	s.Alarms = d.alarms.of(s, d.alarmPolicy())
 	return s
 }
 
 // left is how long it is until an epoch, by the clock since the last head.
 func (d *Daemon) left(epoch abi.ChainEpoch) time.Duration {
-	s := d.runner.Status()
+	s := d.picture()
 	return time.Duration(epoch-s.Head)*s.Delay - time.Since(s.HeadSeen)
 }
 
-// notifier tells of alarms as the configuration wants it.
-func (d *Daemon) notifier() *notify.Notifier {
-	c := d.config
+// notifications are who is told of alarms as a configuration wants it.
+func (d *Daemon) notifications(c Config) notify.Config {
 	n := notify.Config{
 		Status: d.Status, Miners: len(c.Miners), Targets: c.Alarms.Targets, Name: c.Alarms.name(), Page: d.Page(),
 		Memory: filepath.Join(c.Data, "notified.json"), Log: d.log,
@@ -66,13 +71,16 @@ func (d *Daemon) notifier() *notify.Notifier {
 	if c.Alarms.Heartbeat != "" {
 		n.Beat = notify.Heartbeat{URL: string(c.Alarms.Heartbeat), Every: c.Alarms.HeartbeatEvery, Stopped: d.stopped}
 	}
-	return notify.New(n)
+	return n
 }
 
 // stopped says why the daemon does not do its work now, or nothing: the
 // heartbeat stands for heads that come and for plans that are made of them.
 func (d *Daemon) stopped() string {
-	s := d.runner.Status()
+	s := d.picture()
+	if s.Starting != "" {
+		return "the start waits: " + s.Starting
+	}
 	if alarm.Silent(s, time.Now()) {
 		return "no new chain head comes"
 	}

@@ -19,14 +19,6 @@ type Change struct {
 	Live bool `json:"live"`
 }
 
-// live are the settings and tables that a running daemon can take over. What is
-// not among them is held by something that is made once, at the start.
-var live = []string{"log.level", "reading.", "recovery.", "schedule."}
-
-func isLive(key string) bool {
-	return slices.ContainsFunc(live, func(l string) bool { return key == l || strings.HasSuffix(l, ".") && strings.HasPrefix(key, l) })
-}
-
 // value is a setting's value: what is shown of it, and what it is compared by.
 type value struct{ shown, print string }
 

@@ -462,7 +462,12 @@ func TestTheManualShowsTheExample(t *testing.T) {
 	if !found || !closed {
 		t.Fatal("docs/config.md has no example")
 	}
-	want := before + "```toml\n" + Example + "```" + after
+	intro, rest, marked := strings.Cut(after, "<!-- live -->\n")
+	_, outro, ended := strings.Cut(rest, "<!-- /live -->")
+	if !marked || !ended {
+		t.Fatal("docs/config.md has no place for what is live")
+	}
+	want := before + "```toml\n" + Example + "```" + intro + "<!-- live -->\n" + whatIsLive() + "<!-- /live -->" + outro
 	if want == string(page) {
 		return
 	}
@@ -472,6 +477,23 @@ func TestTheManualShowsTheExample(t *testing.T) {
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// whatIsLive is what the manual says of each setting. TestEverySettingIsLiveOrNeedsARestart
+// holds it true.
+func whatIsLive() string {
+	var live, held []string
+	for _, key := range everyKey() {
+		if name := "`" + strings.ReplaceAll(key, "[]", "") + "`"; isLive(strings.ReplaceAll(key, "[]", "[0]")) {
+			live = append(live, name)
+		} else {
+			held = append(held, name)
+		}
+	}
+	return "## What a reload takes over\n\n" +
+		"`systemctl reload vigil`, SIGHUP and `vigil config reload` read the file again. These settings take effect at once:\n" + strings.Join(live, ", ") + ".\n\n" +
+		"These are made once, at the start; a reload says that they need a restart:\n" + strings.Join(held, ", ") + ".\n\n" +
+		"A file with anything wrong in it changes nothing at all. While the start still waits for a node, nothing is taken over: start the daemon again.\n"
 }
 
 // The example has every setting and no other, and the defaults it tells are those that hold.

@@ -117,7 +117,7 @@ func (d *disputer) open(ctx context.Context, c Config, verifier vigil.Verifier) 
 		return err
 	}
 	d.closing = append(d.closing, d.nodes.Close)
-	if d.network, err = meet(ctx, d.nodes, d.log); err != nil {
+	if d.network, err = meet(ctx, d.nodes, d.log, nobody); err != nil {
 		return err
 	}
 	if err := writeOrigin(data, d.network); err != nil {
@@ -157,7 +157,7 @@ func (d *disputer) openMessager(ctx context.Context, c Config) error {
 // fitKey sees that the account's key is held, and that no daemon sends with it.
 func (d *disputer) fitKey(ctx context.Context, c Config, keys vigil.Signer) error {
 	var key address.Address
-	err := patiently(ctx, d.log, "the account cannot be read", func() (err error) {
+	err := patiently(ctx, d.log, nobody, "the account cannot be read", func() (err error) {
 		key, err = d.nodes.KeyAddress(ctx, d.wanted.From, "")
 		if errors.Is(err, vigil.ErrNotFound) {
 			return unfit{err}

@@ -179,7 +179,7 @@ func (e *examination) node(ctx context.Context, node *chain.Nodes, n Node) bool 
 		e.ill(about, "is the address right, does the node run, and does it take the token?", "it cannot be used: %v", err)
 		return false
 	}
-	network, err := meet(ctx, node, e.log)
+	network, err := meet(ctx, node, e.log, nobody)
 	if err != nil {
 		e.ill(about, "is the address right, does the node run, and does it take the token?", "it cannot be used: %v", err)
 		return false

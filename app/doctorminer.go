@@ -21,6 +21,8 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/chain"
 	"github.com/vigil-post/vigil/explain"
+	"github.com/vigil-post/vigil/jsonrpc"
+	"github.com/vigil-post/vigil/sophon"
 	"github.com/vigil-post/vigil/store"
 )
 
@@ -91,15 +93,11 @@ func proven(ctx context.Context, node *chain.Nodes, id abi.ActorID, key vigil.Ti
 // keys sees which accounts can send, and what they have.
 func (e *examination) keys(ctx context.Context, node *chain.Nodes, info vigil.MinerInfo, key vigil.TipSetKey) {
 	about := "senders of " + vigil.MinerAddress(info.Miner).String()
-	if at := e.config.Messager.Sophon.URL; at != "" {
-		e.well(about, "messages are handed to the messager at %s, which has the keys", at)
-		return
-	}
-	if slices.Contains(e.config.Shadow, info.Miner) {
+	if slices.Contains(e.config.Shadow, info.Miner) && e.config.Messager.Sophon.URL == "" {
 		e.well(about, "none is needed: the miner is in shadow, and nothing is signed or sent")
 		return
 	}
-	keys, err := signer(e.config.Wallet)
+	keys, remedy, err := e.keyring()
 	if err != nil {
 		e.ill(about, "vigil wallet list --keystore FILE tries the passphrase", "the keys cannot be opened: %v", err)
 		return
@@ -119,7 +117,7 @@ func (e *examination) keys(ctx context.Context, node *chain.Nodes, info vigil.Mi
 		held, err := keys.Has(ctx, sender)
 		switch {
 		case err != nil:
-			e.ill(about, "is the other wallet running?", "a wallet cannot be asked for %s: %v", sender, err)
+			e.ill(about, remedy, "it cannot be asked whether the key of %s is held: %v", sender, err)
 			return
 		case held:
 			have++
@@ -129,8 +127,29 @@ func (e *examination) keys(ctx context.Context, node *chain.Nodes, info vigil.Mi
 		}
 	}
 	if have == 0 {
-		e.ill(about, "vigil wallet import takes over what lotus wallet export prints", "no key of theirs is held: %s", strings.Join(without, ", "))
+		e.ill(about, "vigil wallet import takes over what lotus wallet export prints; a messager of [messager.sophon] needs the key in its own wallet", "no key of theirs is held: %s", strings.Join(without, ", "))
 	}
+}
+
+// keyring is what messages would be signed with, and what helps when it does not answer:
+// the wallets, or the messager that is used in place of ours.
+func (e *examination) keyring() (keys keyring, remedy string, err error) {
+	at := e.config.Messager.Sophon
+	if at.URL == "" {
+		keys, err = signer(e.config.Wallet)
+		return keys, "is the other wallet running?", err
+	}
+	client, err := jsonrpc.New(at.URL, string(at.Token), sophon.Path, at.Timeout)
+	return messagerKeys{client}, "is the messager of [messager.sophon] running, and does its token permit to write?", err
+}
+
+// messagerKeys are those that a sophon-messager can send with.
+type messagerKeys struct{ client *jsonrpc.Client }
+
+// Has implements keyring.
+func (m messagerKeys) Has(ctx context.Context, key address.Address) (held bool, err error) {
+	err = m.client.Call(ctx, &held, "Message.WalletHas", key)
+	return held, err
 }
 
 func (e *examination) balance(ctx context.Context, node *chain.Nodes, about string, account, sender address.Address, worker bool, key vigil.TipSetKey) {

@@ -45,9 +45,9 @@ func (e *FindingsError) Error() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// withoutLines is the error without the file's own lines, which may have secrets in
+// WithoutLines is the error without the file's own lines, which may have secrets in
 // them: for logs, and for those who have a token and not the file.
-func (e *FindingsError) withoutLines() *FindingsError {
+func (e *FindingsError) WithoutLines() *FindingsError {
 	plain := &FindingsError{File: e.File, Findings: slices.Clone(e.Findings)}
 	for i := range plain.Findings {
 		plain.Findings[i].text = ""

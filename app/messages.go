@@ -33,7 +33,14 @@ type courier interface {
 	Run(ctx context.Context) error
 	// BusySince is since when its loop has been at one step; zero while it waits.
 	BusySince() time.Time
+	// adjust changes what messages may cost and when they are done, or nothing with an error.
+	adjust(to Messager) error
 }
+
+// ours is our own messager.
+type ours struct{ *messager.Messager }
+
+func (o ours) adjust(to Messager) error { return o.Adjust(to.terms()) }
 
 // newCourier makes the one of the configuration, and says with whose keys it sends.
 func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, keyring, error) {
@@ -43,15 +50,15 @@ func (d *Daemon) newCourier(network vigil.Network, keys vigil.Signer) (courier, 
 		b, err := d.newBackend(network, changed)
 		return elsewhere{b}, b, err
 	}
+	terms := c.Messager.terms()
 	m, err := messager.New(messager.Config{
 		Heads: d.nodes, Node: mute{d.nodes, c.Shadow}, Signer: keys, Store: d.store, Log: d.log,
-		Epoch: network.BlockDelay, Confidence: c.Messager.Confidence, ReplaceAfter: c.Messager.ReplaceAfter,
-		MaxFee: c.Messager.MaxFee, LowFeeCap: c.Messager.LowFeeCap,
-		Budgets:           map[vigil.DutyKind]messager.Budget{vigil.KindPost: c.Messager.WindowPost, vigil.KindRecover: c.Messager.Recovery},
-		GasOverEstimation: c.Messager.GasOverEstimation, GasOverPremium: c.Messager.GasOverPremium, Preferred: c.Messager.Senders,
+		Epoch: network.BlockDelay, Confidence: terms.Confidence, ReplaceAfter: terms.ReplaceAfter,
+		MaxFee: terms.MaxFee, LowFeeCap: terms.LowFeeCap, Budgets: terms.Budgets,
+		GasOverEstimation: terms.GasOverEstimation, GasOverPremium: terms.GasOverPremium, Preferred: terms.Preferred,
 		Changed: changed, Miner: d.nodes.Miner,
 	})
-	return m, keys, err
+	return ours{m}, keys, err
 }
 
 // elsewhere is another program's messager. What its senders have is looked at there.
@@ -60,6 +67,11 @@ type elsewhere struct{ *sophon.Backend }
 func (elsewhere) Senders() []vigil.SenderStatus { return nil }
 
 func (elsewhere) Watch(...address.Address) {}
+
+func (e elsewhere) adjust(to Messager) error {
+	e.Adjust(to.Confidence, to.MaxFee)
+	return nil
+}
 
 // TestSign does not sign: that the key is there is all that can be asked.
 func (elsewhere) TestSign(context.Context, address.Address) error { return nil }
@@ -77,6 +89,10 @@ func (d *Daemon) newBackend(network vigil.Network, changed func()) (*sophon.Back
 		},
 		KeyAddress: d.nodes.KeyAddress, Log: d.log,
 		Epoch: network.BlockDelay, Confidence: d.config.Messager.Confidence, MaxFee: d.config.Messager.MaxFee, Changed: changed,
+		Withheld: func(m vigil.Message) bool {
+			_, is := inShadowOf(m.MessageRequest, d.config.Shadow)
+			return is
+		},
 	})
 }
 
@@ -85,7 +101,7 @@ const basePatience = time.Second
 
 // tell finds messages and tells of them as they stand now.
 func (d *Daemon) tell(ctx context.Context, q vigil.MessageQuery) ([]explain.Message, error) {
-	found, err := d.courier.Find(ctx, q)
+	found, err := d.store.FindMessages(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +128,9 @@ func StoredMessages(ctx context.Context, data string, q vigil.MessageQuery) (tol
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := WriteAddressesIn(data); err != nil {
+		return nil, err
+	}
 	found, err := s.FindMessages(ctx, q)
 	return tellAll(found, explain.At{}), err
 }
@@ -147,7 +166,7 @@ func operators(tokens sophon.Tokens) func(token string) (bool, error) {
 // api is the HTTP API of the messager, for other programs and the command line.
 func (d *Daemon) api(tokens sophon.Tokens) http.Handler {
 	return sophon.Server{
-		Messager: d.courier, Desk: d.courier, Has: d.keys.Has, Allow: d.config.Wallet.Policy.Allows, Permissions: tokens.Permissions,
+		Messager: d.courier, Desk: d.courier, Has: d.keys.Has, Allow: func(c vigil.Call) error { return d.settings().Wallet.Policy.Allows(c) }, Permissions: tokens.Permissions,
 		Changed: d.runner.Changed,
 		Head:    func(context.Context) (abi.ChainEpoch, error) { return d.runner.Status().Head, nil },
 		Version: d.config.Version,

@@ -11,7 +11,7 @@ import (
 func (d *Daemon) shown() dashboard.Config {
 	return dashboard.Config{
 		Status: d, Messages: d.tell, Desk: d.courier, Chain: d.nodes, Times: d.times, Shadow: d.shadows, Plan: d.runner.Forecast, Measured: d.meter, Past: d.past(), Present: d.present(),
-		Hosts: d.config.Dashboard.Hosts, Log: d.log,
+		Hosts: func() []string { return d.settings().Dashboard.Hosts }, Log: d.log,
 	}
 }
 

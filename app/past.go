@@ -50,8 +50,8 @@ func (d *Daemon) past() *Past {
 
 // presently is when somebody looks.
 func (d *Daemon) presently(ctx context.Context) explain.At {
-	status := d.runner.Status()
-	at := explain.At{Head: status.Head, Epoch: status.Delay, Confidence: d.config.Messager.Confidence}
+	status := d.picture()
+	at := explain.At{Head: status.Head, Epoch: status.Delay, Confidence: d.settings().Messager.Confidence}
 	limited, cancel := context.WithTimeout(ctx, basePatience)
 	defer cancel()
 	if head, err := d.nodes.Head(limited); err == nil {

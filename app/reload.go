@@ -9,16 +9,13 @@ import (
 	"os"
 
 	"github.com/filecoin-project/go-jsonrpc/auth"
-
-	"github.com/vigil-post/vigil/runner"
-	"github.com/vigil-post/vigil/sector"
 )
 
 // Reload reads the configuration file again, and takes over what can be without
 // a restart. It gives all that differs from what is in use: of that, what is not
 // live takes effect at the next start. A file with anything wrong in it changes
 // nothing, and its error says what that is.
-func (d *Daemon) Reload() ([]Change, error) {
+func (d *Daemon) Reload(ctx context.Context) ([]Change, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	c, err := loadAgain(d.config.file)
@@ -26,11 +23,9 @@ func (d *Daemon) Reload() ([]Change, error) {
 		return nil, err
 	}
 	changes := d.inUse.changes(c.values)
-	d.config.Log.Level.Set(c.Log.Level.Level())
-	if reader, ok := d.sectors.(*sector.Reader); ok {
-		reader.Limit(c.Reading.AtOnce)
+	if err := d.takeOver(ctx, c); err != nil {
+		return nil, err
 	}
-	d.runner.Adjust(runner.Adjustable{Policy: c.Schedule, NoRehearsals: !c.Reading.Rehearse})
 	for _, change := range changes {
 		if change.Live {
 			d.inUse[change.Key] = c.values[change.Key]
@@ -47,7 +42,7 @@ func loadAgain(path string) (Config, error) {
 	c, err := Load(path)
 	var found *FindingsError
 	if errors.As(err, &found) {
-		return c, found.withoutLines()
+		return c, found.WithoutLines()
 	}
 	return c, err
 }
@@ -60,7 +55,7 @@ func (d *Daemon) reload(ctx context.Context, signals <-chan os.Signal) {
 		case <-ctx.Done():
 			return
 		case <-signals:
-			changes, err := d.Reload()
+			changes, err := d.Reload(ctx)
 			if err != nil {
 				d.log.Error("the configuration is not taken over; the daemon goes on with what it has", "problem", err)
 			} else if len(changes) == 0 {
@@ -90,19 +85,19 @@ const (
 )
 
 func (d *Daemon) configAsked(w http.ResponseWriter, r *http.Request) {
-	d.answerChanges(w, r, "read", d.Unapplied)
+	d.answerChanges(w, r, "read", func(context.Context) ([]Change, error) { return d.Unapplied() })
 }
 
 func (d *Daemon) reloadWish(w http.ResponseWriter, r *http.Request) {
 	d.answerChanges(w, r, "write", d.Reload)
 }
 
-func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permission auth.Permission, changes func() ([]Change, error)) {
+func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permission auth.Permission, changes func(context.Context) ([]Change, error)) {
 	if !d.permits(r, permission) {
 		http.Error(w, fmt.Sprintf("a token that permits to %s is needed: the file token in the daemon's data folder has one", permission), http.StatusUnauthorized)
 		return
 	}
-	list, err := changes()
+	list, err := changes(r.Context())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return

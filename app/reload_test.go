@@ -44,7 +44,7 @@ func TestChangesAreSaidByKeyWithoutSecrets(t *testing.T) {
 	after := strings.NewReplacer("first", "second", `miner = [{address = "f01000"}]`, `miner = [{address = "f01000"}, {address = "f01001"}]`).Replace(few) +
 		"log.level = \"debug\"\nreading.rehearse = false\nmessager.max_fee = \"6 FIL\"\n"
 	changes := readTwice(t, few, after)
-	const want = `[{log.level "info" "debug" true} {messager.max_fee "5 FIL" "6 FIL" false} {miner[1].address  "f01001" false} {miner[1].shadow  false false} {node.token "(secret)" "(secret)" false} {reading.rehearse true false true}]`
+	const want = `[{log.level "info" "debug" true} {messager.max_fee "5 FIL" "6 FIL" true} {miner[1].address  "f01001" false} {miner[1].shadow  false false} {node.token "(secret)" "(secret)" false} {reading.rehearse true false true}]`
 	if got := fmt.Sprint(changes); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -117,8 +117,8 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 	}
 	f.daemon.config.file, f.daemon.config.Log, f.daemon.inUse = c.file, c.Log, c.values
 
-	write("[schedule]\nconfidence = 9\n[log]\nlevel = \"debug\"\n[messager]\nconfidence = 8\n")
-	changes, err := f.daemon.Reload()
+	write("[schedule]\nconfidence = 9\n[log]\nlevel = \"debug\"\nformat = \"json\"\n")
+	changes, err := f.daemon.Reload(t.Context())
 	if err != nil || len(changes) != 3 {
 		t.Fatalf("%v, %v", changes, err)
 	}
@@ -128,12 +128,12 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 || policy.PostMargin != schedule.DefaultPolicy.PostMargin {
 		t.Errorf("planned by %+v", policy)
 	}
-	if left, err := f.daemon.Unapplied(); err != nil || len(left) != 1 || left[0].Key != "messager.confidence" || left[0].Live {
+	if left, err := f.daemon.Unapplied(); err != nil || len(left) != 1 || left[0].Key != "log.format" || left[0].Live {
 		t.Errorf("%v, %v", left, err)
 	}
 
-	write("[schedule]\nstart_confidence = 3\nconfidence = 9\n[log]\nlevel = \"debug\"\n[messager]\nconfidence = 8\n[recovery]\nalone = true\nmax_sectors = 100\n")
-	changes, err = f.daemon.Reload()
+	write("[schedule]\nstart_confidence = 3\nconfidence = 9\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[recovery]\nalone = true\nmax_sectors = 100\n")
+	changes, err = f.daemon.Reload(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,17 +144,17 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 		t.Errorf("alarms go by %+v, and the plan does not", alarmed)
 	}
 	for _, change := range changes { // what is in use is said to be
-		if change.Live != (change.Key != "messager.confidence") {
+		if change.Live != (change.Key != "log.format") {
 			t.Errorf("%+v", change)
 		}
 	}
 
 	write("[schedule]\nconfidence = 7\npost_margin = 1000\n")
-	if _, err := f.daemon.Reload(); err == nil {
+	if _, err := f.daemon.Reload(t.Context()); err == nil {
 		t.Error("a file with a mistake was taken over")
 	}
 	write("[alarms]\nheartbeat_url = \"https:beats.example/SECRET\"\n")
-	for what, load := range map[string]func() ([]Change, error){"reload": f.daemon.Reload, "compare": f.daemon.Unapplied} {
+	for what, load := range map[string]func() ([]Change, error){"reload": func() ([]Change, error) { return f.daemon.Reload(t.Context()) }, "compare": f.daemon.Unapplied} {
 		if _, err := load(); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "alarms.heartbeat_url: this is no URL") {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -35,6 +34,7 @@ import (
 
 // Run is the daemon from its start to its end, when ctx ends, which is no error.
 func Run(ctx context.Context, c Config, log *slog.Logger) error {
+	log.Info("vigil starts", "version", c.Version, "config", c.file, "miners", len(c.Miners), "in_shadow", len(c.Shadow), "nodes", len(c.Nodes), "storages", len(c.Storages), "data", c.Data)
 	starting, started := context.WithCancel(ctx)
 	go feedWatchdog(starting, func() bool { return true }) // the start may wait for a node, however long
 	d, err := New(ctx, c, log)
@@ -64,7 +64,8 @@ type Daemon struct {
 	shadow  *shadow.Watch // of the miners that somebody else posts for
 	sectors vigil.SectorReader
 	page    net.Listener             // nil without a dashboard
-	pages   http.Handler             // what is served there
+	front   front                    // what people meet, there and elsewhere
+	waits   *waits                   // for what the start waits
 	claimed map[address.Address]bool // keys of the keystore that are ours alone
 	meter   *measure.Meter
 	spans   *spans.Tracer // nil without a collector
@@ -73,8 +74,9 @@ type Daemon struct {
 	alarms  alarms
 	closing []func() error
 
-	reloading sync.Mutex // guards what follows
-	inUse     values     // of the settings
+	used      atomic.Pointer[Config] // what config has become by reloads
+	reloading sync.Mutex             // guards what follows
+	inUse     values                 // of the settings
 }
 
 // New makes every object, in the order in which they need each other. It waits
@@ -106,14 +108,14 @@ func (d *Daemon) tools() (tools, error) {
 	for _, said := range c.Wallet.exposed() {
 		d.log.Warn("keys are not well kept", "problem", said)
 	}
-	keys, err := signer(c.Wallet)
+	sources, err := keySources(c.Wallet)
 	if err != nil {
 		return tools{}, err
 	}
 	d.sayKernels(groth16.Kernels())
 	maths := native.New(c.Proofs.Parameters, c.Proofs.AtOnce, c.Proofs.Memory)
 	maths.Log = d.log
-	return tools{keys, reader(c), maths}, nil
+	return tools{guarded{sources, func() wallet.Policy { return d.settings().Wallet.Policy }}, reader(c), maths}, nil
 }
 
 // reader reads the configured storages.
@@ -172,7 +174,8 @@ func (d *Daemon) shelf() vigil.VanillaShelf {
 }
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
-	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values)}
+	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values), waits: newWaits()}
+	d.used.Store(&d.config)
 	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -221,7 +224,13 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	for _, problem := range c.Absent {
 		log.Warn("a storage is not there: its sectors cannot be proved until it is", "problem", problem)
 	}
-	network, err := meet(ctx, d.nodes, log)
+	if known.Name != "" {
+		writeAddressesOf(known)
+	}
+	if err := d.openFront(ctx); err != nil {
+		return err
+	}
+	network, err := meet(ctx, d.nodes, log, d.waits.say)
 	if err != nil {
 		return err
 	}
@@ -232,7 +241,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		return err
 	}
 	d.courier = withheld{d.courier, c.Shadow}
-	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow}); err != nil {
+	if err := fit(ctx, c.Miners, stand{network.Name, d.nodes, d.keys, d.courier, d.claim, d.machine, log, c.Shadow, d.waits.say}); err != nil {
 		return err
 	}
 	d.runner, err = runner.New(runner.Config{
@@ -252,7 +261,9 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 	if d.shadow, err = d.newShadow(); err != nil {
 		return err
 	}
-	return d.listen(ctx, c.Dashboard.Listen)
+	d.waits.end()
+	d.front.show(d.makePages())
+	return nil
 }
 
 // listen takes the dashboard's port, so that one that is taken ends the start.
@@ -261,9 +272,8 @@ func (d *Daemon) listen(ctx context.Context, address string) (err error) {
 		return nil
 	}
 	if d.page, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
-		return fmt.Errorf("listen for the dashboard (set listen in [dashboard]): %w", err)
+		return fmt.Errorf("the dashboard cannot listen on %s: stop what listens there, or set listen in [dashboard] to another port: %w", address, err)
 	}
-	d.pages = d.makePages() // here, so that its tokens are there as soon as the daemon is
 	return nil
 }
 
@@ -275,19 +285,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	loop := func(name string, run func(context.Context) error) { // a bug in one ends none of the others
 		all.Go(func() error { return alive.Restarted(ctx, d.log, name, run) })
 	}
-	quiet := func(run func(context.Context)) func(context.Context) error { // that ends only with ctx
-		return func(ctx context.Context) error { run(ctx); return nil }
-	}
 	loop("messages", d.courier.Run)
 	all.Go(func() error { return d.runner.Run(ctx) }) // it guards its loops itself
 	loop("audit", d.audit.Run)
 	loop("shadow", d.shadow.Run)
-	loop("dashboard", quiet(d.servePage))
 	loop("watchdog", quiet(func(ctx context.Context) { feedWatchdog(ctx, d.dog.good) }))
 	loop("systemd", quiet(d.tellSystemd))
 	loop("reload", quiet(func(ctx context.Context) { d.reload(ctx, d.config.Reloads) }))
 	loop("machine", quiet(d.machine.run))
-	loop("notifications", quiet(d.notifier().Run))
 	loop("chronicle", quiet((&chronicle{journal: d.journal, status: d.Status, changed: d.Changed, last: d.before}).keep))
 	err := all.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -296,13 +301,18 @@ func (d *Daemon) Run(ctx context.Context) error {
 	return errors.Join(err, d.Close())
 }
 
+// quiet is a loop that ends only with ctx.
+func quiet(run func(context.Context)) func(context.Context) error {
+	return func(ctx context.Context) error { run(ctx); return nil }
+}
+
 // servePage serves the dashboard. That it ends is no reason to stop proving.
 func (d *Daemon) servePage(ctx context.Context) {
 	if d.page == nil {
 		return
 	}
 	d.log.Info("dashboard", "url", d.Page())
-	if err := dashboard.Serve(ctx, d.page, d.pages); err != nil {
+	if err := dashboard.Serve(ctx, d.page, &d.front); err != nil {
 		d.log.Error("the dashboard is gone; proving goes on", "error", err)
 	}
 }
@@ -310,9 +320,6 @@ func (d *Daemon) servePage(ctx context.Context) {
 // Close gives up what New opened, the last first. Run does it too.
 func (d *Daemon) Close() error {
 	var errs []error
-	if d.page != nil {
-		d.page.Close()
-	}
 	for i := len(d.closing) - 1; i >= 0; i-- {
 		errs = append(errs, d.closing[i]())
 	}
@@ -322,17 +329,17 @@ func (d *Daemon) Close() error {
 
 // Status implements vigil.StatusSource.
 func (d *Daemon) Status() vigil.Status {
-	s := d.runner.Status()
-	s.Nodes, s.Upgrade, s.Senders = d.nodes.Status(), d.nodes.NextUpgrade(), d.courier.Senders()
+	s := d.picture()
+	s.Nodes, s.Upgrade = d.nodes.Status(), d.nodes.NextUpgrade()
+	if s.Starting == "" {
+		s.Senders = d.courier.Senders()
+	}
 	if storages, ok := d.sectors.(interface{ Status() []vigil.StorageStatus }); ok {
 		s.Storages = storages.Status()
 	}
 	d.showAudits(&s)
 	return d.judge(s)
 }
-
-// Changed implements vigil.StatusSource.
-func (d *Daemon) Changed() <-chan struct{} { return d.runner.Changed() }
 
 // Page is the dashboard's URL, or nothing.
 func (d *Daemon) Page() string {

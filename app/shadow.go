@@ -21,7 +21,8 @@ import (
 // That nothing is signed or sent for a miner in shadow is seen to at every seam:
 // the runner hands nothing over (withheld would refuse it), the policy of [wallet]
 // has the miner among no receivers, so that no key signs what is left from before,
-// and what was signed before goes to no node (mute).
+// and what was signed before goes to no node (mute). Where another program sends, it is
+// handed nothing, whatever is left from before (sophon's Withheld).
 
 // inShadow are the miners of a file that are in shadow; what is wrong with their
 // addresses is said elsewhere.
@@ -51,12 +52,19 @@ type withheld struct {
 
 // Push implements vigil.Messager.
 func (s withheld) Push(ctx context.Context, r vigil.MessageRequest) (vigil.Message, error) {
-	for _, id := range s.shadow {
-		if r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) {
-			return vigil.Message{}, fmt.Errorf("miner %s is in shadow: no message of it is taken", vigil.MinerAddress(id))
-		}
+	if id, is := inShadowOf(r, s.shadow); is {
+		return vigil.Message{}, fmt.Errorf("miner %s is in shadow: no message of it is taken", vigil.MinerAddress(id))
 	}
 	return s.courier.Push(ctx, r)
+}
+
+// inShadowOf gives the miner in shadow that a message is of, or to.
+func inShadowOf(r vigil.MessageRequest, shadow []abi.ActorID) (abi.ActorID, bool) {
+	i := slices.IndexFunc(shadow, func(id abi.ActorID) bool { return r.Duty.Miner == id || r.Call.To == vigil.MinerAddress(id) })
+	if i < 0 {
+		return 0, false
+	}
+	return shadow[i], true
 }
 
 // mute is a node that is handed no message to miners in shadow.
@@ -117,6 +125,9 @@ func StoredShadows(ctx context.Context, path string, since abi.ChainEpoch) (reco
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := WriteAddressesIn(data); err != nil {
+		return nil, err
+	}
 	return shadowsOf(ctx, s, miners, since)
 }
 
@@ -135,11 +146,25 @@ func minersAndData(path string) (miners []abi.ActorID, data string, err error) {
 }
 
 // WriteAddressesAs makes this process write addresses as a configuration file
-// does, f01000 or t01000: it is for commands that meet no node.
+// does, f01000 or t01000, and as its data folder's network has them: it is for
+// commands that meet no node.
 func WriteAddressesAs(path string) error {
-	rest, _, err := readLeniently(path)
-	if err == nil && len(rest.Miners) > 0 && strings.HasPrefix(rest.Miners[0].Address, "t") {
+	rest, c, err := readLeniently(path)
+	if err != nil {
+		return err
+	}
+	if len(rest.Miners) > 0 && strings.HasPrefix(rest.Miners[0].Address, "t") {
 		address.CurrentNetwork = address.Testnet
+	}
+	return WriteAddressesIn(c.path(rest.Data.Dir))
+}
+
+// WriteAddressesIn makes this process write addresses as the network of a data folder
+// has them, if the folder is one of a daemon that has met its network.
+func WriteAddressesIn(data string) error {
+	network, err := readOrigin(data)
+	if err == nil && network.Name != "" {
+		writeAddressesOf(network)
 	}
 	return err
 }

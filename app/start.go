@@ -36,8 +36,9 @@ func hopeless(err error) bool {
 	return errors.As(err, &no) || errors.As(err, &held) || errors.As(err, &refused) || errors.As(err, &stranger)
 }
 
-// patiently tries until it works, ctx ends, or the error is one that waiting cannot mend.
-func patiently(ctx context.Context, log *slog.Logger, what string, try func() error) error {
+// patiently tries until it works, ctx ends, or the error is one that waiting cannot
+// mend. What it waits for is told at every try, and logged when it is another one.
+func patiently(ctx context.Context, log *slog.Logger, told func(string), what string, try func() error) error {
 	said := ""
 	for {
 		err := try()
@@ -47,6 +48,7 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func() er
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		told(what + ": " + err.Error())
 		if err.Error() != said { // once for each different trouble, not once a second
 			said = err.Error()
 			log.Warn("the start waits: "+what, "error", err)
@@ -60,10 +62,13 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func() er
 	}
 }
 
+// nobody is told what a start waits for.
+func nobody(string) {}
+
 // meet asks the nodes for their network until one answers, and decides how
 // addresses are written from here on.
-func meet(ctx context.Context, node vigil.Heads, log *slog.Logger) (network vigil.Network, err error) {
-	err = patiently(ctx, log, "no node answers", func() error {
+func meet(ctx context.Context, node vigil.Heads, log *slog.Logger, told func(string)) (network vigil.Network, err error) {
+	err = patiently(ctx, log, told, "no node answers", func() error {
 		network, err = node.Network(ctx)
 		return err
 	})
@@ -89,7 +94,7 @@ func meetSoon(ctx context.Context, node vigil.Heads, log *slog.Logger) (vigil.Ne
 	const patience = 30 * time.Second
 	soon, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	network, err := meet(soon, node, log)
+	network, err := meet(soon, node, log, nobody)
 	if err != nil && soon.Err() != nil && ctx.Err() == nil {
 		_, err = node.Network(ctx) // it says what is wrong, where the end of the patience does not
 		err = fmt.Errorf("no node answered within %v: %w", patience, cmp.Or(err, soon.Err()))
@@ -123,7 +128,9 @@ var publicNetworks = []string{"mainnet", "calibrationnet"}
 // key is held that may send its messages.
 func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 	for _, id := range miners {
-		err := patiently(ctx, s.log, "the miner's state cannot be read", func() error {
+		miner := vigil.MinerAddress(id).String()
+		s.told("miner " + miner + " and its keys are looked at")
+		err := patiently(ctx, s.log, s.told, "miner "+miner+" and its keys cannot be looked at", func() error {
 			one := vigil.OneDecision(ctx)
 			head, err := s.node.Head(one)
 			if err != nil {
@@ -132,7 +139,7 @@ func fit(ctx context.Context, miners []abi.ActorID, s stand) error {
 			return s.fit(one, id, head.Key)
 		})
 		if err != nil {
-			return fmt.Errorf("miner %s: %w", vigil.MinerAddress(id), err)
+			return fmt.Errorf("miner %s: %w", miner, err)
 		}
 	}
 	return nil
@@ -153,6 +160,7 @@ type stand struct {
 	maths   parameters
 	log     *slog.Logger
 	shadow  []abi.ActorID // miners that no key is needed for
+	told    func(string)  // what the start waits for
 }
 
 func (s stand) fit(ctx context.Context, id abi.ActorID, key vigil.TipSetKey) error {

@@ -78,7 +78,7 @@ func TestTheStartWaitsForANodeThatIsStillDown(t *testing.T) {
 			return vigil.Network{Name: "mainnet"}, nil
 		}}
 		var log strings.Builder
-		network, err := meet(t.Context(), node, slog.New(slog.NewTextHandler(&log, nil)))
+		network, err := meet(t.Context(), node, slog.New(slog.NewTextHandler(&log, nil)), nobody)
 		if err != nil || network.Name != "mainnet" {
 			t.Fatal(network, err)
 		}
@@ -96,7 +96,7 @@ func TestWhatWaitingCannotMendEndsTheStartAtOnce(t *testing.T) {
 		fmt.Errorf("network: %w", &chain.RefusedError{Why: "the token is refused"}),
 		fmt.Errorf("network: %w", &chain.StrangerError{Err: errors.New("this is a web page")}),
 	} {
-		_, err := meet(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, trouble }}, silent)
+		_, err := meet(t.Context(), fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, trouble }}, silent, nobody)
 		if !errors.Is(err, trouble) {
 			t.Errorf("%v, want %v", err, trouble)
 		}
@@ -107,7 +107,7 @@ func TestTheStartEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err := meet(ctx, fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("down") }}, silent)
+		_, err := meet(ctx, fakeNode{network: func() (vigil.Network, error) { return vigil.Network{}, errors.New("down") }}, silent, nobody)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
@@ -126,7 +126,7 @@ func TestACommandDoesNotWaitForANodeWithoutEnd(t *testing.T) {
 
 func TestOnATestNetworkAddressesAreWrittenSo(t *testing.T) {
 	node := fakeNode{network: func() (vigil.Network, error) { return vigil.Network{Name: "calibrationnet"}, nil }}
-	if _, err := meet(t.Context(), node, silent); err != nil {
+	if _, err := meet(t.Context(), node, silent, nobody); err != nil {
 		t.Error(err)
 	}
 	if got := vigil.MinerAddress(1000).String(); got != "t01000" {
@@ -168,7 +168,7 @@ func TestAKeyThatCannotSignHoldsTheStartUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	node := fakeNode{miner: func() (vigil.MinerInfo, error) { return vigil.MinerInfo{Worker: worker}, nil }}
-	s := stand{"devnet", node, heldKeys{worker}, keyTest{errors.New("the wallet is locked")}, unclaimed, haveParameters{}, silent, nil}
+	s := stand{"devnet", node, heldKeys{worker}, keyTest{errors.New("the wallet is locked")}, unclaimed, haveParameters{}, silent, nil, nobody}
 	if err := s.fit(t.Context(), 1000, ""); err == nil || !strings.Contains(err.Error(), "the wallet is locked") {
 		t.Errorf("got %v", err)
 	}
@@ -201,7 +201,7 @@ func TestAMinerThatCannotBeServedEndsTheStart(t *testing.T) {
 	} {
 		node := fakeNode{miner: func() (vigil.MinerInfo, error) { return info, c.miner }}
 		address.CurrentNetwork = address.Testnet
-		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, keyTest{}, unclaimed, haveParameters{c.params}, silent, nil})
+		err := fit(t.Context(), []abi.ActorID{1000}, stand{c.network, node, c.keys, keyTest{}, unclaimed, haveParameters{c.params}, silent, nil, nobody})
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.sentence, err)
 		}

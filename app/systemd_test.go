@@ -46,7 +46,7 @@ func TestSystemdIsToldWhatTheStartWaitsFor(t *testing.T) {
 	systemd := listenAsSystemd(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	log, tries := slog.New(slog.DiscardHandler), 0
-	err := patiently(ctx, log, "no node answers", func() error {
+	err := patiently(ctx, log, nobody, "no node answers", func() error {
 		if tries++; tries == 2 {
 			cancel()
 		}

@@ -30,21 +30,32 @@ const spansPatience = 3 * time.Second
 
 // openSpans begins to tell of spans, if anybody wants to know.
 func (d *Daemon) openSpans(ctx context.Context) error {
-	c := d.config
-	if c.Trace.OTLP == "" {
-		return nil
-	}
-	var err error
-	if d.spans, err = spans.Open(ctx, spans.Config{URL: c.Trace.OTLP, Name: c.Alarms.name(), Version: c.Version, Log: d.log}); err != nil {
+	way, err := d.openWay(ctx, d.config)
+	if err != nil {
 		return err
 	}
+	d.spans = spans.New()
+	d.spans.Take(way)
 	d.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), spansPatience)
-		defer cancel()
-		if err := d.spans.Close(ctx); err != nil {
-			d.log.Warn("the last spans did not come to the collector", "error", err)
-		}
+		d.closeWay(ctx, d.spans)
 		return nil
 	})
 	return nil
+}
+
+// openWay leads to the collector of a configuration; it is nil where there is none.
+func (d *Daemon) openWay(ctx context.Context, c Config) (*spans.Tracer, error) {
+	if c.Trace.OTLP == "" {
+		return nil, nil
+	}
+	return spans.Open(ctx, spans.Config{URL: c.Trace.OTLP, Name: c.Alarms.name(), Version: c.Version, Log: d.log})
+}
+
+// closeWay hands over what is left; it does not wait for long.
+func (d *Daemon) closeWay(ctx context.Context, way *spans.Tracer) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), spansPatience)
+	defer cancel()
+	if err := way.Close(ctx); err != nil {
+		d.log.Warn("the last spans did not come to the collector", "error", err)
+	}
 }

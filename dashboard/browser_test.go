@@ -66,7 +66,7 @@ func TestInABrowser(t *testing.T) {
 	report := drive(t, node, browserPlan{
 		Base: base, Modules: modules, Chromium: chromium, Out: out,
 		States: map[string][]string{
-			"none": pages, "silent": {"/"}, "furnished": slices.Concat(pages, miner, []string{"/messages"}), "troubled": {"/"}, "hundred": {"/", "/forecast", "/system", "/miners/f01007"},
+			"none": pages, "waiting": {"/", "/system", "/alarms"}, "silent": {"/"}, "furnished": slices.Concat(pages, miner, []string{"/messages"}), "troubled": {"/"}, "hundred": {"/", "/forecast", "/system", "/miners/f01007"},
 		},
 		Live:     map[string]string{"path": "/", "from": "healthy", "to": "troubled", "before": "Nothing needs attention", "after": "2 sectors cannot be read"},
 		Keyboard: map[string]string{"path": "/", "state": "healthy", "other": "troubled"},
@@ -74,7 +74,7 @@ func TestInABrowser(t *testing.T) {
 	for _, fault := range report.Faults {
 		t.Error(fault)
 	}
-	if report.Pages < 36 {
+	if report.Pages < 42 {
 		t.Errorf("only %d pages were looked at", report.Pages)
 	}
 	judgePaints(t, report)

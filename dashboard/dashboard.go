@@ -12,7 +12,7 @@
 //	GET /miners/{miner}/deadlines/{d}/partitions/{p}   down to the sector
 //	GET /duties/{duty}   what happened to a duty
 //	GET /times         how long reading and proving took
-//	GET /system        nodes, storages, senders, and what is being worked on
+//	GET /system        nodes, storages, provers, senders, and what is being worked on
 //	GET /messages      the messages, and one of them with what happened to it
 //	GET /api/status    vigil.Status as JSON
 //	GET /api/plan      what is expected of the deadlines ahead: see plan.go
@@ -79,7 +79,7 @@ type Config struct {
 	// Hosts are the names under which the page may be asked for, besides
 	// localhost and plain IP addresses. Any other name is refused, so that a
 	// web page elsewhere cannot read this one by pointing its own name here.
-	Hosts []string
+	Hosts func() []string // nil: none
 	// Measured is shown among the metrics, beside what the status says; may be nil.
 	Measured prometheus.Collector
 	Log      *slog.Logger
@@ -222,7 +222,7 @@ func etag(body []byte) string {
 
 // guard refuses names that are not ours and tells the browser to trust only
 // what this server itself sent.
-func guard(hosts []string, next http.Handler) http.Handler {
+func guard(hosts func() []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
@@ -241,14 +241,14 @@ func guard(hosts []string, next http.Handler) http.Handler {
 	})
 }
 
-func knownHost(hostport string, hosts []string) bool {
+func knownHost(hostport string, hosts func() []string) bool {
 	host := hostport
 	if name, _, err := net.SplitHostPort(hostport); err == nil {
 		host = name
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
 	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || slices.ContainsFunc(hosts, func(known string) bool {
+	return err == nil || host == "localhost" || hosts != nil && slices.ContainsFunc(hosts(), func(known string) bool {
 		return strings.EqualFold(known, host)
 	})
 }

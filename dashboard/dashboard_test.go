@@ -165,6 +165,9 @@ func states() map[string]vigil.Status {
 	silent.HeadSeen = time.Now().Add(-4 * time.Minute)
 	return map[string]vigil.Status{
 		"none": network(epoch), "healthy": healthy, "trouble": trouble, "many": many, "silent": silent, "starting": {Version: "v0.1.0"},
+		"waiting": {Version: "v0.1.0", Starting: "no node answers: network: node ws://127.0.0.1:1234/rpc/v1 is not connected: connection refused " + evil, Nodes: []vigil.NodeStatus{
+			{Node: "ws://a-node-with-a-very-long-name.in-a-domain-that-is-no-shorter.example:1234/rpc/v1", State: vigil.NodeUnreachable, Why: "connection refused"},
+		}, Alarms: []vigil.Alarm{{Code: "no-head", About: "chain", Urgent: true, Since: time.Now(), What: "the start waits: no node answers", Remedy: "Look whether the nodes run."}}},
 		"troubled": troubled, "furnished": furnished(furnish), "hundred": furnished(hundred),
 	}
 }
@@ -216,7 +219,8 @@ func TestThePageSaysInEveryStateWhatMatters(t *testing.T) {
 		says  []string
 		never []string
 	}{
-		{"starting", []string{"no head yet", "no chain head has been seen yet", "No miner is configured"}, nil},
+		{"starting", []string{"no head yet", "no chain head has been seen yet", "as soon as the first chain head"}, nil},
+		{"waiting", []string{"has not begun its work: no node answers", "The start waits", "<h1>Starting</h1>", "connection refused &lt;"}, []string{"No miner is configured", evil}},
 		{"none", []string{"localnet-devnet", "1144209", "No miner is configured", "Nothing needs attention"}, []string{"Needs attention"}},
 		{"healthy", []string{
 			"f01000", "deadline 14 of 48, closes in 51 epochs (25 min 30 s)",
@@ -363,7 +367,7 @@ func TestMetricsCountDutiesByState(t *testing.T) {
 }
 
 func TestOnlyOwnNamesAndReadingAreServed(t *testing.T) {
-	h := New(Config{Status: newFake(network(1)), Hosts: []string{"vigil.example"}})
+	h := New(Config{Status: newFake(network(1)), Hosts: func() []string { return []string{"vigil.example"} }})
 	for _, c := range []struct {
 		method, host, path string
 		want               int

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"html/template"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/vigil-post/vigil/explain"
 )
 
 var templates = template.Must(template.New("").
 	Funcs(template.FuncMap{
 		"short": shortCID, "last": lastAttempt, "meaning": meaning, "first": firstSectors, "rest": restOfSectors, "duration": duration, "took": took, "clock": clockTime,
-		"count": count, "fil": explain.FIL, "storage": storageMark, "verdict": verdictMark,
+		"count": count, "fil": explain.FIL, "storage": storageMark, "verdict": verdictMark, "bytes": func(n int64) string { return humanize.IBytes(uint64(max(n, 0))) },
 	}).
 	ParseFS(assets, "assets/*.html"))
 

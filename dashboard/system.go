@@ -12,6 +12,7 @@ func (d *dashboard) systemPage(_ *http.Request, at moment) (sight, error) {
 	return sight{title: "System", pieces: []piece{
 		{"nodes", "nodes", viewNodes(at)},
 		{"storages", "storages", at.Storages},
+		{"provers", "provers", d.provers(at)},
 		{"work", "work", workIn(at)},
 		{"senders", "senders", at.Senders},
 	}}, nil

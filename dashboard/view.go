@@ -68,9 +68,11 @@ func viewHead(s vigil.Status, now time.Time) headView {
 		Version: s.Version,
 		Epoch:   "–",
 		Seen:    "no head yet",
-		Delay:   duration(s.Delay),
 		Problem: headProblem(s, now),
 		Nav:     navigation("", moment{s, now}),
+	}
+	if s.Delay > 0 {
+		v.Delay = duration(s.Delay)
 	}
 	if !s.HeadSeen.IsZero() {
 		v.Epoch = strconv.FormatInt(int64(s.Head), 10)
@@ -82,6 +84,9 @@ func viewHead(s vigil.Status, now time.Time) headView {
 // headProblem says that the chain has been silent for more than three epochs
 // and more than ten seconds, so that what is shown may be old; or nothing.
 func headProblem(s vigil.Status, now time.Time) string {
+	if s.Starting != "" {
+		return "The daemon has not begun its work: " + s.Starting
+	}
 	if s.HeadSeen.IsZero() {
 		return "no chain head has been seen yet"
 	}

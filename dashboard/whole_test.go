@@ -17,9 +17,29 @@ import (
 
 // whole is a dashboard with all that it can be asked for.
 func whole(s vigil.StatusSource) Config {
-	return Config{Status: s, Chain: &fakeChain{}, Past: past{}, Times: times, Messages: func(context.Context, vigil.MessageQuery) ([]explain.Message, error) {
+	return Config{Status: s, Chain: &fakeChain{}, Past: past{}, Present: present{status: s}, Times: times, Messages: func(context.Context, vigil.MessageQuery) ([]explain.Message, error) {
 		return []explain.Message{toldOf(vigil.MessagePublished)}, nil
 	}}
+}
+
+// present has a prover that is busy while there are miners, and one of another kind that is idle.
+type present struct {
+	Present
+	status vigil.StatusSource
+}
+
+func (p present) Provers() []vigil.ProverStatus {
+	s := p.status.Status()
+	if len(s.Miners) == 0 {
+		return nil
+	}
+	native := vigil.ProverStatus{Prover: "native", Kernels: "avx512-ifma", Parameters: "/var/tmp/filecoin-proof-parameters", AtOnce: 1, Memory: 96 << 30, Made: 4711}
+	for i := range min(40, 3*len(s.Miners)) {
+		native.Proofs = append(native.Proofs, vigil.ProofWork{
+			Duty: fmt.Sprintf("%s/%d/%d", s.Miners[0].Miner, s.Head-9, i), Close: s.Head + 51, Sectors: 2349, Since: time.Now().Add(-3 * time.Minute), Running: i == 0,
+		})
+	}
+	return []vigil.ProverStatus{native, {Prover: "external", Parameters: "/mnt/keys", AtOnce: 2, Problem: "the CPU has no AVX-512 IFMA " + evil}}
 }
 
 // fakeChain has partitions of a mainnet miner's size; some sectors are in each state.
@@ -112,6 +132,7 @@ func furnished(s vigil.Status) vigil.Status {
 		{Node: "ws://10.0.0.2:1234/rpc/v1", State: vigil.NodeAside, Why: "its head is 12 epochs behind", Since: now.Add(-5 * time.Minute), Epoch: s.Head - 12},
 	}
 	s.Upgrade = &vigil.Upgrade{Name: "Next", Epoch: s.Head + 90_000}
+	s.Proving = vigil.ProvingStatus{Running: 1, Made: 4711, Failed: 2, Problem: "make the proof: out of memory", Since: now.Add(-7 * time.Minute)}
 	s.Storages = []vigil.StorageStatus{
 		{Path: "/mnt/one", State: vigil.StorageReady, AtOnce: 16, Reading: 4, Waiting: 40, Read: 12_345, Took: 180 * time.Millisecond},
 		{Path: "/mnt/two", State: vigil.StorageSilent, Why: "no read returned for 2 min", AtOnce: 1, Lost: 3},

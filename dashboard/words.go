@@ -71,6 +71,12 @@ func plural(n int, noun string) string {
 	if n == 1 {
 		return noun
 	}
+	if stem, ok := strings.CutSuffix(noun, "ty"); ok {
+		return stem + "ties"
+	}
+	if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+		return stem + "ries"
+	}
 	return noun + "s"
 }
 

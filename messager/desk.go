@@ -31,7 +31,7 @@ func (m *Messager) Replace(ctx context.Context, id string, gas *vigil.Gas) error
 		return &vigil.WishError{ID: id, Why: "it is being cancelled"}
 	}
 	if gas != nil {
-		if why := refusedGas(message, *gas, m.c.maxFee(message.Duty.Kind)); why != "" {
+		if why := refusedGas(message, *gas, m.config().maxFee(message.Duty.Kind)); why != "" {
 			return &vigil.WishError{ID: id, Why: why}
 		}
 	}

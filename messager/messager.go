@@ -31,6 +31,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -79,6 +80,8 @@ type Messager struct {
 	c    Config
 	wake chan struct{} // has an entry when something is new since the last turn
 	turn alive.Pulse   // of the loop
+	// adjusted is c on other terms; nil while they are the first.
+	adjusted atomic.Pointer[Config]
 
 	mu      sync.Mutex // guards what follows
 	watched []address.Address
@@ -98,9 +101,7 @@ func New(c Config) (*Messager, error) {
 	if c.Heads == nil || c.Node == nil || c.Signer == nil || c.Store == nil {
 		return nil, errors.New("messager: heads, node, signer and store are required")
 	}
-	if c.MaxFee.NilOrZero() {
-		c.MaxFee = defaultMaxFee
-	}
+	c = c.withDefaults()
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -108,9 +109,6 @@ func New(c Config) (*Messager, error) {
 		c.Log = slog.Default()
 	}
 	c.Epoch = cmp.Or(c.Epoch, 30*time.Second)
-	c.Confidence = cmp.Or(c.Confidence, 5)
-	c.ReplaceAfter = cmp.Or(c.ReplaceAfter, 5)
-	c.GasOverEstimation, c.GasOverPremium = cmp.Or(c.GasOverEstimation, 1), cmp.Or(c.GasOverPremium, 1)
 	if c.Holder == "" {
 		c.Holder = someName()
 	}
@@ -218,6 +216,7 @@ func (m *Messager) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	m.round(ctx, l, l.askHead)
 	for ctx.Err() == nil {
+		l.c = m.config()
 		m.round(ctx, l, func(ctx context.Context) {
 			l.turn(ctx)
 			m.inspect(ctx, l)

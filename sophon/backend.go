@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -46,6 +47,10 @@ type BackendConfig struct {
 	Epoch      time.Duration   // the network's block delay; default 30 s
 	Confidence abi.ChainEpoch  // epochs after which an execution is believed; default 5
 	MaxFee     abi.TokenAmount // of a message; 0 leaves it to the other messager
+	// Withheld, where set, says that nothing is to be sent for a message: it is not
+	// handed over, whatever was stored of it before, and what the other messager has
+	// of it without a nonce is marked bad there.
+	Withheld func(m vigil.Message) bool
 	// Changed, where set, is called after the state of messages has changed,
 	// in the loop of Run: it must return at once.
 	Changed func()
@@ -60,7 +65,8 @@ type Backend struct {
 	c    BackendConfig
 	wake chan struct{} // has an entry when a message was pushed since the last turn
 
-	pulse alive.Pulse // of the loop
+	pulse    alive.Pulse // of the loop
+	adjusted atomic.Pointer[terms]
 }
 
 var (
@@ -79,14 +85,28 @@ func NewBackend(c BackendConfig) (*Backend, error) {
 	if c.Epoch == 0 {
 		c.Epoch = 30 * time.Second
 	}
-	if c.Confidence == 0 {
-		c.Confidence = 5
-	}
-	if c.MaxFee.Nil() {
-		c.MaxFee = big.Zero()
-	}
-	return &Backend{c: c, wake: make(chan struct{}, 1)}, nil
+	b := &Backend{c: c, wake: make(chan struct{}, 1)}
+	b.Adjust(c.Confidence, c.MaxFee)
+	return b, nil
 }
+
+// Adjust changes the confidence and the greatest fee of a message, with the meanings
+// and defaults that they have in a BackendConfig; a fee holds for what is handed over
+// or replaced from now on.
+func (b *Backend) Adjust(confidence abi.ChainEpoch, maxFee abi.TokenAmount) {
+	if confidence == 0 {
+		confidence = 5
+	}
+	b.adjusted.Store(&terms{confidence, amount(maxFee)})
+}
+
+// terms is what may change while a Backend runs.
+type terms struct {
+	confidence abi.ChainEpoch
+	maxFee     abi.TokenAmount
+}
+
+func (b *Backend) terms() terms { return *b.adjusted.Load() }
 
 // maxID is how long an ID may be in sophon-messager's tables.
 const maxID = 256
@@ -263,6 +283,10 @@ func (b *Backend) handOver(ctx context.Context, m vigil.Message, head vigil.Head
 	if head.Epoch >= m.Expires-1 {
 		return ended(m, vigil.MessageExpired, "the other messager never had it"), nil
 	}
+	if b.withheld(m) {
+		m.Problem = whyWithheld
+		return m, nil
+	}
 	from, err := b.sender(ctx, m, head)
 	if err != nil {
 		return m, err
@@ -270,7 +294,7 @@ func (b *Backend) handOver(ctx context.Context, m vigil.Message, head vigil.Head
 	call := m.Call
 	call.From = from
 	var id string
-	spec := SendSpec{ExpireEpoch: m.Expires, MaxFee: b.c.MaxFee}
+	spec := SendSpec{ExpireEpoch: m.Expires, MaxFee: b.terms().maxFee}
 	if err := b.c.Client.Call(ctx, &id, "Message.PushMessageWithId", m.ID, callOf(vigil.SignedMessage{Call: call}), spec); err != nil {
 		return m, err
 	}
@@ -307,7 +331,7 @@ func (b *Backend) judge(ctx context.Context, m vigil.Message, there Message, hea
 	switch there.State {
 	case UnFillMsg:
 		m.State = vigil.MessageQueued
-		if head.Epoch >= m.Expires || m.Wish.Verb == vigil.WishCancel {
+		if head.Epoch >= m.Expires || m.Wish.Verb == vigil.WishCancel || b.withheld(m) {
 			return b.giveUp(ctx, m)
 		}
 	case FillMsg:
@@ -330,6 +354,9 @@ func (b *Backend) giveUp(ctx context.Context, m vigil.Message) (vigil.Message, e
 	if err := b.c.Client.Call(ctx, nil, "Message.MarkBadMessage", m.ID); err != nil {
 		return m, err
 	}
+	if b.withheld(m) {
+		return ended(m, vigil.MessageCancelled, whyWithheld+", and it had no nonce yet"), nil
+	}
 	if m.Wish.Verb == vigil.WishCancel {
 		return ended(m, vigil.MessageCancelled, "it was not wanted any more, and had no nonce yet"), nil
 	}
@@ -346,7 +373,7 @@ func (b *Backend) landed(m vigil.Message, there Message, head vigil.Head) (vigil
 		Epoch: abi.ChainEpoch(there.Height), TipSet: vigil.NewTipSetKey(there.TipSetKey...),
 	}
 	switch m.State = vigil.MessageIncluded; {
-	case head.Epoch < m.Receipt.Epoch+b.c.Confidence:
+	case head.Epoch < m.Receipt.Epoch+b.terms().confidence:
 	case m.Receipt.ExitCode == 0:
 		m.State = vigil.MessageConfirmed
 	default:
@@ -366,9 +393,31 @@ func (b *Backend) Find(ctx context.Context, q vigil.MessageQuery) ([]vigil.Messa
 	return b.c.Find(ctx, q)
 }
 
+// whyWithheld is what people are told of a message that is withheld.
+const whyWithheld = "its miner is in shadow: nothing of it is handed to the other messager"
+
+func (b *Backend) withheld(m vigil.Message) bool { return b.c.Withheld != nil && b.c.Withheld(m) }
+
+// sendable is a *vigil.WishError for a message that nothing is to be sent for.
+func (b *Backend) sendable(ctx context.Context, id string) error {
+	found, err := b.c.Find(ctx, vigil.MessageQuery{ID: id})
+	if err != nil {
+		return err
+	}
+	for _, m := range found {
+		if b.withheld(m) {
+			return &vigil.WishError{ID: id, Why: whyWithheld}
+		}
+	}
+	return nil
+}
+
 // Replace implements vigil.MessageDesk: the other messager is asked at once.
 func (b *Backend) Replace(ctx context.Context, id string, gas *vigil.Gas) error {
-	p := ReplaceParams{ID: id, Auto: gas == nil, MaxFee: b.c.MaxFee, GasPremium: big.Zero(), GasFeecap: big.Zero()}
+	if err := b.sendable(ctx, id); err != nil {
+		return err
+	}
+	p := ReplaceParams{ID: id, Auto: gas == nil, MaxFee: b.terms().maxFee, GasPremium: big.Zero(), GasFeecap: big.Zero()}
 	if gas != nil {
 		p.GasLimit, p.GasFeecap, p.GasPremium = gas.Limit, gas.FeeCap, gas.Premium
 	}
@@ -392,5 +441,8 @@ func (b *Backend) Cancel(ctx context.Context, id string) error {
 
 // Republish implements vigil.MessageDesk.
 func (b *Backend) Republish(ctx context.Context, id string) error {
+	if err := b.sendable(ctx, id); err != nil {
+		return err
+	}
 	return b.c.Client.Call(ctx, nil, "Message.RepublishMessage", id)
 }

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -29,13 +30,19 @@ import (
 	"github.com/vigil-post/vigil"
 )
 
-// Tracer makes the spans. A nil Tracer makes none, and wraps nothing.
+// Tracer makes the spans. A nil Tracer makes none, and wraps nothing; one that leads
+// nowhere wraps, and makes none until it is aimed.
 type Tracer struct {
-	provider *sdk.TracerProvider
-	tracer   trace.Tracer
+	way atomic.Pointer[way] // nil: nowhere
 
 	mu    sync.Mutex // guards known
 	known map[vigil.DutyID]moments
+}
+
+// way is where spans go.
+type way struct {
+	provider *sdk.TracerProvider
+	tracer   trace.Tracer
 }
 
 // moments are when something was first done about a duty, and when it was handed over last.
@@ -48,6 +55,24 @@ type Config struct {
 	Version string
 	Log     *slog.Logger
 }
+
+// New makes a Tracer that leads nowhere.
+func New() *Tracer { return &Tracer{known: map[vigil.DutyID]moments{}} }
+
+// Take makes the Tracer lead where another one does from now on; it is nowhere
+// where that is nil. It gives the way that spans took before, as a Tracer to close.
+func (t *Tracer) Take(of *Tracer) (before *Tracer) {
+	var next *way
+	if of != nil {
+		next = of.way.Load()
+	}
+	before = New()
+	before.way.Store(t.way.Swap(next))
+	return before
+}
+
+// Leads says that spans go somewhere.
+func (t *Tracer) Leads() bool { return t != nil && t.way.Load() != nil }
 
 // Open makes a Tracer. It does not wait for the collector.
 func Open(ctx context.Context, c Config) (*Tracer, error) {
@@ -81,7 +106,9 @@ func newTracer(p sdk.SpanProcessor, c Config) *Tracer {
 			attribute.String("service.name", "vigil"), attribute.String("service.version", c.Version), attribute.String("service.instance.id", c.Name),
 		)),
 	)
-	return &Tracer{provider: provider, tracer: provider.Tracer("github.com/vigil-post/vigil"), known: map[vigil.DutyID]moments{}}
+	t := New()
+	t.way.Store(&way{provider, provider.Tracer("github.com/vigil-post/vigil")})
+	return t
 }
 
 // Close hands over what is left, for as long as ctx allows.
@@ -89,7 +116,11 @@ func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
-	return t.provider.Shutdown(ctx)
+	w := t.way.Load()
+	if w == nil {
+		return nil
+	}
+	return w.provider.Shutdown(ctx)
 }
 
 // Span begins a span about a duty, below the one that is in the context, and
@@ -98,11 +129,15 @@ func (t *Tracer) Span(ctx context.Context, id vigil.DutyID, what string) (contex
 	if t == nil {
 		return ctx, func(error) {}
 	}
+	w := t.way.Load()
+	if w == nil {
+		return ctx, func(error) {}
+	}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		t.began(id)
 		ctx = trace.ContextWithRemoteSpanContext(ctx, rootOf(id))
 	}
-	ctx, span := t.tracer.Start(ctx, what)
+	ctx, span := w.tracer.Start(ctx, what)
 	if id != (vigil.DutyID{}) {
 		span.SetAttributes(attribute.String("vigil.duty", id.String()))
 	}
@@ -139,23 +174,24 @@ func (t *Tracer) saved(ctx context.Context, d vigil.Duty) {
 	switch {
 	case d.State.Final():
 		delete(t.known, d.ID)
-	case d.State == vigil.StateSubmitted:
+	case d.State == vigil.StateSubmitted && t.way.Load() != nil:
 		m.sent = time.Now()
 		t.known[d.ID] = m
 	}
 	t.mu.Unlock()
-	if !d.State.Final() {
+	w := t.way.Load()
+	if !d.State.Final() || w == nil {
 		return
 	}
 	now := time.Now()
 	if !m.sent.IsZero() {
-		_, wait := t.tracer.Start(trace.ContextWithRemoteSpanContext(context.WithoutCancel(ctx), rootOf(d.ID)), "wait for the chain", trace.WithTimestamp(m.sent))
+		_, wait := w.tracer.Start(trace.ContextWithRemoteSpanContext(context.WithoutCancel(ctx), rootOf(d.ID)), "wait for the chain", trace.WithTimestamp(m.sent))
 		wait.End(trace.WithTimestamp(now))
 	}
 	if m.began.IsZero() {
 		m.began = now
 	}
-	_, root := t.tracer.Start(context.WithValue(ctx, rootKey{}, d.ID), "duty", trace.WithNewRoot(), trace.WithTimestamp(m.began), trace.WithAttributes(
+	_, root := w.tracer.Start(context.WithValue(ctx, rootKey{}, d.ID), "duty", trace.WithNewRoot(), trace.WithTimestamp(m.began), trace.WithAttributes(
 		attribute.String("vigil.duty", d.ID.String()), attribute.String("vigil.kind", string(d.ID.Kind)), attribute.String("vigil.miner", vigil.MinerAddress(d.ID.Miner).String()),
 		attribute.Int64("vigil.deadline", int64(d.Deadline.Index)), attribute.Int64("vigil.open", int64(d.Deadline.Open)), attribute.Int64("vigil.close", int64(d.Deadline.Close)),
 		attribute.String("vigil.state", string(d.State)), attribute.String("vigil.reason", string(d.Reason)), attribute.Int("vigil.skipped", len(d.Skipped)),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
@@ -20,7 +21,7 @@ import (
 type Notebook struct {
 	store *Store
 	log   *slog.Logger
-	keep  time.Duration
+	keep  atomic.Int64  // a time.Duration
 	wake  chan struct{} // capacity 1
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -49,12 +50,19 @@ const (
 // happened longer ago than keep is deleted; with 0 none of it is.
 func (s *Store) OpenNotebook(ctx context.Context, keep time.Duration, log *slog.Logger) *Notebook {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // what ends the daemon is an event too
-	n := &Notebook{store: s, log: log, keep: keep, wake: make(chan struct{}, 1), stop: stop}
+	n := &Notebook{store: s, log: log, wake: make(chan struct{}, 1), stop: stop}
+	n.Keep(keep)
 	n.done.Go(func() {
 		_ = alive.Restarted(ctx, log, "journal", func(ctx context.Context) error { n.run(ctx); return nil })
 	})
 	return n
 }
+
+// Keep says how old events get from the next pruning on.
+func (n *Notebook) Keep(keep time.Duration) { n.keep.Store(int64(keep)) }
+
+// Kept is how old events get.
+func (n *Notebook) Kept() time.Duration { return time.Duration(n.keep.Load()) }
 
 // Note implements vigil.Journal.
 func (n *Notebook) Note(e vigil.Event) {
@@ -171,8 +179,8 @@ func (n *Notebook) write(ctx context.Context) error {
 // prune deletes what is old, and says when it is to be done again.
 func (n *Notebook) prune(ctx context.Context) time.Duration {
 	var before time.Time
-	if n.keep > 0 {
-		before = time.Now().Add(-n.keep)
+	if keep := n.Kept(); keep > 0 {
+		before = time.Now().Add(-keep)
 	}
 	more, err := n.store.Prune(ctx, before)
 	switch {

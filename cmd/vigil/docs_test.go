@@ -15,6 +15,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/vigil-post/vigil/app"
+
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
 )
@@ -121,12 +123,12 @@ func TestThePageOfCommandsIsCurrent(t *testing.T) {
 	}
 }
 
-const commandsIntro = `# The commands
+var commandsIntro = `# The commands
 
 Written from the commands' own help by ` + "`make docs`" + `; ` + "`vigil COMMAND --help`" + ` says the same.
 
 The commands that only look (` + "`status`, `deadlines`, `duties`, `why`, `faults`, `power`, `provers`, `logs`, `can-restart`" + `) ask the daemon over HTTP. They find
-it by ` + "`--url`, by `--config` or the variable `VIGIL_CONFIG`" + `, and else at ` + usualURL + `. While it is off, ` + "`why`, `duties` and `logs`" + ` read its
+it by ` + "`--url`, by `--config` or the variable `VIGIL_CONFIG`" + `, and else at ` + app.UsualPlace().URL + `. While it is off, ` + "`why`, `duties` and `logs`" + ` read its
 database, which needs ` + "`--config`" + `, and ` + "`faults` and `power`" + ` ask the nodes of the configuration. They change nothing.
 Of the others ` + "`check`, `doctor`, `message`, `notify`, `plan`, `recover` and `rehearse`" + ` take the variable too, where neither ` + "`--config` nor `--url`" + ` is given.
 

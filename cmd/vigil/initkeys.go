@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -89,14 +90,37 @@ func (i *interview) takeOver(w *wallet.Wallet, file string) error {
 	return nil
 }
 
+// writeSecret writes a file that others may not read, and that is on the disk before a
+// keystore is made with what it has: without its passphrase that is lost.
+func writeSecret(path, text string) (err error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close(), syncFolder(filepath.Dir(path))) }()
+	if _, err := file.WriteString(text); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// syncFolder sees that a folder's new names are on the disk.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
 // openKeystore opens a keystore, or makes it, and its passphrase if there is none.
 func openKeystore(path, passphraseFile string, out io.Writer) (*wallet.Wallet, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
 	if !exists(path) && !exists(passphraseFile) {
-		if err := os.WriteFile(passphraseFile, []byte(rand.Text()+"\n"), 0o600); err != nil {
-			return nil, err
+		if err := writeSecret(passphraseFile, rand.Text()+"\n"); err != nil {
+			return nil, fmt.Errorf("write the keystore's passphrase: %w", err)
 		}
 		fmt.Fprintf(out, "✓ a passphrase was drawn, and is in %s: keep a copy of it, and of the keystore, elsewhere\n", passphraseFile)
 	}

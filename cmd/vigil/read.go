@@ -20,9 +20,6 @@ import (
 // What the commands that only look have in common: where the daemon is found,
 // and what is done while it is off.
 
-// usualURL is where a daemon serves if its configuration says nothing else.
-const usualURL = "http://127.0.0.1:8748"
-
 // reader looks at a daemon.
 type reader struct {
 	asker
@@ -35,7 +32,7 @@ type reader struct {
 func readCommand(name, usage, args string, action func(context.Context, *reader) error, flags ...cli.Flag) *cli.Command {
 	common := []cli.Flag{
 		&cli.StringFlag{Name: "config", Usage: "the configuration `FILE` of the daemon", Sources: cli.EnvVars(configVariable)},
-		&cli.StringFlag{Name: "url", Usage: "the daemon's `URL`, in place of --config; " + usualURL + " if neither is given"},
+		&cli.StringFlag{Name: "url", Usage: "the daemon's `URL`, in place of --config; " + app.UsualPlace().URL + " if neither is given"},
 		&cli.BoolFlag{Name: "json", Usage: "as JSON"},
 	}
 	return &cli.Command{
@@ -64,7 +61,7 @@ func newReader(c *cli.Command) (*reader, error) {
 			return r, nil
 		}
 	case r.config == "":
-		r.place.URL = usualURL
+		r.place.URL = app.UsualPlace().URL
 		return r, nil
 	}
 	place, err := app.Locate(r.config)

@@ -37,6 +37,9 @@ func writeStatus(w io.Writer, p paint, s vigil.Status, now time.Time) {
 		head = fmt.Sprintf("epoch %d, seen %s ago", s.Head, short(now.Sub(s.HeadSeen).Truncate(time.Second)))
 	}
 	fmt.Fprintf(w, "%s on %s: %s\n", p.in(bold, "vigil "+s.Version), orDash(s.Network), head)
+	if s.Starting != "" {
+		fmt.Fprintln(w, p.in(red, "the start waits: "+s.Starting))
+	}
 	if s.Problem != "" {
 		fmt.Fprintln(w, p.in(red, s.Problem))
 	}
@@ -61,7 +64,7 @@ func writeAlarms(w io.Writer, p paint, s vigil.Status) {
 			by = fmt.Sprintf(" (%s left)", epochs(a.By-s.Head, s.Delay))
 		}
 		fmt.Fprintf(w, "%s %s %s%s\n", word, a.Code, a.About, by)
-		writeWrapped(w, "      ", a.What+" "+a.Remedy)
+		writeWrapped(w, "      ", strings.TrimSuffix(a.What, ".")+". "+a.Remedy)
 	}
 }
 
@@ -213,7 +216,13 @@ func deadlinesCommand() *cli.Command {
 			return err
 		}
 		lines := deadlineLines(miners, s.Head, r.c.Bool("all"))
-		return r.answer(lines, func(w io.Writer, p paint) { writeDeadlines(w, p, lines, s) })
+		return r.answer(lines, func(w io.Writer, p paint) {
+			if s.Starting != "" {
+				fmt.Fprintln(w, p.in(red, "the start waits, and no deadline is known yet: "+s.Starting))
+				return
+			}
+			writeDeadlines(w, p, lines, s)
+		})
 	}, minerFlag(), &cli.BoolFlag{Name: "all", Usage: "also those without sectors"})
 	c.Description = "The one that is open or comes next stands first. LAST is how the latest occurrence ended; EXPECTED is when all of it should be on\n" +
 		"chain, going by earlier ones, where there is a forecast."

@@ -9,12 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/filecoin-project/go-address"
 	"github.com/urfave/cli/v3"
 
+	"github.com/vigil-post/vigil/app"
 	"github.com/vigil-post/vigil/wallet"
 )
 
@@ -24,15 +26,15 @@ func walletCommand() *cli.Command {
 		Name: "passphrase-file", Usage: "the `FILE` with its passphrase; else the variable VIGIL_PASSPHRASE, else it is asked for",
 	}
 	kind := &cli.StringFlag{Name: "type", Usage: "`KIND` of key: secp256k1 or bls", Value: string(wallet.Secp256k1)}
+	config := &cli.StringFlag{Name: "config", Usage: "write addresses as on the network of this configuration `FILE`; without it as on that of the keystore's folder", Sources: cli.EnvVars(configVariable)}
 	testnet := &cli.BoolFlag{Name: "testnet", Usage: "write addresses with t, as on test networks"}
 	command := func(name, usage, args string, action func(*cli.Command) error, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{
-			Name: name, Usage: usage, ArgsUsage: args, Flags: append([]cli.Flag{keystore, passphrase, testnet}, flags...),
+			Name: name, Usage: usage, ArgsUsage: args, Flags: append([]cli.Flag{keystore, passphrase, config, testnet}, flags...),
 			OnUsageError: onUsageError,
 			Action: does(func(_ context.Context, c *cli.Command) error {
-				address.CurrentNetwork = address.Mainnet
-				if c.Bool("testnet") {
-					address.CurrentNetwork = address.Testnet
+				if err := writeAddresses(c); err != nil {
+					return err
 				}
 				return action(c)
 			}),
@@ -50,6 +52,19 @@ func walletCommand() *cli.Command {
 			command("export", "print a key as lotus wallet import takes it: it is a secret", "ADDRESS", walletExport),
 		},
 	}
+}
+
+// writeAddresses decides whether addresses begin with f or t: nobody is to tell a
+// command what a daemon beside it has written down.
+func writeAddresses(c *cli.Command) error {
+	address.CurrentNetwork = address.Mainnet
+	switch {
+	case c.Bool("testnet"):
+		address.CurrentNetwork = address.Testnet
+	case c.String("config") != "":
+		return app.WriteAddressesAs(c.String("config"))
+	}
+	return app.WriteAddressesIn(filepath.Dir(c.String("keystore")))
 }
 
 func walletNew(c *cli.Command) error {
