@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,7 @@ func (d *Daemon) openFront(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	var going sync.WaitGroup
 	going.Go(func() { _ = alive.Restarted(ctx, d.log, "dashboard", quiet(d.servePage)) })
-	going.Go(func() { _ = alive.Restarted(ctx, d.log, "notifications", quiet(d.front.tell)) })
+	going.Go(func() { d.front.tell(ctx, d.log) })
 	d.onClose(func() error {
 		stop()
 		going.Wait()
@@ -54,7 +55,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // tell lets notifiers work until ctx ends, each until there is another word on who is
 // told. What was told is in a file between them, so that nothing is told twice.
-func (f *front) tell(ctx context.Context) {
+func (f *front) tell(ctx context.Context, log *slog.Logger) {
 	var working sync.WaitGroup
 	stop := func() {}
 	for {
@@ -68,7 +69,7 @@ func (f *front) tell(ctx context.Context) {
 			working.Wait()
 			var one context.Context
 			one, stop = context.WithCancel(ctx)
-			working.Go(func() { notify.New(config).Run(one) })
+			working.Go(func() { _ = alive.Restarted(one, log, "notifications", quiet(notify.New(config).Run)) })
 		}
 	}
 }
