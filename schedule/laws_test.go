@@ -245,6 +245,7 @@ func TestACarefulPolicyDoesNoMore(t *testing.T) {
 		return out
 	}
 	eachView(t, func(_ chance, v schedule.View, p schedule.Policy) error {
+		v.Hurried = v.Epoch // how soon sectors are read again depends on how near the policy's cutoff is
 		late, margin := p, p
 		late.StartConfidence, late.SubmitConfidence = p.StartConfidence+2, p.SubmitConfidence+3
 		margin.RecoverMargin = p.RecoverMargin + 4
