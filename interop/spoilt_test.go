@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vigil-post/vigil/proofs/merkle"
@@ -16,9 +17,10 @@ import (
 // TestSpoiltSectorsAreProvedAlike spoils each kind of a sector's files in turn: we must
 // not prove what filecoin-proofs refuses, nor call a sector bad that it proves. We are
 // stricter where it is blind: it does not look at comm_c before the SNARK, nor
-// whether a replica is cut off where nothing is challenged.
+// whether a replica is cut off where nothing is challenged, nor at a kept node that
+// stands on a path itself and is no field element.
 func TestSpoiltSectorsAreProvedAlike(t *testing.T) {
-	for _, size := range []uint64{2 << 10, 16 << 10, 32 << 10, 8 << 20} {
+	for _, size := range []uint64{2 << 10, 32 << 10, 8 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			o := newOracle(t)
 			form := form(t, post.Window, size, "1.2.0")
@@ -38,7 +40,7 @@ func TestSpoiltSectorsAreProvedAlike(t *testing.T) {
 					check(t, os.WriteFile(file, spoil(append([]byte(nil), good...)), 0o644))
 					theirs, ours := o.provable(t, dir, form, randomness), f.provable(t, form, randomness)
 					size := len(read(t, file))
-					stricter := [3]bool{size < len(good), size == len(good), false}[i]
+					stricter := [3]bool{size < len(good), size == len(good), strings.HasPrefix(name, "no element")}[i]
 					if ours == nil && theirs != nil || theirs == nil && ours != nil && !stricter {
 						t.Errorf("%s %s: Go %v, Rust %v", filepath.Base(file), name, ours, theirs)
 					}

@@ -3,6 +3,7 @@ package merkle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,7 +31,23 @@ func (t *Tree) Path(leaf uint64) (Path, error) {
 // not reach down to the lowest kept one, 2 KiB for every two rows between. Every node
 // that is computed is compared with the one kept, so that a path that is
 // returned verifies. Between reads it looks whether ctx has ended.
+//
+// Where that finds a defect, the rows are read one by one, as filecoin-proofs does: the
+// defect may be in a node that is only hashed to spare a read.
 func (t *Tree) Paths(ctx context.Context, leaves ...uint64) ([]Path, error) {
+	paths, err := t.paths(ctx, 2, leaves)
+	var bad *DefectError
+	if errors.As(err, &bad) {
+		if paths, again := t.paths(ctx, 1, leaves); again == nil {
+			return paths, nil
+		}
+	}
+	return paths, err
+}
+
+// paths makes the paths of leaves, and reads every kept row below those that Open read,
+// or every second.
+func (t *Tree) paths(ctx context.Context, every int, leaves []uint64) ([]Path, error) {
 	climbs := make([]*climb, len(leaves))
 	for i, leaf := range leaves {
 		if leaf >= t.shape.Leaves() {
@@ -40,10 +57,14 @@ func (t *Tree) Paths(ctx context.Context, leaves ...uint64) ([]Path, error) {
 	}
 	inOrder := slices.Clone(climbs)
 	slices.SortFunc(inOrder, func(a, b *climb) int { return cmp.Compare(a.leaf, b.leaf) })
-	for _, step := range []func(context.Context, []*climb) error{t.readKept, t.rebuild, t.compare} {
-		if err := step(ctx, inOrder); err != nil {
-			return nil, err
-		}
+	if err := t.readKept(ctx, every, inOrder); err != nil {
+		return nil, err
+	}
+	if err := t.rebuild(ctx, inOrder); err != nil {
+		return nil, err
+	}
+	if err := t.compare(ctx, inOrder); err != nil {
+		return nil, err
 	}
 	paths := make([]Path, len(leaves))
 	for i, c := range climbs {
@@ -111,9 +132,9 @@ func (p *piece) group(row int, index uint64) []fr.Element {
 }
 
 // readKept fills groups, for climbs in the order of their leaves. Of the rows
-// below those that Open read, every second is computed from the row under it:
+// below those that Open read, every second may be computed from the row under it:
 // eight hashes cost less than a disk's seek.
-func (t *Tree) readKept(ctx context.Context, climbs []*climb) error {
+func (t *Tree) readKept(ctx context.Context, every int, climbs []*climb) error {
 	for _, c := range climbs {
 		b := &t.bases[c.tree]
 		c.groups = make([][]fr.Element, t.shape.BaseRows()-b.lowest())
@@ -134,7 +155,7 @@ func (t *Tree) readKept(ctx context.Context, climbs []*climb) error {
 			}
 		})
 		for row, span := t.bases[tree].lowest(), 0; row < t.bases[tree].from && len(of) > 0; row += span {
-			span = min(2, t.bases[tree].from-row)
+			span = min(every, t.bases[tree].from-row)
 			if err := t.readRows(ctx, of, tree, row, span); err != nil {
 				return err
 			}
