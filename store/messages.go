@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -113,10 +114,7 @@ func (s *Store) OpenMessages(ctx context.Context) (messages []vigil.Message, err
 		if err != nil {
 			return err
 		}
-		of := make(map[string][]rows.Attempt, len(found))
-		for _, a := range attempts {
-			of[a.Message] = append(of[a.Message], a)
-		}
+		of := byMessage(attempts)
 		for _, row := range found {
 			m, err := decodeWhole(row, of[row.ID])
 			if err != nil {
@@ -234,13 +232,34 @@ func (s *Store) messages(ctx context.Context, in transaction, what string, list 
 // transaction is s.read or s.look.
 type transaction func(ctx context.Context, what string, f func(q *rows.Queries) error) error
 
+// decodeMessages puts messages together, and asks for the attempts of a page of them at once.
 func decodeMessages(ctx context.Context, q *rows.Queries, found []rows.Message) ([]vigil.Message, error) {
-	messages := make([]vigil.Message, len(found))
-	for i, row := range found {
-		var err error
-		if messages[i], err = decodeMessage(ctx, q, row); err != nil {
+	messages := make([]vigil.Message, 0, len(found))
+	for page := range slices.Chunk(found, pageSize) {
+		ids := make([]string, len(page))
+		for i, row := range page {
+			ids[i] = row.ID
+		}
+		attempts, err := q.ListAttemptsOf(ctx, ids)
+		if err != nil {
 			return nil, err
+		}
+		of := byMessage(attempts)
+		for _, row := range page {
+			m, err := decodeWhole(row, of[row.ID])
+			if err != nil {
+				return nil, err
+			}
+			messages = append(messages, m)
 		}
 	}
 	return messages, nil
+}
+
+func byMessage(attempts []rows.Attempt) map[string][]rows.Attempt {
+	of := map[string][]rows.Attempt{}
+	for _, a := range attempts {
+		of[a.Message] = append(of[a.Message], a)
+	}
+	return of
 }

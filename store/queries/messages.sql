@@ -52,6 +52,9 @@ SELECT count(DISTINCT message) FROM attempts WHERE sender = sqlc.arg(sender) AND
 -- name: ListAttempts :many
 SELECT * FROM attempts WHERE message = ? ORDER BY number;
 
+-- name: ListAttemptsOf :many
+SELECT * FROM attempts WHERE message IN (sqlc.slice(messages)) ORDER BY message, number;
+
 -- name: ListUnsettledAttempts :many
 SELECT * FROM attempts WHERE message IN (SELECT id FROM messages WHERE messages.settled = 0) ORDER BY message, number;
 

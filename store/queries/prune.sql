@@ -32,15 +32,17 @@ SELECT miner FROM audits WHERE miner > sqlc.arg(after) ORDER BY miner LIMIT 1;
 
 -- A message goes when it can play no part any more: it is settled, and of each
 -- nonce that was given to it the chain is past, because it executed a later one
--- of ours long ago. So no nonce is given twice, whatever is deleted.
+-- of ours long ago. So no nonce is given twice, whatever is deleted. The last one
+-- of a sender always stays; that it does is seen from the next hundred.
 
 -- name: ListForgettable :many
 SELECT messages.id FROM messages
 WHERE messages.settled = 1 AND messages.updated < sqlc.arg(before) AND (messages.expires < sqlc.arg(epoch) OR messages.included >= 0 AND messages.included < sqlc.arg(epoch))
   AND NOT EXISTS (
     SELECT 1 FROM nonces WHERE nonces.message = messages.id AND NOT EXISTS (
-        SELECT 1 FROM nonces AS later JOIN messages AS executed ON executed.id = later.message
-        WHERE later.sender = nonces.sender AND later.nonce > nonces.nonce AND executed.sender = later.sender AND executed.nonce = later.nonce
+        SELECT 1 FROM messages AS executed WHERE executed.id IN (
+            SELECT later.message FROM nonces AS later WHERE later.sender = nonces.sender AND later.nonce > nonces.nonce ORDER BY later.nonce LIMIT 100)
+          AND executed.sender = nonces.sender AND executed.nonce > nonces.nonce
           AND executed.settled = 1 AND executed.included >= 0 AND executed.included < sqlc.arg(epoch)))
 ORDER BY messages.updated LIMIT sqlc.arg(most);
 

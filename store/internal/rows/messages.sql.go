@@ -279,6 +279,61 @@ func (q *Queries) ListAttempts(ctx context.Context, message string) ([]Attempt, 
 	return items, nil
 }
 
+const listAttemptsOf = `-- name: ListAttemptsOf :many
+SELECT message, number, cid, sender, nonce, gas_limit, fee_cap, premium, signature, encoded, epoch, published, problem, created, cancel, pushes, pushed FROM attempts WHERE message IN (/*SLICE:messages*/?) ORDER BY message, number
+`
+
+func (q *Queries) ListAttemptsOf(ctx context.Context, messages []string) ([]Attempt, error) {
+	query := listAttemptsOf
+	var queryParams []interface{}
+	if len(messages) > 0 {
+		for _, v := range messages {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:messages*/?", strings.Repeat(",?", len(messages))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:messages*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Attempt
+	for rows.Next() {
+		var i Attempt
+		if err := rows.Scan(
+			&i.Message,
+			&i.Number,
+			&i.Cid,
+			&i.Sender,
+			&i.Nonce,
+			&i.GasLimit,
+			&i.FeeCap,
+			&i.Premium,
+			&i.Signature,
+			&i.Encoded,
+			&i.Epoch,
+			&i.Published,
+			&i.Problem,
+			&i.Created,
+			&i.Cancel,
+			&i.Pushes,
+			&i.Pushed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listByBeginning = `-- name: ListByBeginning :many
 SELECT seq, id, kind, miner, open, batch, sender, receiver, method, value, params, senders, expires, state, nonce, receipt, problem, created, updated, supersedes, settled, landed, included, paid, wish FROM messages WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3
 `
