@@ -263,6 +263,7 @@ func (a api) ChainReadObj(x ctxT, p rawP) (rawM, error)    { return a.n.ask(x, "
 func (a api) StateListMiners(x ctxT, p rawP) (rawM, error) { return a.n.ask(x, "StateListMiners", p) }
 func (a api) StateSearchMsg(x ctxT, p rawP) (rawM, error)  { return a.n.ask(x, "StateSearchMsg", p) }
 func (a api) MpoolPush(x ctxT, p rawP) (rawM, error)       { return a.n.ask(x, "MpoolPush", p) }
+func (a api) MpoolGetNonce(x ctxT, p rawP) (rawM, error)   { return a.n.ask(x, "MpoolGetNonce", p) }
 func (a api) StateNetworkVersion(x ctxT, p rawP) (rawM, error) {
 	return a.n.ask(x, "StateNetworkVersion", p)
 }

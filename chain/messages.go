@@ -246,7 +246,11 @@ func withPremium(means error, text string) error {
 
 // PoolNonce is the next nonce of an account as the node's pool has it.
 func (c *Client) PoolNonce(ctx context.Context, acct address.Address) (uint64, error) {
-	n, err := ask[uint64](ctx, c, "MpoolGetNonce", acct)
+	const method = "MpoolGetNonce"
+	n, err := ask[uint64](ctx, c, method, acct)
+	if err == nil && n >= maxNonce {
+		err = unusable(method, "a nonce of %d", n)
+	}
 	if err != nil {
 		return 0, err
 	}

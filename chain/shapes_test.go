@@ -85,7 +85,7 @@ func calls(t testing.TB) []someCall {
 		{"EstimateGas", "GasEstimateMessageGas", nil, func(ctx context.Context, c *chain.Client) (any, error) {
 			return c.EstimateGas(ctx, signed.Call, 3)
 		}},
-		{"PoolNonce", "MpoolGetNonce", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
+		{"PoolNonce", "MpoolGetNonce", []string{`0`}, func(ctx context.Context, c *chain.Client) (any, error) { return c.PoolNonce(ctx, worker) }},
 		{"PushMessage", "MpoolPush", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.PushMessage(ctx, signed) }},
 		{"Executed", "ChainGetParentMessages", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
 		{"Executed's receipts", "ChainGetParentReceipts", nil, func(ctx context.Context, c *chain.Client) (any, error) { return c.Executed(ctx, key) }},
@@ -225,6 +225,8 @@ func TestAnswersThatDoNotFitAreRefused(t *testing.T) {
 		{"31 bytes of randomness", "StateGetRandomnessFromTickets", `"` + strings.Repeat("AAAA", 10) + `AA=="`, "31 bytes"},
 		{"randomness of zeros", "StateGetRandomnessFromBeacon", `"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`, "all bytes are zero"},
 		{"an ID address as a key address", "StateAccountKey", `"t0100"`, "t0100 is not a key address"},
+		{"an account with more messages than there are", "StateGetActor", `{"Nonce":18446744073709551615,"Balance":"5"}`, "Nonce"},
+		{"a pool with more messages than there are", "MpoolGetNonce", `18446744073709551615`, "a nonce of 18446744073709551615"},
 		{"an account with a negative balance", "StateGetActor", `{"Nonce":7,"Balance":"-5"}`, "Balance"},
 		{"fewer receipts than messages", "ChainGetParentReceipts", `[]`, "0 receipts for 1 messages"},
 		{"receipts without messages", "ChainGetParentMessages", `null`, "1 receipts for 0 messages"},

@@ -253,8 +253,11 @@ type actor struct {
 	Balance amount
 }
 
+// maxNonce is more messages than any account ever sends: the next ones still have numbers.
+const maxNonce = 1 << 62
+
 func (a *actor) check() error {
-	return required(field{"Nonce", a.Nonce != nil}, field{"Balance", a.Balance.there()})
+	return required(field{"Nonce", a.Nonce != nil && *a.Nonce < maxNonce}, field{"Balance", a.Balance.there()})
 }
 
 // message is an unsigned message, as nodes write and read it.
@@ -275,7 +278,7 @@ func (m *message) check() error {
 	if m == nil {
 		return errors.New("a message is null")
 	}
-	return required(field{"From", !m.From.Empty()}, field{"To", !m.To.Empty()}, field{"Nonce", m.Nonce != nil},
+	return required(field{"From", !m.From.Empty()}, field{"To", !m.To.Empty()}, field{"Nonce", m.Nonce != nil && *m.Nonce < maxNonce},
 		field{"GasLimit", m.GasLimit != nil && *m.GasLimit >= 0}, field{"GasFeeCap", m.GasFeeCap.there()}, field{"GasPremium", m.GasPremium.there()})
 }
 
