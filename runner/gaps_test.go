@@ -13,6 +13,7 @@ import (
 
 	"github.com/filecoin-project/go-bitfield"
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/filecoin-project/go-state-types/builtin"
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/runner"
@@ -103,6 +104,9 @@ func (g *gaps) reorg(depth abi.ChainEpoch) {
 	for i, m := range g.messages {
 		if m.Receipt != nil && m.Receipt.Epoch > from {
 			g.messages[i].State, g.messages[i].Receipt = vigil.MessagePublished, nil
+			if m.Call.Method == builtin.MethodsMiner.DeclareFaultsRecovered {
+				g.undeclare()
+			}
 		}
 	}
 	for name, when := range g.posted {
@@ -111,6 +115,15 @@ func (g *gaps) reorg(depth abi.ChainEpoch) {
 		}
 	}
 	g.fork++
+}
+
+// undeclare takes all recoveries back; world.mu is held.
+func (g *gaps) undeclare() {
+	for _, list := range g.partitions {
+		for i := range list {
+			list[i].Recovering = bitfield.New()
+		}
+	}
 }
 
 // live lets a runner live until the epoch, or until it dies, with whatever weather there is.
@@ -154,7 +167,15 @@ func (g *gaps) live(t *testing.T, until abi.ChainEpoch, calm func(abi.ChainEpoch
 // Null rounds around every boundary, reorgs of less than the confidence, calls that
 // fail and restarts: what had fair weather at its end is on chain, nothing is on chain
 // twice, and the row says what the chain has.
-func TestWhateverTheWeatherADeadlineWithAFairEndIsMet(t *testing.T) {
+func TestWhateverTheWeatherADeadlineWithAFairEndIsMet(t *testing.T) { eachWeather(t, postsInWeather) }
+
+// The same for faulty sectors: what can be read is declared before the cutoff, once
+// the weather is fair, and has its power back after the deadline.
+func TestWhateverTheWeatherFaultsAreDeclaredBeforeTheCutoff(t *testing.T) {
+	eachWeather(t, recoveriesInWeather)
+}
+
+func eachWeather(t *testing.T, story func(t *testing.T, g *gaps)) {
 	seeds, first := 25, uint64(1)
 	if os.Getenv("VIGIL_LONG") == "1" {
 		seeds, first = 3000, rand.Uint64()
@@ -164,21 +185,58 @@ func TestWhateverTheWeatherADeadlineWithAFairEndIsMet(t *testing.T) {
 	}
 	for i := range seeds {
 		seed := first + uint64(i)
-		if !t.Run(fmt.Sprint("VIGIL_SEED=", seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { weather(t, seed) }) }) {
+		if !t.Run(fmt.Sprint("VIGIL_SEED=", seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { story(t, newGaps(seed)) }) }) {
 			return
 		}
 	}
 }
 
-func weather(t *testing.T, seed uint64) {
+func newGaps(seed uint64) *gaps {
 	g := &gaps{world: newWorld(), r: rand.New(rand.NewPCG(seed, 5))}
 	g.miners = []abi.ActorID{minerID}
 	g.tipsets = []abi.ChainEpoch{980, 981, 982, 983, 984, 985}
+	luck := rand.New(rand.NewPCG(seed, 6)) // of calls, whose order is not fixed
+	g.fails = func(string) bool { return g.stormy && luck.IntN(4) == 0 }
+	return g
+}
+
+func recoveriesInWeather(t *testing.T, g *gaps) {
+	const open, cutoff = abi.ChainEpoch(1200), abi.ChainEpoch(1130)
+	g.add(20, 1, 2, 3)
+	p := &g.partitions[20][0]
+	p.Active, p.Faulty = bitfield.NewFromSet([]uint64{1}), bitfield.NewFromSet([]uint64{2, 3})
+	g.bad = map[abi.SectorNumber]string{3: "replica: missing"}
+	calm := func(now abi.ChainEpoch) bool { return now >= cutoff-30 && now < cutoff || now >= open+25 }
+	end := open + 80
+	for g.now() < end {
+		g.live(t, end, calm)
+	}
+	for _, m := range g.messages {
+		if m.Call.Method == builtin.MethodsMiner.DeclareFaultsRecovered && m.Receipt != nil && m.Receipt.Epoch >= cutoff {
+			t.Errorf("%s was declared at %d, and the cutoff is %d", m.ID, m.Receipt.Epoch, cutoff)
+		}
+	}
+	if lost, err := g.partitions[20][0].Faulty.All(9); err != nil || !slices.Equal(lost, []uint64{3}) {
+		t.Errorf("sectors %v are faulty, %v", lost, err)
+	}
+	returned := 0
+	for id, duty := range g.duties {
+		if duty.State == vigil.StateConfirmed && duty.Returned != nil {
+			returned += *duty.Returned
+		}
+		if !duty.State.Final() && id.Open <= open { // the next period's goes on
+			t.Errorf("%s is %s: %s", id, duty.State, duty.Problem)
+		}
+	}
+	if returned != 1 {
+		t.Errorf("the rows say that %d sectors have their power back: %v", returned, g.duties)
+	}
+}
+
+func postsInWeather(t *testing.T, g *gaps) {
 	g.add(deadline, 1, 2)
 	g.add(deadline, 3, 4)
 	g.add(deadline+1, 5)
-	luck := rand.New(rand.NewPCG(seed, 6)) // of calls, whose order is not fixed
-	g.fails = func(string) bool { return g.stormy && luck.IntN(4) == 0 }
 	calm := func(now abi.ChainEpoch) bool { into := now % 60; return now > open && (into >= 30 || into < 12) }
 	end := closed + 60 + 20
 	for g.now() < end {
