@@ -109,7 +109,7 @@ const (
 	MessageIncluded   MessageState = "included"   // a tipset executed it
 	MessageConfirmed  MessageState = "confirmed"  // with exit code 0, at the configured confidence
 	MessageFailed     MessageState = "failed"     // with another exit code, at the configured confidence
-	MessageExpired    MessageState = "expired"    // its epoch passed before it was executed
+	MessageExpired    MessageState = "expired"    // its epoch passed before it was executed, or no pool took it as valid
 	MessageCancelled  MessageState = "cancelled"  // somebody wished so, and it was in time
 )
 

@@ -129,6 +129,14 @@ func exitWords(code exitcode.ExitCode) string {
 	return fmt.Sprintf("%d (%s)", code, code)
 }
 
+// givenUp says why an expired message is not tried any more.
+func givenUp(m vigil.Message) string {
+	if a, landed := m.Executed(); landed && a.Epoch+1 < m.Expires {
+		return "It was given up in time for another to be made in its place"
+	}
+	return "Its time was over before it was executed"
+}
+
 func ending(m vigil.Message, at At) string {
 	switch m.State {
 	case vigil.MessageConfirmed:
@@ -136,7 +144,7 @@ func ending(m vigil.Message, at At) string {
 	case vigil.MessageFailed:
 		return "It failed for good. Its gas is paid and its nonce used."
 	case vigil.MessageExpired:
-		return ended("Its time was over before it was executed", m.Problem)
+		return ended(givenUp(m), m.Problem)
 	case vigil.MessageCancelled:
 		return ended("It was cancelled", m.Problem)
 	}

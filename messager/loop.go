@@ -53,6 +53,7 @@ type loop struct {
 type refusal struct {
 	premium abi.TokenAmount // as much or more
 	cheaper bool            // what may cost less: it says that the sender cannot pay for it
+	invalid bool            // nothing like it: it says that it would never take the message
 }
 
 // hold is whether a key is held.

@@ -184,6 +184,8 @@ func (l *loop) noteRefusal(a vigil.Attempt, err error) {
 		l.asked[a.CID] = refusal{}
 	case errors.Is(err, vigil.ErrNotEnoughFunds):
 		l.asked[a.CID] = refusal{cheaper: true}
+	case errors.Is(err, vigil.ErrMessageInvalid):
+		l.asked[a.CID] = refusal{invalid: true}
 	}
 }
 

@@ -48,7 +48,7 @@ func (l *loop) renew(ctx context.Context, in line, b books) {
 
 // renewed is a slot's message with a new attempt if one is due; nothing is stored yet.
 func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Message, error) {
-	cancel := s.void(l.head.Epoch)
+	cancel := s.void(l.head.Epoch) || l.hopeless(in, s)
 	attempts := s.attempts(in.sender, cancel)
 	due := l.due(s, attempts, cancel, in.urgent) || l.unpayable(ctx, s, attempts, cancel)
 	if !cancel && !s.lives(l.head.Epoch) || !due || !l.try(fmt.Sprint("renew ", s.nonce, s.m.ID)) {
@@ -66,6 +66,17 @@ func (l *loop) renewed(ctx context.Context, in line, s slot, b books) (vigil.Mes
 		renewed.Wish = s.m.Wish
 	}
 	return renewed, err
+}
+
+// hopeless says that no pool takes the message with its nonce and none ever will.
+// Those behind it must not wait for its time to be over, and whoever asked for it
+// can ask for another one, which is estimated and signed anew.
+func (l *loop) hopeless(in line, s slot) bool {
+	own := s.attempts(in.sender, false)
+	if !s.lives(l.head.Epoch) || len(own) == 0 || l.head.Epoch-own[0].Epoch < pause(in.urgent, l.c.ReplaceAfter) {
+		return false
+	}
+	return !slices.ContainsFunc(own, func(a vigil.Attempt) bool { return a.Published || !l.asked[a.CID].invalid })
 }
 
 // renewal is a slot's message with a new attempt; nothing is stored yet.

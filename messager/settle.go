@@ -97,6 +97,8 @@ func confirm(m vigil.Message, head, confidence abi.ChainEpoch) vigil.Message {
 		return m
 	case a.Cancel && m.Wish.Verb == vigil.WishCancel:
 		m.State, m.Problem = vigil.MessageCancelled, "its nonce went to a send of nothing, as was wished"
+	case a.Cancel && !tooLate(m, a.Epoch):
+		m.State, m.Problem = vigil.MessageExpired, "no node's pool took it as valid, and its nonce went to a send of nothing"
 	case a.Cancel:
 		m.State, m.Problem = vigil.MessageExpired, "it was too late, and its nonce went to a send of nothing for those behind it"
 	case m.Receipt.ExitCode == exitcode.Ok:

@@ -221,7 +221,7 @@ func (p planner) messages(id vigil.DutyID) (alive bool, dead int, failed string)
 			dead++
 			if failed = ""; m.State == vigil.MessageFailed {
 				failed = fmt.Sprintf("its message number %d: %s", dead, m.Problem)
-			} else if !m.State.Done() {
+			} else if !m.State.Done() && !cancelled(m) {
 				failed = fmt.Sprintf("its message number %d was executed with exit code %s", dead, m.Receipt.ExitCode)
 			}
 		default:
@@ -245,7 +245,7 @@ func (p planner) fruitless(m vigil.Message) bool {
 	if m.Duty.Kind == vigil.KindRecover {
 		end = p.deadline.FaultCutoff
 	}
-	return m.Receipt != nil && m.Receipt.ExitCode != exitcode.Ok && p.view.Epoch >= end-p.policy.PostMargin
+	return m.Receipt != nil && (m.Receipt.ExitCode != exitcode.Ok || cancelled(m)) && p.view.Epoch >= end-p.policy.PostMargin
 }
 
 // judge settles the duties of a deadline that has closed by what the chain
