@@ -214,6 +214,10 @@ var poolWords = []struct {
 	{"message is too big", vigil.ErrMessageInvalid}, // Forest
 	{"field cannot be less than the cost of storing", vigil.ErrMessageInvalid},
 	{"field cannot be greater than a block's gas limit", vigil.ErrMessageInvalid},
+	{"cannot be less than cost", vigil.ErrMessageInvalid},               // Forest: of storing a message on chain
+	{"cannot be greater than block gas limit", vigil.ErrMessageInvalid}, // Forest
+	{"gas_fee_cap less than gas_premium", vigil.ErrMessageInvalid},      // Forest
+	{"is not a valid top-level sender", vigil.ErrMessageInvalid},        // Lotus and Forest
 	{"message not valid for block inclusion", vigil.ErrMessageInvalid},
 	{"message will not be included in a block", vigil.ErrMessageInvalid},
 }

@@ -37,6 +37,11 @@ func TestWhatPoolsSayIsUnderstood(t *testing.T) {
 		{"lotus", "'GasLimit' field cannot be greater than a block's gas limit (10000000001 > 10000000000)", vigil.ErrMessageInvalid},
 		{"lotus", "message not valid for block inclusion: 'GasFeeCap' less than 'GasPremium'", vigil.ErrMessageInvalid},
 		{"lotus", "verify msg failed: message will not be included in a block", vigil.ErrMessageInvalid},
+		{"forest", "gas_limit 10 cannot be less than cost 193863 of storing a message on chain", vigil.ErrMessageInvalid},
+		{"forest", "gas_limit 10000000001 cannot be greater than block gas limit", vigil.ErrMessageInvalid},
+		{"forest", "gas_fee_cap less than gas_premium", vigil.ErrMessageInvalid},
+		{"forest", "Sender actor is not a valid top-level sender", vigil.ErrMessageInvalid},
+		{"forest", "bls signature verification failed for addr: f3abc", vigil.ErrMessageInvalid},
 		{"any", "connection reset by peer", nil},
 	} {
 		if got := poolRefusal(c.says); !errors.Is(got, c.means) {

@@ -176,7 +176,7 @@ func TestWhateverTheWeatherFaultsAreDeclaredBeforeTheCutoff(t *testing.T) {
 }
 
 func eachWeather(t *testing.T, story func(t *testing.T, g *gaps)) {
-	seeds, first := 25, uint64(1)
+	seeds, first := 12, uint64(1)
 	if os.Getenv("VIGIL_LONG") == "1" {
 		seeds, first = 3000, rand.Uint64()
 	}
