@@ -99,7 +99,7 @@ func TestMessagesAreEncodedOrRefusedAsTheNetworksLibrariesDo(t *testing.T) {
 	numbers := []uint64{0, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<63 - 1, 1<<64 - 1}
 	number := func() uint64 { return numbers[r.IntN(len(numbers))] }
 	refused, taken := 0, 0
-	for range 20_000 {
+	for range 2_000 {
 		m := SignedMessage{
 			Call: Call{
 				From: addresses[r.IntN(len(addresses))], To: addresses[r.IntN(len(addresses))],
@@ -123,7 +123,7 @@ func TestMessagesAreEncodedOrRefusedAsTheNetworksLibrariesDo(t *testing.T) {
 			t.Fatalf("CID %s, %v, %v, want %s", c, err, errCID, sum)
 		}
 	}
-	if refused < 1000 || taken < 1000 {
+	if refused < 300 || taken < 300 {
 		t.Errorf("%d are refused and %d taken: neither says much", refused, taken)
 	}
 }

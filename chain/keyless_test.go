@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/filecoin-project/go-state-types/abi"
+	"github.com/ipfs/go-cid"
 
 	"github.com/vigil-post/vigil"
 )
@@ -81,5 +82,32 @@ func TestTheHighestSectorNumberIsRead(t *testing.T) {
 	}
 	if list, err := faulty.All(2); err != nil || len(list) != 1 || list[0] != abi.MaxSectorNumber {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+// What nodes say of a message that the chain has not executed: because they have
+// never seen it, or because another one took its nonce.
+func TestAMessageThatIsNotOnChainIsNotFoundWhateverTheNode(t *testing.T) {
+	n := soundNode()
+	c := dialNode(t, n)
+	for _, row := range []struct {
+		node, says string
+		want       bool
+	}{
+		{"lotus", "failed to load message: ipld: could not find bafy2bzace", true},
+		{"lotus", "message was replaced: found message with equal nonce as the one we are looking for that is NOT a valid replacement message (F:bafy n 3, TS: bafy n3)", true},
+		{"lotus before 1.33, venus", "found message with equal nonce as the one we are looking for (F:bafy n 3, TS: bafy n3)", true},
+		{"venus", "failed to get secp message bafy2bzace: ipld: could not find bafy2bzace", true},
+		{"forest", "failed to load message Invalid tipset: bafy2bzace", true},
+		{"forest", "found message with equal nonce and call params but different CID. wanted bafy, found: bafy, nonce: 3, from: f1abc", true},
+		{"lotus, which has found it", "failed to load message after successful receipt search: ipld: could not find bafy2bzace", false},
+		{"forest", "failed to load tipset during msg wait searchback: timed out", false},
+		{"venus", "failed to get secp message bafy2bzace: datastore closed", false},
+	} {
+		n.handle("StateSearchMsg", func([]json.RawMessage) (any, error) { return nil, errors.New(row.says) })
+		_, err := c.Search(t.Context(), cid.MustParse(blockCID(1)), someKey())
+		if err == nil || errors.Is(err, vigil.ErrNotFound) != row.want {
+			t.Errorf("%s says %q: %v", row.node, row.says, err)
+		}
 	}
 }

@@ -343,7 +343,14 @@ func (c *Client) Search(ctx context.Context, wanted cid.Cid, key vigil.TipSetKey
 // notOnChain knows the errors that are really a no: the node has never seen
 // the message, or another one took its nonce.
 func notOnChain(text string) bool {
-	return strings.Contains(text, "failed to load message") || strings.Contains(text, "message was replaced")
+	said := func(words string) bool { return strings.Contains(text, words) }
+	switch {
+	case said("failed to load message"): // Lotus and Forest; Lotus also of one that it has found
+		return !said("after successful receipt search")
+	case said("failed to get secp message"): // Venus
+		return said("could not find")
+	}
+	return said("message was replaced") || said("found message with equal nonce")
 }
 
 // executionOf adds what a lookup does not say: who sent the message, and in

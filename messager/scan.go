@@ -177,14 +177,18 @@ func (l *loop) nonceFact(ctx context.Context, m vigil.Message, f facts) (nonceFa
 	return nonceLost, nil
 }
 
+// searchAttempts searches for all of them before it gives up for one that cannot be
+// searched for: at most one was executed, and where that is found nothing else matters.
 func (l *loop) searchAttempts(ctx context.Context, m vigil.Message, f facts) (bool, error) {
+	var unknown error
 	for _, a := range m.Attempts {
 		found, err := l.search(ctx, a.CID)
 		if errors.Is(err, vigil.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return false, fmt.Errorf("search message %s: %w", a.CID, err)
+			unknown = errors.Join(unknown, fmt.Errorf("search message %s: %w", a.CID, err))
+			continue
 		}
 		ts, err := l.at(ctx, found.Receipt.Epoch, l.head.Key)
 		if err != nil {
@@ -193,7 +197,7 @@ func (l *loop) searchAttempts(ctx context.Context, m vigil.Message, f facts) (bo
 		f.executed[a.CID], f.onChain[ts.Key], f.baseFees[ts.Key] = found, true, ts.BaseFee
 		return true, nil
 	}
-	return false, nil
+	return false, unknown
 }
 
 // The calls to the node, each with its time limit.

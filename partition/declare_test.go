@@ -166,7 +166,7 @@ func TestAMessageThatIsTooLongIsHalved(t *testing.T) {
 // ones take a byte more in each of up to 3,000 declarations.
 func TestAMessageFitsWhateverItsDeadline(t *testing.T) {
 	fits := 0
-	for n := 2_000; n <= 3_000; n += 10 {
+	for n := 2_000; n <= 3_000; n += 40 {
 		message := make([]partition.Declaration, n)
 		for i := range message {
 			message[i].Partition = uint64(i)
@@ -184,7 +184,7 @@ func TestAMessageFitsWhateverItsDeadline(t *testing.T) {
 			t.Fatalf("%d partitions are not too long and take %d bytes, %v", n, encoded.Len(), err)
 		}
 	}
-	if fits == 0 || fits > 100 {
-		t.Errorf("%d of 101 fit: the test says nothing of the limit", fits)
+	if fits == 0 || fits > 25 {
+		t.Errorf("%d of 26 fit: the test says nothing of the limit", fits)
 	}
 }
