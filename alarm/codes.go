@@ -93,7 +93,7 @@ var Codes = []Code{
 		"Top it up. More than one control address, each with a balance, is safer still."},
 	{SenderTrouble, "Something is wrong with a sender: its account cannot be read, or messages that are not Vigil's use its nonces.",
 		"Give posts a control address of their own that nothing else sends from."},
-	{ProverFailing, "The last try to make a proof failed.",
+	{ProverFailing, "The last try to make a proof failed, and one is still to be made.",
 		"The alarm has the prover's words; vigil selftest tries the prover without a deadline."},
 	{LoopStuck, "A part of the daemon does not come round any more: a disk or a call that does not return, or a bug.",
 		"Restart it, which is safe at any time; systemd's watchdog does. If it comes again, look at the disk of the data folder, and report it."},

@@ -23,6 +23,7 @@ import (
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/devnet"
 	"github.com/vigil-post/vigil/faultproxy"
+	"github.com/vigil-post/vigil/proofs/post"
 	"github.com/vigil-post/vigil/schedule"
 	"github.com/vigil-post/vigil/wallet"
 )
@@ -97,14 +98,18 @@ const flockEpoch = 100 * time.Millisecond
 
 func openChain(t *testing.T, dir string, of flockOf) *devnet.Network {
 	t.Helper()
-	n, err := devnet.Open(t.Context(), devnet.Config{
+	c := devnet.Config{
 		Dir: dir, Manual: true, BlockTime: of.epoch, Miners: of.miners, Sectors: of.sectors,
 		NetworkVersion: of.version, Upgrades: of.upgrades, Disputer: of.disputer,
 		NullRounds: of.nulls, SectorSizes: of.sizes, Verify: judgeHash, VerifyV1: judgeHash, Log: slog.New(slog.DiscardHandler),
 		Sector: func(_ context.Context, _ string, m abi.ActorID, s abi.SectorNumber) ([32]byte, error) {
 			return sha256.Sum256(fmt.Appendf(nil, "sector %d of %d", s, m)), nil
 		},
-	})
+	}
+	if of.real != nil {
+		c.Proofs, c.Verify, c.VerifyV1, c.Sector = of.real, nil, nil, nil
+	}
+	n, err := devnet.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +131,7 @@ type flockOf struct {
 	change          func(*Config)    // of the daemon's configuration
 	rehearse        bool
 	tools           func(tools) tools // in place of those that always work
+	real            *post.Verifier    // of proofs; nil: sectors and proofs are numbers
 }
 
 // usual is a miner with a partition in each of 46 deadlines.

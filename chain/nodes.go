@@ -11,6 +11,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil"
+	"github.com/vigil-post/vigil/alive"
 )
 
 // Nodes are several nodes of one network. One of them at a time is read; the
@@ -124,11 +125,18 @@ func Open(ctx context.Context, configs ...Config) (*Nodes, error) {
 		})
 	}
 	for _, m := range n.members {
-		n.done.Go(func() { n.attend(ctx, m) })
-		n.done.Go(func() { n.examine(ctx, m) })
+		n.keepUp(ctx, "heads of "+m.name, func(ctx context.Context) { n.attend(ctx, m) })
+		n.keepUp(ctx, "examination of "+m.name, func(ctx context.Context) { n.examine(ctx, m) })
 	}
-	n.done.Go(func() { n.compare(ctx) })
+	n.keepUp(ctx, "comparison of nodes", n.compare)
 	return n, nil
+}
+
+// keepUp runs a loop until Close, also when a bug ends it.
+func (n *Nodes) keepUp(ctx context.Context, name string, loop func(context.Context)) {
+	n.done.Go(func() {
+		_ = alive.Restarted(ctx, n.log, name, func(ctx context.Context) error { loop(ctx); return nil })
+	})
 }
 
 // Close gives all connections up and waits for what runs.

@@ -112,13 +112,6 @@ func TestWhatTheVectorUnitComputesWrongIsMadeAgainWithoutIt(t *testing.T) {
 			if text := log.String(); strings.Count(text, "level=ERROR msg=\"the CPU's vector unit is not to be trusted") != 1 || !strings.Contains(text, "VIGIL_KERNELS=generic") {
 				t.Error(text)
 			}
-			if testing.Short() {
-				return
-			}
-			proves(t, n, r)
-			if starts := u.starts.Load(); starts != 1 {
-				t.Errorf("the vector unit was used %d times, want once", starts)
-			}
 		})
 	}
 }
@@ -150,14 +143,10 @@ func TestWithoutTimeTheVectorUnitIsTriedAgain(t *testing.T) {
 	if starts := u.starts.Load(); starts != 2 || n.Status().Fault == "" {
 		t.Errorf("%d runs with the vector unit, want 2: %+v", starts, n.Status())
 	}
-	proves(t, n, r) // there is still no time
-	if starts := u.starts.Load(); starts != 3 {
-		t.Errorf("%d runs with the vector unit, want 3", starts)
-	}
 	r.By = time.Now().Add(24 * time.Hour)
-	proves(t, n, r)
-	if starts := u.starts.Load(); starts != 3 {
-		t.Errorf("%d runs with the vector unit although there is time without", starts)
+	proves(t, n, r) // there is time to do without it
+	if starts := u.starts.Load(); starts != 2 {
+		t.Errorf("%d runs with the vector unit although it is not trusted", starts)
 	}
 }
 
