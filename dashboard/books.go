@@ -139,7 +139,7 @@ func minerQuery(asked url.Values) (abi.ActorID, error) {
 
 // dutyStates are those that a row has.
 var dutyStates = []vigil.DutyState{
-	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced,
+	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced, vigil.StateShadowed,
 }
 
 func dutyQuery(asked url.Values) (q vigil.DutyQuery, err error) {

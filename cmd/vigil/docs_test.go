@@ -136,7 +136,7 @@ Exit codes: 0 when all is well, 1 when something failed (or, of ` + "`can-restar
 command line was wrong. Colours are used on a terminal only, and not with ` + "`NO_COLOR`" + ` set. Durations in JSON are nanoseconds, amounts are
 attoFIL as text, epochs are numbers.
 
-To have commands and flags completed:
+To have commands, flags and values completed (miners and duties are those of the daemon, found as the command itself would):
 
     source <(vigil completion bash)      # in ~/.bashrc
     source <(vigil completion zsh)       # in ~/.zshrc

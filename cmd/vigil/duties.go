@@ -72,7 +72,7 @@ func (r *reader) dutyQuery() (q vigil.DutyQuery, err error) {
 }
 
 var dutyStates = []vigil.DutyState{
-	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced,
+	vigil.StateScheduled, vigil.StateProved, vigil.StateSubmitted, vigil.StateConfirmed, vigil.StateMissed, vigil.StateReplaced, vigil.StateShadowed,
 }
 
 func writeDuties(w io.Writer, p paint, found []explain.Duty) {
