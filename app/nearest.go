@@ -75,3 +75,15 @@ func edits(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Closest is the word that was probably meant by one that does not exist; nothing if
+// none of them is near.
+func Closest(word string, known []string) string {
+	best, distance := "", min(3, 1+len(word)/2)
+	for _, k := range known {
+		if d := edits(word, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
+}

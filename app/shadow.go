@@ -87,7 +87,7 @@ func (m mute) PushMessage(ctx context.Context, message vigil.SignedMessage) ([]v
 func (d *Daemon) newShadow() (*shadow.Watch, error) {
 	return shadow.New(shadow.Config{
 		Heads: d.nodes, State: d.nodes, Posts: d.nodes, Duties: d.store, Audits: d.store, Store: d.store,
-		Miners: d.config.Shadow, Confidence: d.config.Schedule.Confidence, Log: d.log,
+		Miners: d.config.Shadow, Confidence: func() abi.ChainEpoch { return d.settings().Schedule.Confidence }, Log: d.log,
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 // record reads how a closed deadline went, from the chain and from our rows.
 func (w *Watch) record(ctx context.Context, id abi.ActorID, d vigil.Deadline, head vigil.Head) (vigil.ShadowRecord, error) {
 	r := vigil.ShadowRecord{Miner: id, Deadline: d, Head: head.Epoch, Partitions: []vigil.ShadowPartition{}, Posts: []vigil.MinerPost{}}
-	if head.Epoch <= d.Close+w.c.Confidence {
+	if head.Epoch <= d.Close+w.c.Confidence() {
 		return r, errNotYet
 	}
 	ours, err := w.ours(ctx, id, d)

@@ -26,7 +26,7 @@ type Config struct {
 	Store  vigil.ShadowStore
 	Miners []abi.ActorID // those in shadow
 	// Confidence is how many epochs after its close a deadline is looked at.
-	Confidence abi.ChainEpoch
+	Confidence func() abi.ChainEpoch
 	Log        *slog.Logger
 }
 
@@ -136,7 +136,7 @@ func (w *Watch) look(ctx context.Context, m *miner, head vigil.Head) error {
 		}
 	}
 	if all {
-		m.next = current.Close + w.c.Confidence + 1
+		m.next = current.Close + w.c.Confidence() + 1
 	}
 	return errors.Join(errs...)
 }

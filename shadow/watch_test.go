@@ -114,7 +114,7 @@ func (w *world) done(open abi.ChainEpoch, state vigil.DutyState) {
 func watchOf(t *testing.T, w *world, log *bytes.Buffer) *Watch {
 	t.Helper()
 	watch, err := New(Config{
-		Heads: w, State: w, Posts: w, Duties: w, Audits: w, Store: w, Miners: []abi.ActorID{1000}, Confidence: 5,
+		Heads: w, State: w, Posts: w, Duties: w, Audits: w, Store: w, Miners: []abi.ActorID{1000}, Confidence: func() abi.ChainEpoch { return 5 },
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {

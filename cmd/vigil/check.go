@@ -27,7 +27,7 @@ func checkCommand() *cli.Command {
 			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its wallet is not needed", Required: true, Sources: cli.EnvVars(configVariable)},
 			&cli.StringSliceFlag{Name: "miner", Usage: "of the miner `ADDRESS`"},
 			&cli.StringSliceFlag{Name: "deadline", Usage: "of the deadline `N`"},
-			&cli.StringSliceFlag{Name: "partition", Usage: "of the partition `N` of those deadlines"},
+			&cli.StringSliceFlag{Name: "partition", Usage: "of the partition `N` of those deadlines (vigil rehearse takes both in one, as 17/0)"},
 			&cli.StringSliceFlag{Name: "sector", Usage: "the sector `N` alone"},
 			&cli.IntFlag{Name: "at-once", Usage: "read `N` sectors of a storage at a time", Value: 4},
 			&cli.BoolFlag{Name: "all", Usage: "list the good sectors too"},

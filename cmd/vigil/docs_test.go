@@ -19,6 +19,9 @@ import (
 
 	"github.com/vigil-post/vigil"
 	"github.com/vigil-post/vigil/explain"
+	"github.com/vigil-post/vigil/forecast"
+	"github.com/vigil-post/vigil/proofs/bench"
+	"github.com/vigil-post/vigil/wallet"
 )
 
 var update = flag.Bool("update", false, "write docs/commands.md")
@@ -37,6 +40,25 @@ var answers = map[string]any{
 	"logs":          explain.Moment{},
 	"can-restart":   explain.Restart{},
 	"shadow report": shadowAnswer{},
+}
+
+// ownAnswers are those of commands that do more than ask a daemon. docs/commands.md
+// lists their fields too.
+var ownAnswers = map[string]any{
+	"doctor": []app.Examined{}, "config show": map[string]string{}, "config diff": []app.Change{}, "config reload": []app.Change{},
+	"plan": forecast.Plan{}, "rehearse": []app.Tried{}, "recover": standing{}, "check": report{},
+	"storage list": []app.StorageContents{}, "storage scan": []app.StorageContents{}, "storage add": map[string][]string{}, "storage find": []whereabouts{},
+	"wallet list": []wallet.Key{}, "params list": keyFile{}, "bench proofs": bench.Result{}, "dispute": app.Disputed{},
+	"message list": []explain.Message{}, "message show": explain.Message{}, "message explain": explain.Message{}, "message wait": explain.Message{},
+	"message replace": explain.Message{}, "message cancel": explain.Message{}, "message republish": explain.Message{}, "message token": map[string]string{},
+}
+
+func answerOf(name string) (any, bool) {
+	answer, ok := answers[name]
+	if !ok {
+		answer, ok = ownAnswers[name]
+	}
+	return answer, ok
 }
 
 // leaf is a command that does something.
@@ -69,6 +91,9 @@ func TestEveryCommandsHelpIsEnoughToUseIt(t *testing.T) {
 		}
 		if !strings.Contains(examples, "vigil "+l.name) {
 			t.Errorf("vigil %s: its help has no example: write one into help.go", l.name)
+		}
+		if _, told := answerOf(l.name); told != slices.ContainsFunc(l.command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), "json") }) {
+			t.Errorf("vigil %s: that --json has fields which the manual lists is %v", l.name, told)
 		}
 		for _, f := range l.command.Flags {
 			if usage, ok := f.(cli.DocGenerationFlag); !ok || usage.GetUsage() == "" {
@@ -136,7 +161,7 @@ Exit codes: 0 when all is well, 1 when something failed (or, of ` + "`can-restar
 command line was wrong. Colours are used on a terminal only, and not with ` + "`NO_COLOR`" + ` set. Durations in JSON are nanoseconds, amounts are
 attoFIL as text, epochs are numbers.
 
-To have commands and flags completed:
+To have commands, flags and values completed (miners and duties are those of the daemon, found as the command itself would):
 
     source <(vigil completion bash)      # in ~/.bashrc
     source <(vigil completion zsh)       # in ~/.zshrc
@@ -165,7 +190,7 @@ func writeCommand(page *strings.Builder, l leaf) {
 	for _, f := range l.command.Flags {
 		fmt.Fprintf(page, "| %s | %s |\n", flagNames(f), flagText(f))
 	}
-	if answer, ok := answers[l.name]; ok {
+	if answer, ok := answerOf(l.name); ok {
 		page.WriteString("\n<details><summary>the fields of --json</summary>\n\n")
 		for _, field := range fields(reflect.TypeOf(answer), "", nil) {
 			fmt.Fprintf(page, "    %s\n", field)
@@ -251,6 +276,8 @@ func fields(t reflect.Type, path string, above []reflect.Type) []string {
 			}
 		}
 		return list
+	case reflect.Map:
+		return fields(t.Elem(), path+".NAME", above)
 	case reflect.Bool:
 		return line("true or false")
 	case reflect.String:

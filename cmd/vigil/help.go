@@ -97,5 +97,5 @@ func withHelp(parent *cli.Command, path string) {
 
 // showCompletion lets the command that completes others be seen.
 func showCompletion(c *cli.Command) {
-	c.Hidden, c.Usage = false, "print what makes a shell complete vigil's commands and flags"
+	c.Hidden, c.Usage = false, "print what makes a shell complete vigil's commands, flags and values"
 }

@@ -56,7 +56,11 @@ func main() {
 
 // run is the whole program but for the process: what it gives is the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := newRoot(stdout, stderr).Run(ctx, args)
+	root := newRoot(stdout, stderr)
+	if completed(ctx, root, args, stdout) {
+		return 0
+	}
+	err := root.Run(ctx, args)
 	if err == nil {
 		return 0
 	}
@@ -162,17 +166,13 @@ func does(action cli.ActionFunc) cli.ActionFunc {
 // needsCommand is the action of a command that only has others below it.
 func needsCommand(_ context.Context, c *cli.Command) error {
 	if c.Args().Present() {
-		return &usageError{fmt.Sprintf("%s has no command %q", c.FullName(), c.Args().First())}
+		return noSuchCommand(c, c.Args().First())
 	}
 	if err := cli.ShowSubcommandHelp(c); err != nil {
 		return err
 	}
 	return &usageError{c.FullName() + " needs a command"}
 }
-
-// onUsageError leaves it to run to say what is wrong with a command line: the
-// library's own answer buries it under a page of help.
-func onUsageError(_ context.Context, _ *cli.Command, err error, _ bool) error { return err }
 
 // noArguments refuses what a command would not look at.
 func noArguments(c *cli.Command) error {

@@ -176,7 +176,7 @@ func storageFind(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	var out []whereabouts
+	out := []whereabouts{}
 	for _, id := range sectors {
 		out = append(out, foundOf(ctx, paths, id))
 	}
