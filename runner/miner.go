@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -259,8 +260,12 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 			err = fmt.Errorf("%s: panic: %v", task.Verb, p)
 			a.log.Error("a bug stopped the task; please report it", "verb", task.Verb, "panic", p, "stack", string(debug.Stack()))
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+		case ctx.Err() == nil:
 			a.fail(ctx, task.Verb, err)
+		case task.Verb == schedule.Prove && errors.Is(stopped(ctx), errUnplanned):
+			a.outrun(ctx)
 		}
 	}()
 	switch task.Verb {
