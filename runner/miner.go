@@ -34,8 +34,9 @@ type miner struct {
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
 	head         vigil.Head
-	epoch        time.Duration // the length of one
-	beat         uint64        // counts heads and ticks: a task is started once in each
+	since        abi.ChainEpoch // of the first head: what was challenged after it is this daemon's, whether it could be read or not
+	epoch        time.Duration  // the length of one
+	beat         uint64         // counts heads and ticks: a task is started once in each
 	running      map[vigil.DutyID]*job
 	started      map[vigil.DutyID]start
 	vanilla      map[vigil.DutyID]*shelf     // vanilla proofs already read, while their duty is not proved
@@ -108,6 +109,9 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 			return
 		case m.head = <-m.heads:
 			m.beat++
+			if m.since == 0 {
+				m.since = m.head.Epoch
+			}
 		case <-m.nudge:
 		case <-m.hurry:
 			m.hurried = m.head.Epoch

@@ -161,7 +161,9 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 		began := time.Now()
 		r, err := a.read(ctx, s, left.until(a.now(), a.duty.Deadline))
 		if err != nil {
-			a.noteRead(r, len(s.Sectors), time.Since(began))
+			if a.duty.Problem == "" || len(r.late) > 0 {
+				a.noteRead(r, len(s.Sectors), time.Since(began))
+			}
 			a.doing = r.waitedFor(len(s.Sectors))
 			return nil, s, nil, err
 		}
