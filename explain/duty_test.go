@@ -135,9 +135,9 @@ func TestWhyADutyEndedAsItDid(t *testing.T) {
 	}{
 		{"late, for its message waited", late, VerdictLate, []string{"only 3 epochs", "The longest part of its way was from the first message to its execution: 53 epochs", "fee cap"}, nil},
 		{"late, for its proof was slow", slow, VerdictLate, []string{"The longest part of its way was reading and proving: 69 epochs", "vigil plan"}, nil},
-		{"missed, for the daemon was off", off, VerdictMissed, []string{"missed (not_started)", "The daemon was off, or saw no chain, from epoch 40 to 174: the whole time", "Vigil was told to stop.", "nothing since epoch 40, for 134 epochs"}, []string{"ws://later"}},
+		{"missed, for the daemon was off", off, VerdictMissed, []string{"missed (not_started)", "The daemon was told to stop and was off from epoch 40 to 174: the whole time", "Nothing had been begun for it", "can-restart", "Vigil was told to stop.", "nothing since epoch 40, for 134 epochs"}, []string{"ws://later"}},
 		{"missed, for nothing was proved", failing, VerdictMissed,
-			[]string{"came to nothing: reading and proving, after 1s: no memory; tried again until epoch 148, with the same result.", "What stopped the last try, at epoch 148: no memory.", "From epoch 100 to 110 no node told of a new head: 10 of the 80 epochs", "Node ws://b is unreachable: refused."},
+			[]string{"came to nothing: reading and proving, after 1s: no memory; tried again until epoch 148, with the same result.", "What stopped it, from epoch 72 to the last try at epoch 148: no memory.", "From epoch 100 to 110 no new head was seen: 10 of the 80 epochs from its challenge to its Close; meanwhile node ws://b was unreachable (refused).", "Node ws://b is unreachable: refused."},
 			[]string{"A try came to nothing"}},
 		{"taken back", taken, VerdictPending, []string{"A reorg took it off the chain again; it goes on as submitted.", "A reorg took the message's execution back; it is published again.", "It is not over: it is submitted"}, nil},
 		{"with a bad sector", bad, VerdictOnTime, []string{"Of 20 sectors 1 bad, 2 could not be checked, after 1m0s: sector 7: replica: missing; and 2 more.", "1 sector is left out of its proof, the first is 7: replica: missing."}, nil},

@@ -29,7 +29,23 @@ func (t teller) timeline() []Moment {
 		moments = append(moments, t.moment(e, TellShared(e)))
 	}
 	slices.SortStableFunc(moments, func(a, b Moment) int { return a.Time.Compare(b.Time) })
-	return t.withEpochs(moments)
+	for i, m := range moments {
+		moments[i].Text = oneLine(m.Text)
+	}
+	return t.withEpochs(t.raised(moments))
+}
+
+// raised corrects epochs that lag: a change of a row is written with the epoch that the
+// store knew, which may be some behind the head that what came before it was done at.
+func (t teller) raised(moments []Moment) []Moment {
+	var head abi.ChainEpoch
+	for i, m := range moments {
+		if row := m.Kind == vigil.EventDuty || m.Kind == vigil.EventMessage; row && m.Epoch < head {
+			moments[i].Epoch, moments[i].Left = head, t.left(head)
+		}
+		head = max(head, m.Epoch)
+	}
+	return moments
 }
 
 func (t teller) moment(e vigil.Event, text string) Moment {
