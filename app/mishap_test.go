@@ -98,7 +98,7 @@ var mishaps = []mishap{
 				f.t.Fatal(err)
 			}
 		}
-	}, code: alarm.BalanceLow, says: "it has 1000 attoFIL, and one message may cost", urges: true, hung: true},
+	}, code: alarm.BalanceLow, says: "it has 0.000000000000001 FIL, and one message may cost 5 FIL", urges: true, hung: true},
 	{what: "the base fee rises above what a message may cost", strike: func(f *flock, _ *workshop) {
 		if err := f.chain.SetBaseFee(big.NewInt(1e15), 200); err != nil {
 			f.t.Fatal(err)

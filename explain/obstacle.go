@@ -155,10 +155,10 @@ func (t teller) prevention() string {
 		return "Mend what stopped the proof, and see before the next deadline that it is mended: vigil selftest proves without one."
 	case d.Reason == vigil.ReasonNoSectors:
 		return "Bring the sectors' files or their storage back: vigil check says what is wrong with a sector, and vigil storage list which storages do not answer."
+	case hindered && long.message && strings.Contains(long.problem, "base fee"):
+		return "Raise max_window_post_gas_fee (or max_fee) in [messager], or put more on the sender, so that a message can pay more than the base fee."
 	case d.Reason == vigil.ReasonNotSent && (hindered || d.Problem != ""):
 		return "Mend what kept the message from being sent, and see before the next deadline that it is mended: vigil doctor looks at keys, balances and nodes."
-	case d.Reason == vigil.ReasonNotIncluded && hindered && strings.Contains(long.problem, "base fee"):
-		return "Raise max_window_post_gas_fee (or max_fee) in [messager], or put more on the sender, so that a message can pay more than the base fee."
 	case d.Reason == vigil.ReasonNotIncluded && !hindered:
 		return "Look whether the nodes that took the message have peers and pass messages on, and configure a second node that does."
 	}
