@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 		case m.head = <-m.heads:
 			m.beat++
 			if m.since == 0 {
-				m.since = m.head.Epoch
+				m.since = cmp.Or(m.cfg.Before, m.head.Epoch)
 			}
 		case <-m.nudge:
 		case <-m.hurry:
@@ -191,7 +192,11 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 func (m *miner) blind(err error) {
 	if m.problem != err.Error() {
 		m.log.Warn("cannot read the chain; asking again at the next head", "epoch", m.head.Epoch, "error", err)
-		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventBlind, Miner: m.id, EventFacts: vigil.EventFacts{Problem: err.Error()}})
+		facts := vigil.EventFacts{Problem: err.Error()}
+		if own := (*ownTrouble)(nil); errors.As(err, &own) {
+			facts.About = vigil.AboutDatabase
+		}
+		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventBlind, Miner: m.id, EventFacts: facts})
 	}
 	m.problem = err.Error()
 	m.board.miner(m.id, func(s *vigil.MinerStatus) { s.Problem = m.problem })

@@ -44,6 +44,7 @@ func (a *action) prove(ctx context.Context) error {
 		}
 		if !again {
 			a.ready(proof)
+			a.doing = "its proof was being written into the database"
 			return a.store(ctx, proof)
 		}
 		if partitions, statement, err = a.statement(ctx, nil); err != nil {
