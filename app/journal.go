@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -98,15 +99,17 @@ func (c *chronicle) node(head abi.ChainEpoch, n vigil.NodeStatus, now time.Time)
 // leastSilence is how long a network with short epochs may be silent without a word.
 const leastSilence = 10 * time.Second
 
-// silence notes that no new head came for three epochs, and the next that does.
+// silence notes that no new head came for three epochs, and the next that does. Where
+// the nodes were asked and could not tell, it is not waited for longer than that.
 func (c *chronicle) silence(s vigil.Status, now time.Time) {
-	silent := now.Sub(s.HeadSeen) > max(3*s.Delay, leastSilence)
+	since := now.Sub(s.HeadSeen)
+	silent := since > max(3*s.Delay, leastSilence) || s.Problem != "" && since > 3*s.Delay
 	if silent == c.silent {
 		return
 	}
 	c.silent = silent
 	if silent {
-		c.note(s.Head, vigil.EventBlind, vigil.EventFacts{Problem: fmt.Sprintf("no node has told of a new head for %s", now.Sub(s.HeadSeen).Round(time.Second))})
+		c.note(s.Head, vigil.EventBlind, vigil.EventFacts{Problem: cmp.Or(s.Problem, fmt.Sprintf("no node has told of a new head for %s", since.Round(time.Second)))})
 		return
 	}
 	c.note(s.Head, vigil.EventSeeing, vigil.EventFacts{})

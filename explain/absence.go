@@ -14,8 +14,12 @@ import (
 type absence struct {
 	from, to abi.ChainEpoch
 	off      bool   // it was the daemon that was not there, rather than the chain
+	own      bool   // or its database
 	text     string // a sentence, without its full stop
 }
+
+// shortest is how many epochs an absence has that is worth a word besides the timeline's.
+const shortest = 3
 
 // absences gives those of the duty's time, in order.
 func (t teller) absences() []absence {
@@ -27,14 +31,17 @@ func (t teller) absences() []absence {
 	for i, e := range t.record.Shared {
 		switch {
 		case e.Kind == vigil.EventStarted && e.Since > 0 && e.Since < end && e.Epoch > max(begin, e.Since+1):
-			list = append(list, absence{e.Since, e.Epoch, true, t.offWords(i) + t.share(e.Since, e.Epoch)})
+			list = append(list, absence{from: e.Since, to: e.Epoch, off: true, text: t.offWords(i) + t.share(e.Since, e.Epoch)})
 		case e.Kind == vigil.EventSeeing:
 			if from, ok := t.blindSince(i); ok && from.Epoch < end && e.Epoch > begin {
-				list = append(list, absence{from.Epoch, e.Epoch, false, blindWords(from, e) + t.share(from.Epoch, e.Epoch) + t.meanwhile(from, e)})
+				list = append(list, absence{
+					from: from.Epoch, to: e.Epoch, own: from.About == vigil.AboutDatabase,
+					text: blindWords(from, e) + t.share(from.Epoch, e.Epoch) + t.meanwhile(from, e),
+				})
 			}
 		}
 	}
-	return list
+	return slices.DeleteFunc(list, func(a absence) bool { return a.to-a.from < shortest && a.to < end })
 }
 
 // offWords says that the daemon was off until a start, and whether somebody wanted it so.
@@ -52,7 +59,10 @@ func (t teller) offWords(start int) string {
 }
 
 func blindWords(from, to vigil.Event) string {
-	if from.Miner != 0 {
+	switch {
+	case from.About == vigil.AboutDatabase:
+		return fmt.Sprintf("From epoch %d to %d nothing could be planned, because the daemon's own database could not be read (%s)", from.Epoch, to.Epoch, strings.TrimSuffix(from.Problem, "."))
+	case from.Miner != 0:
 		return fmt.Sprintf("From epoch %d to %d the miner's state could not be read from any node (%s)", from.Epoch, to.Epoch, strings.TrimSuffix(from.Problem, "."))
 	}
 	return fmt.Sprintf("From epoch %d to %d no new head was seen", from.Epoch, to.Epoch)
@@ -64,6 +74,9 @@ func (t teller) meanwhile(from, to vigil.Event) string {
 	var text strings.Builder
 	for _, node := range t.nodesInTrouble(from, to) {
 		fmt.Fprintf(&text, "; meanwhile node %s was %s (%s)", node.About, node.After, strings.TrimSuffix(node.Problem, "."))
+	}
+	if from.About == vigil.AboutDatabase {
+		return ""
 	}
 	if text.Len() == 0 && from.Miner == 0 {
 		return " (" + strings.TrimSuffix(from.Problem, ".") + ")"
@@ -124,14 +137,17 @@ func (t teller) lost(from, to abi.ChainEpoch) abi.ChainEpoch {
 	return min(to, t.deadline.Close) - max(from, t.deadline.Challenge)
 }
 
-// mainAbsence is the one that a miss is due to: it was not over at Close, and took most of
-// the duty's time or began when nothing else stood in the way.
+// mainAbsence is the one that a miss is due to: it took nearly all of the duty's time (of
+// the database's, half of it) or, where it was not over at Close, half of it or what was
+// left when nothing else stood in the way.
 func (t teller) mainAbsence(v Verdict, absences []absence) (absence, bool) {
 	for _, a := range absences {
-		if v != VerdictMissed || t.record.Duty.ID.Kind != vigil.KindPost || a.to < t.deadline.Close {
+		if v != VerdictMissed || t.record.Duty.ID.Kind != vigil.KindPost {
 			continue
 		}
-		if _, hindered := t.hindrance(a.from); !hindered || 2*t.lost(a.from, a.to) >= t.deadline.Close-t.deadline.Challenge {
+		_, hindered := t.hindrance(a.from)
+		lost, whole := t.lost(a.from, a.to), t.deadline.Close-t.deadline.Challenge
+		if a.to >= t.deadline.Close && (!hindered || 2*lost >= whole) || 10*lost >= 9*whole || a.own && 2*lost >= whole {
 			return a, true
 		}
 	}

@@ -28,13 +28,14 @@ func (t teller) why(v Verdict) []string {
 	} else {
 		say(t.headline(v))
 	}
+	say(t.disputable())
 	if v == VerdictMissed || v == VerdictLate || v == VerdictPending {
 		for _, a := range absences {
 			if !mainly || a != main {
 				say(a.text + ".")
 			}
 		}
-		say(t.obstacle(v), t.unmined(v))
+		say(t.obstacle(v), t.takenBack(v), t.unmined(v))
 	}
 	say(t.steps(v)...)
 	if n := len(t.record.Duty.Skipped); n > 0 {
@@ -65,6 +66,21 @@ func (t teller) headline(v Verdict) string {
 		return fmt.Sprintf("It is done: the chain executed its message at epoch %d, %s before Close.", landed, t.span(t.deadline.Close-landed))
 	}
 	return t.unended()
+}
+
+// disputable says that what stands on chain for the duty is no proof of it.
+func (t teller) disputable() string {
+	for _, a := range t.record.Audits {
+		if a.Verdict != vigil.AuditDisputable {
+			continue
+		}
+		because := ""
+		if a.Problem != "" {
+			because = " (" + strings.TrimSuffix(a.Problem, ".") + ")"
+		}
+		return fmt.Sprintf("But the post that is on chain for partitions %v does not prove the chain's sectors%s: until epoch %d anybody can dispute it, which fines the miner and makes the sectors faulty.", a.Partitions, because, a.Until())
+	}
+	return ""
 }
 
 // unended is how far a duty is that is not over, or was when the daemon saw the chain last.
@@ -191,11 +207,18 @@ func (t teller) longest() (longest step, ok bool) {
 
 // advice is what to do, now or for the next time.
 func (t teller) advice(v Verdict) string {
+	if t.disputable() != "" {
+		return "It cannot be taken back. Find out who made that proof: stop another daemon that uses the miner's keys; if it was this one, keep its log and report it. " +
+			"Keep the miner's balance above the fine, for with a debt no recovery is taken; the sectors are proved again at the next deadline."
+	}
 	switch v {
 	case VerdictMissed:
 		return t.adviceAfterMiss()
 	case VerdictLate:
 		s, _ := t.longest()
+		if h, ok := t.hindrance(t.deadline.Close); ok && s.name == "proof" && !h.message && h.from < s.to {
+			return "Mend what stopped the proof, and see before the next deadline that it stays so: vigil selftest proves without one."
+		}
 		return map[string]string{
 			"start":     "Look at what the daemon and its nodes did after the challenge; configure a second node, and keep the daemon running: vigil can-restart says when it may be stopped.",
 			"proof":     "Compare the time for reading with that of the proof: vigil storage list shows slow storages, vigil selftest the prover's kernels, and vigil plan whether the next deadlines fit.",

@@ -100,6 +100,16 @@ func (t teller) lastProblem() string {
 	return text + ": " + strings.TrimSuffix(d.Problem, ".") + "."
 }
 
+// takenBack says which execution a reorg took back, and when that was seen.
+func (t teller) takenBack(v Verdict) string {
+	for _, e := range slices.Backward(t.record.Events) {
+		if v == VerdictMissed && e.Kind == vigil.EventMessage && strings.HasPrefix(e.Problem, vigil.TookBack) {
+			return fmt.Sprintf("It was seen at epoch %d that %s, %s before Close.", e.Epoch, e.Problem, t.span(max(0, t.deadline.Close-e.Epoch)))
+		}
+	}
+	return ""
+}
+
 // unmined says of a message that nodes had and no block took, what is known of why.
 func (t teller) unmined(v Verdict) string {
 	sent := slices.DeleteFunc(t.sendings(), func(a vigil.Attempt) bool { return !a.Published })
@@ -115,11 +125,14 @@ func (t teller) unmined(v Verdict) string {
 		text += fmt.Sprintf(" and, with a higher fee, again until epoch %d", last.Epoch)
 	}
 	text += fmt.Sprintf(", and no block had it in the %s until Close.", t.span(t.deadline.Close-first.Epoch))
-	if _, fee := t.hindrance(t.deadline.Close); !fee {
-		text += " Its fee was not below the base fee, and nothing else was found wrong with it: the nodes that took it did not get it to those who make blocks."
+	if long, hindered := t.hindrance(t.deadline.Close); !hindered || !isFee(long.problem) {
+		text += " It paid more than the base fee all the time: the nodes that took it did not get it to those who make blocks."
 	}
 	return text
 }
+
+// isFee says that a problem is that the base fee is too high for a message.
+func isFee(problem string) bool { return strings.Contains(problem, "base fee is") }
 
 // tookIt are the nodes that took an attempt.
 func tookIt(a vigil.Attempt) string {
@@ -147,7 +160,10 @@ func (t teller) prevention() string {
 		if main.off {
 			return "Keep the daemon running over its deadlines: vigil can-restart says until when it may be off. Let what starts it start it again at once, and let heartbeat_url in [alarms] tell somebody when it is gone."
 		}
-		return "Mend what kept the daemon from seeing the chain, and configure a second node: then one alone cannot make it blind."
+		if main.own {
+			return "Look at the disk of the data folder, and whether another program has the database open: nothing is planned or sent that cannot be written down first."
+		}
+		return "Mend what kept the daemon from seeing the chain, and configure a second node: one alone can make it blind."
 	}
 	long, hindered := t.hindrance(t.deadline.Close)
 	switch {
@@ -155,11 +171,11 @@ func (t teller) prevention() string {
 		return "Mend what stopped the proof, and see before the next deadline that it is mended: vigil selftest proves without one."
 	case d.Reason == vigil.ReasonNoSectors:
 		return "Bring the sectors' files or their storage back: vigil check says what is wrong with a sector, and vigil storage list which storages do not answer."
-	case hindered && long.message && strings.Contains(long.problem, "base fee"):
+	case hindered && long.message && isFee(long.problem):
 		return "Raise max_window_post_gas_fee (or max_fee) in [messager], or put more on the sender, so that a message can pay more than the base fee."
 	case d.Reason == vigil.ReasonNotSent && (hindered || d.Problem != ""):
 		return "Mend what kept the message from being sent, and see before the next deadline that it is mended: vigil doctor looks at keys, balances and nodes."
-	case d.Reason == vigil.ReasonNotIncluded && !hindered:
+	case d.Reason == vigil.ReasonNotIncluded:
 		return "Look whether the nodes that took the message have peers and pass messages on, and configure a second node that does."
 	}
 	for _, r := range vigil.Reasons {
