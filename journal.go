@@ -28,6 +28,10 @@ const (
 	EventLost    EventKind = "lost"    // events that could not be written down
 )
 
+// TimeOver is how the Problem of a duty begins whose last try was going on when there was
+// no time left for it.
+const TimeOver = "time was over"
+
 // AboutDatabase is what an EventBlind is about that is not the nodes' doing: the daemon
 // could not read what it has written down itself.
 const AboutDatabase = "database"

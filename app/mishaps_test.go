@@ -74,7 +74,7 @@ var mishaps = []mishap{
 	{what: "the prover hangs", strike: hangs(proving), busy: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true, story: story{
 		verdict: explain.VerdictMissed, reason: vigil.ReasonNotProved, blames: []string{"prover"},
 		why:   []string{"It was missed (not_proved)", "time was over while its proof of 2 sectors was being made; that try began at epoch 4", "vigil selftest"},
-		tells: []string{"Work began", "All 2 sectors were read", "The deadline opens", "it was stopped while its proof of 2 sectors was being made"},
+		tells: []string{"Work began", "All 2 sectors were read", "it was stopped while its proof of 2 sectors was being made"},
 	}},
 	{what: "the prover's proofs are wrong", long: true, strike: fails(proving, errWrong), code: alarm.NotProved, about: "t01000/66/0", says: "does not verify", urges: true, story: proofless("the proof does not verify")},
 	{what: "the prover crashes", strike: func(_ *flock, w *workshop) {
@@ -98,7 +98,7 @@ var mishaps = []mishap{
 	{what: "a mount hangs", strike: hangs(reading), busy: true, code: alarm.NotProved, about: "t01000/66/0", says: "being worked on", urges: true, story: story{
 		verdict: explain.VerdictMissed, reason: vigil.ReasonNoSectors, blames: []string{"storage"},
 		why:   []string{"It was missed (no_sectors)", "the first", "vigil check", "vigil storage list"},
-		tells: []string{"Work began", "The deadline opens", "Of 2 sectors 2", "sector 0:"},
+		tells: []string{"Work began", "Of 2 sectors 2", "sector 0:"},
 	}},
 	{what: "the wallet is locked", strike: fails(signing, errors.New("the wallet is locked")), code: alarm.ProofUnsent, about: "t01000/66/0", says: "the wallet is locked", hung: true, urges: true, story: unsent("key", "sign: the wallet is locked", "vigil doctor looks at keys")},
 	{what: "the senders are poor", strike: func(f *flock, _ *workshop) {

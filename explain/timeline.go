@@ -120,7 +120,9 @@ func (t teller) ended(e vigil.Event) string {
 
 // changed tells of another state of the row.
 func (t teller) changed(e vigil.Event) string {
-	same := func(other vigil.Event) bool { return other.Kind == vigil.EventEnded && other.Problem == e.Problem }
+	same := func(other vigil.Event) bool {
+		return other.Kind == vigil.EventEnded && (other.Problem == e.Problem || isStop(other.Problem) && strings.HasPrefix(e.Problem, vigil.TimeOver))
+	}
 	switch {
 	case e.Before == e.After && slices.ContainsFunc(t.record.Events, same):
 		return ""

@@ -63,7 +63,7 @@ func (a *action) outrun(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	a.duty.Problem, a.duty.Tried = fmt.Sprintf("time was over while %s; that try began at epoch %d", a.doing, a.head.Epoch), a.now()
+	a.duty.Problem, a.duty.Tried = fmt.Sprintf(vigil.TimeOver+" while %s; that try began at epoch %d", a.doing, a.head.Epoch), a.now()
 	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
 		a.log.Error("cannot write to the store; check its disk", "error", err)
 	}
