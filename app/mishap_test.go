@@ -180,7 +180,7 @@ func (m mishap) passes(f *flock, w *workshop) {
 			switch {
 			case m.blind:
 				f.step(flockEpoch / 4)
-			case m.hung, m.busy, m.story.verdict == explain.VerdictMissed && m.mend == nil:
+			case m.hung, m.busy, m.story.verdict == explain.VerdictMissed, f.chain.Epoch() < opens(0)+m.mends:
 				f.step(f.patience) // it is not waited for what cannot be done
 			default:
 				f.pass()
