@@ -17,7 +17,7 @@ const (
 	EventStarted EventKind = "started" // the daemon sees its first head; Since is the last epoch that it saw before
 	EventStopped EventKind = "stopped" // the daemon is told to end; one that is killed cannot say so
 	EventNode    EventKind = "node"    // a node came to another state
-	EventBlind   EventKind = "blind"   // a miner's state cannot be read from any node
+	EventBlind   EventKind = "blind"   // a miner's state cannot be read from any node, or AboutDatabase; of no miner: there are no heads
 	EventSeeing  EventKind = "seeing"  // it can be again
 	EventBegun   EventKind = "begun"   // a task of a duty began
 	EventRead    EventKind = "read"    // the sectors of a duty were read, as far as they could be
@@ -28,6 +28,14 @@ const (
 	EventAudit   EventKind = "audit"   // a post on chain was judged: After is the verdict, About the message if it is ours
 	EventLost    EventKind = "lost"    // events that could not be written down
 )
+
+// TimeOver is how the Problem of a duty begins whose last try was going on when there was
+// no time left for it.
+const TimeOver = "time was over"
+
+// AboutDatabase is what an EventBlind is about that is not the nodes' doing: the daemon
+// could not read what it has written down itself.
+const AboutDatabase = "database"
 
 // Event is a line of the journal: something that happened, at the latest epoch
 // that was known then.

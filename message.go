@@ -84,6 +84,10 @@ type MessageRequest struct {
 	Supersedes string
 }
 
+// TookBack is how the Problem of a message begins that a reorg has taken off the chain again,
+// for as long as nothing else is in its way.
+const TookBack = "a reorg took back its inclusion"
+
 // MessageState is how far a message has come. It is stored as this word.
 //
 //	   ┌───── at confidence, for another nonce ─────┐

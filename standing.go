@@ -27,7 +27,7 @@ func (s Standing) Hindrance(epoch abi.ChainEpoch) string {
 	switch {
 	case s.Debt.Int != nil && s.Debt.Sign() > 0 && s.Debt.GreaterThan(orNone(s.Unlocked)):
 		return fmt.Sprintf("the miner owes %s in fees and can pay %s of it, and the chain takes no recovery before all is paid: send at least %s to the miner's address",
-			inFIL(s.Debt), inFIL(orNone(s.Unlocked)), inFIL(big.Sub(s.Debt, orNone(s.Unlocked))))
+			InFIL(s.Debt), InFIL(orNone(s.Unlocked)), InFIL(big.Sub(s.Debt, orNone(s.Unlocked))))
 	case epoch <= s.ConsensusFault:
 		return fmt.Sprintf("the miner is punished for a consensus fault, and the chain takes no recovery before epoch %d: nothing but waiting helps, and it is declared then", s.ConsensusFault+1)
 	}
@@ -41,8 +41,8 @@ func orNone(a abi.TokenAmount) abi.TokenAmount {
 	return a
 }
 
-// inFIL writes an amount so that it can be sent: in FIL, with all its digits.
-func inFIL(a abi.TokenAmount) string {
+// InFIL writes an amount so that people can send it: in FIL, with all its digits.
+func InFIL(a abi.TokenAmount) string {
 	digits := fmt.Sprintf("%019s", a.String())
 	whole, part := digits[:len(digits)-18], strings.TrimRight(digits[len(digits)-18:], "0")
 	if part == "" {

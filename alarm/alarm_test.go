@@ -235,7 +235,7 @@ var stories = []struct {
 	{"a mount hangs", func(s *vigil.Status) {
 		s.Storages[0].State, s.Storages[0].Why = vigil.StorageSilent, "4 reads were given up"
 	}, "storage-silent /mnt/a 10078 urgent", "given up"},
-	{"a sender cannot pay for a day", func(s *vigil.Status) { s.Senders[0].Needed = fil(60) }, "balance-low f3x 0", "may cost 60"},
+	{"a sender cannot pay for a day", func(s *vigil.Status) { s.Senders[0].Needed = fil(60) }, "balance-low f3x 0", "may cost 0.00000000000000006 FIL"},
 	{"a sender cannot pay for one message", func(s *vigil.Status) {
 		s.Senders[0] = vigil.SenderStatus{Address: "f3x", Balance: fil(5), Needed: fil(60), Urgent: true, Problem: "it has 5 attoFIL, and one message may cost 6: top it up"}
 	}, "balance-low f3x 10078 urgent", "one message may cost 6"},

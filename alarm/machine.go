@@ -78,7 +78,7 @@ const poor = ": top it up"
 
 func (j *judge) sender(s vigil.SenderStatus) {
 	if !s.Balance.Nil() && !s.Needed.Nil() && s.Balance.LessThan(s.Needed) {
-		what := fmt.Sprintf("it has %s attoFIL, and the messages of a day may cost %s", s.Balance, s.Needed)
+		what := fmt.Sprintf("it has %s, and the messages of a day may cost %s", vigil.InFIL(s.Balance), vigil.InFIL(s.Needed))
 		if said, isPoor := strings.CutSuffix(s.Problem, poor); isPoor {
 			what = said
 		}

@@ -157,7 +157,7 @@ func (j *judge) submitted(m vigil.MinerStatus, d vigil.DutyStatus) {
 	base := j.status.BaseFee
 	switch {
 	case base != nil && !base.Nil() && !d.FeeCap.Nil() && d.FeeCap.LessThan(*base):
-		j.raise(j.of(m, d, FeeCapLow, d.Close, with(fmt.Sprintf("the message of deadline %d pays at most %s attoFIL a unit of gas, and the base fee is above it", d.Deadline, d.FeeCap), d.MessageProblem)))
+		j.raise(j.of(m, d, FeeCapLow, d.Close, with(fmt.Sprintf("the message of deadline %d pays at most %s a unit of gas, and the base fee is above it", d.Deadline, vigil.InFIL(d.FeeCap)), d.MessageProblem)))
 	case d.Sent > 0 && waited >= j.epochs(j.soonMined(d)):
 		j.raise(j.of(m, d, MessageUnmined, d.Close, with(fmt.Sprintf("the message of deadline %d was sent at epoch %d, and no block has taken it", d.Deadline, d.Sent), d.MessageProblem)))
 	}

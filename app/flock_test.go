@@ -89,6 +89,7 @@ type flock struct {
 	config Config
 	tools  tools
 
+	mends    []func()       // what ends mishaps that nothing else ends
 	stepped  abi.ChainEpoch // before the last step
 	patience time.Duration  // how long pass waits for the daemon; shorter where it cannot finish its work
 }

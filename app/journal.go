@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -23,6 +24,8 @@ type chronicle struct {
 	last    abi.ChainEpoch // that an earlier process has seen
 
 	begun  bool
+	head   abi.ChainEpoch              // as it was looked at last,
+	seen   time.Time                   // and when it was learnt of
 	nodes  map[string]vigil.NodeStatus // as they were noted
 	silent bool
 }
@@ -67,7 +70,9 @@ func (c *chronicle) look(s vigil.Status, now time.Time) {
 	for _, n := range s.Nodes {
 		c.node(s.Head, n, now)
 	}
+	c.sleep(s)
 	c.silence(s, now)
+	c.head, c.seen = s.Head, s.HeadSeen
 }
 
 // node notes another state of a node. That it is well at the start is no news.
@@ -94,16 +99,33 @@ func (c *chronicle) node(head abi.ChainEpoch, n vigil.NodeStatus, now time.Time)
 // leastSilence is how long a network with short epochs may be silent without a word.
 const leastSilence = 10 * time.Second
 
-// silence notes that no new head came for three epochs, and the next that does.
+// silence notes that no new head came for three epochs, and the next that does. Where
+// the nodes were asked and could not tell, it is not waited for longer than that.
 func (c *chronicle) silence(s vigil.Status, now time.Time) {
-	silent := now.Sub(s.HeadSeen) > max(3*s.Delay, leastSilence)
+	since := now.Sub(s.HeadSeen)
+	silent := since > max(3*s.Delay, leastSilence) || s.Problem != "" && since > 3*s.Delay
 	if silent == c.silent {
 		return
 	}
 	c.silent = silent
 	if silent {
-		c.note(s.Head, vigil.EventBlind, vigil.EventFacts{Problem: fmt.Sprintf("no node has told of a new head for %s", now.Sub(s.HeadSeen).Round(time.Second))})
+		c.note(s.Head, vigil.EventBlind, vigil.EventFacts{Problem: cmp.Or(s.Problem, fmt.Sprintf("no node has told of a new head for %s", since.Round(time.Second)))})
 		return
 	}
+	c.note(s.Head, vigil.EventSeeing, vigil.EventFacts{})
+}
+
+// sleep notes that heads were not seen though nobody was there to wait for them: the
+// machine was suspended, or the process was. A process's own clock stands still then, so
+// the wall clocks of two heads are compared.
+func (c *chronicle) sleep(s vigil.Status) {
+	const missed = 3 // null rounds are not more in a row
+	gap := s.HeadSeen.Round(0).Sub(c.seen.Round(0))
+	if c.seen.IsZero() || c.silent || s.Head <= c.head+missed || gap <= max(missed*s.Delay, leastSilence) {
+		return
+	}
+	c.journal.Note(vigil.Event{Time: c.seen, Epoch: c.head, Kind: vigil.EventBlind, EventFacts: vigil.EventFacts{
+		Problem: fmt.Sprintf("for %s this process did nothing: the machine slept, or the process was stopped", gap.Round(time.Second)),
+	}})
 	c.note(s.Head, vigil.EventSeeing, vigil.EventFacts{})
 }

@@ -67,3 +67,24 @@ func TestWhatConcernsAllDutiesIsNotedOnce(t *testing.T) {
 		}
 	})
 }
+
+// A machine that sleeps stops the clock that silence is measured by.
+func TestThatTheMachineSleptIsNoted(t *testing.T) {
+	noted := &pages{}
+	c := &chronicle{journal: noted, nodes: map[string]vigil.NodeStatus{}}
+	woke := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	look := func(epoch abi.ChainEpoch, seen time.Time) {
+		c.look(vigil.Status{Delay: 30 * time.Second, Head: epoch, HeadSeen: seen}, seen)
+	}
+	look(100, woke.Add(-40*time.Minute))
+	look(101, woke.Add(-39*time.Minute))
+	look(179, woke)
+	look(180, woke.Add(30*time.Second))
+	look(200, woke.Add(31*time.Second)) // heads that come at once are caught up with
+	if want := "100 started, 101 blind, 179 seeing"; noted.String() != want {
+		t.Errorf("noted %s\nwant  %s", noted, want)
+	}
+	if e := (*noted)[1]; !strings.Contains(e.Problem, "for 39m0s this process did nothing") || !e.Time.Equal(woke.Add(-39*time.Minute)) {
+		t.Errorf("%+v", e)
+	}
+}

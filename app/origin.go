@@ -19,6 +19,9 @@ import (
 type origin struct {
 	Name    string    `json:"name"`
 	Genesis time.Time `json:"genesis"`
+	// Delay is the length of an epoch: what happened is told with how long was left,
+	// also while no node is asked. Data folders of old have none until the next start.
+	Delay time.Duration `json:"delay,omitempty"`
 }
 
 func originFile(data string) string { return filepath.Join(data, "network.json") }
@@ -42,13 +45,28 @@ func readOrigin(data string) (vigil.Network, error) {
 	return vigil.Network{Name: o.Name, Genesis: o.Genesis}, nil
 }
 
+// readDelay is the length of an epoch of a data folder's network; 0 where it is not known.
+func readDelay(data string) time.Duration {
+	text, err := os.ReadFile(originFile(data))
+	var o origin
+	if err == nil {
+		err = json.Unmarshal(text, &o)
+	}
+	if err != nil {
+		return 0
+	}
+	return o.Delay
+}
+
 // writeOrigin writes a data folder's network down, the first time.
 func writeOrigin(data string, n vigil.Network) error {
 	path := originFile(data)
-	if _, err := os.Stat(path); err == nil {
+	if _, err := os.Stat(path); err == nil && readDelay(data) > 0 {
 		return nil
+	} else if known, _ := readOrigin(data); err == nil && (known.Name != n.Name || !known.Genesis.Equal(n.Genesis)) {
+		return nil // it is not its network that is written down
 	}
-	text, err := json.MarshalIndent(origin{n.Name, n.Genesis.UTC()}, "", "  ")
+	text, err := json.MarshalIndent(origin{n.Name, n.Genesis.UTC(), n.BlockDelay}, "", "  ")
 	if err != nil {
 		return err
 	}

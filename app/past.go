@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/filecoin-project/go-state-types/abi"
 
@@ -37,7 +38,7 @@ func OpenPast(ctx context.Context, data string) (*Past, error) {
 	if network.Name != "" {
 		writeAddressesOf(network)
 	}
-	return &Past{store: s, at: func(context.Context) explain.At { return explain.At{} }, close: s.Close}, nil
+	return &Past{store: s, at: func(context.Context) explain.At { return explain.At{Epoch: readDelay(data)} }, close: s.Close}, nil
 }
 
 // Close gives up what OpenPast opened.
@@ -102,7 +103,23 @@ func (p *Past) Why(ctx context.Context, id vigil.DutyID) (explain.Story, error) 
 	if err != nil {
 		return explain.Story{}, err
 	}
-	return explain.Recount(explain.Record{Duty: d, Events: own.Events, Shared: shared.Events, Messages: messages}, p.at(ctx)), nil
+	audits, err := p.auditsOf(ctx, d)
+	if err != nil {
+		return explain.Story{}, err
+	}
+	return explain.Recount(explain.Record{Duty: d, Events: own.Events, Shared: shared.Events, Messages: messages, Audits: audits}, p.at(ctx)), nil
+}
+
+// auditsOf gives the verdicts on what was posted for a post's partitions.
+func (p *Past) auditsOf(ctx context.Context, d vigil.Duty) ([]vigil.Audit, error) {
+	if d.ID.Kind != vigil.KindPost {
+		return nil, nil
+	}
+	audits, err := p.store.Audits(ctx, d.ID.Miner, d.Deadline.Open)
+	return slices.DeleteFunc(audits, func(a vigil.Audit) bool {
+		theirs := func(partition uint64) bool { return slices.Contains(d.Partitions, partition) }
+		return a.Deadline.Open != d.Deadline.Open || !slices.ContainsFunc(a.Partitions, theirs)
+	}), err
 }
 
 // lastOf is the last epoch of a duty's time: its Close, or what was done about it later.

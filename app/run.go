@@ -249,7 +249,7 @@ func (d *Daemon) wire(ctx context.Context, c Config, log *slog.Logger, open func
 		Sectors: with.sectors, Prover: d.prover, Verifier: d.spans.Verifier(with.maths), Span: d.spans.Span,
 		Messager: d.spans.Messager(d.meter.Messager(d.courier, network.BlockDelay)), Store: d.spans.Store(d.meter.Store(d.store, d.left)),
 		Vanilla: d.shelf(), Standing: d.nodes, Gas: d.nodes, Rehearsals: d.store, NoRehearsals: !c.Reading.Rehearse,
-		Miners: c.Miners, Shadow: c.Shadow, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal,
+		Miners: c.Miners, Shadow: c.Shadow, Policy: c.Schedule, AtOnce: func() int { return c.Proofs.AtOnce }, Log: log, Version: c.Version, Journal: d.journal, Before: d.before,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -44,6 +45,7 @@ type workshop struct {
 	keys vigil.Signer
 
 	mu      sync.Mutex // guards what follows
+	silent  string     // a storage that does not answer
 	happens func(ctx context.Context, at step, sector abi.SectorNumber) error
 }
 
@@ -58,6 +60,30 @@ func (w *workshop) let(happens func(ctx context.Context, at step, sector abi.Sec
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.happens = happens
+}
+
+// silence lets a storage with all sectors fall silent, which reading finds out, as package
+// sector does.
+func (w *workshop) silence(path string) {
+	w.let(func(_ context.Context, at step, _ abi.SectorNumber) error {
+		if at != reading {
+			return nil
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.silent = path
+		return fmt.Errorf("the storage %s does not answer", path)
+	})
+}
+
+// Status tells of the silent storage.
+func (w *workshop) Status() []vigil.StorageStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.silent == "" {
+		return nil
+	}
+	return []vigil.StorageStatus{{Path: w.silent, State: vigil.StorageSilent, Why: "reads of it were given up"}}
 }
 
 // lose makes these sectors bad, and no others.

@@ -169,7 +169,7 @@ func (n *Network) genesisBlock(x *machine) (*tipset, error) {
 		Parents:         []cid.Cid{parent},
 		ParentWeight:    big.Zero(),
 		ParentStateRoot: x.st.root,
-		Timestamp:       uint64(time.Now().Unix()),
+		Timestamp:       uint64(n.now().Unix()),
 		ParentBaseFee:   minimumBaseFee,
 	}
 	t := &tipset{header: h, before: x.st, after: x.st}

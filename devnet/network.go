@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/filecoin-project/go-address"
@@ -144,6 +145,8 @@ type Network struct {
 	disputer disputer
 	tokens   tokens
 	listen   net.Listener
+
+	fast atomic.Int64 // how far the blocks' times are ahead of this machine's clock, in nanoseconds
 
 	making sync.Mutex // held by whoever changes the chain: the producer, a reorg
 

@@ -138,7 +138,7 @@ func (n *Network) draft(ctx context.Context, parent *tipset, fork bool) *draft {
 		Height:                height,
 		ParentStateRoot:       parent.after.root,
 		ParentMessageReceipts: cid.Undef, // known when sealed
-		Timestamp:             uint64(time.Now().Unix()),
+		Timestamp:             uint64(n.now().Unix()),
 		BlockSig:              &crypto.Signature{Type: crypto.SigTypeBLS, Data: stretch(hash256([]byte("block"), seed), 96)},
 		ParentBaseFee:         n.baseFee(parent, height),
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/filecoin-project/go-address"
 	"github.com/filecoin-project/go-state-types/abi"
@@ -262,3 +263,10 @@ func (n *Network) stand(still bool) {
 
 // BaseFee is the head's, in attoFIL per unit of gas.
 func (n *Network) BaseFee() abi.TokenAmount { return n.chain.current().header.ParentBaseFee }
+
+// SetClock lets the blocks from the next on carry a time that is so far ahead of this
+// machine's clock, as to a daemon whose clock is behind. Less than zero is behind.
+func (n *Network) SetClock(ahead time.Duration) { n.fast.Store(int64(ahead)) }
+
+// now is the time that a block carries which is made now.
+func (n *Network) now() time.Time { return time.Now().Add(time.Duration(n.fast.Load())) }

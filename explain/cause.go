@@ -14,21 +14,30 @@ import (
 // why says how the duty came to its end, what matters most first.
 func (t teller) why(v Verdict) []string {
 	var said []string
-	say := func(text string) {
-		if text != "" {
-			said = append(said, text)
+	say := func(texts ...string) {
+		for _, text := range texts {
+			if text != "" {
+				said = append(said, oneLine(text))
+			}
 		}
 	}
-	say(t.headline(v))
+	absences := t.absences()
+	main, mainly := t.mainAbsence(v, absences)
+	if mainly {
+		say(t.missedFor(main))
+	} else {
+		say(t.headline(v))
+	}
+	say(t.disputable())
 	if v == VerdictMissed || v == VerdictLate || v == VerdictPending {
-		for _, text := range t.absences() {
-			say(text)
+		for _, a := range absences {
+			if !mainly || a != main {
+				say(a.text + ".")
+			}
 		}
-		say(t.lastProblem(v))
+		say(t.obstacle(v), t.takenBack(v), t.unmined(v))
 	}
-	for _, text := range t.steps(v) {
-		say(text)
-	}
+	say(t.steps(v)...)
 	if n := len(t.record.Duty.Skipped); n > 0 {
 		first := t.record.Duty.Skipped[0]
 		say(fmt.Sprintf("%s left out of its proof, the first is %d: %s.", counted(n, "sector is", "sectors are"), first.Number, strings.TrimSuffix(first.Cause, ".")))
@@ -56,86 +65,45 @@ func (t teller) headline(v Verdict) string {
 		}
 		return fmt.Sprintf("It is done: the chain executed its message at epoch %d, %s before Close.", landed, t.span(t.deadline.Close-landed))
 	}
-	left := ""
-	if t.at.Head > 0 && t.at.Head < t.deadline.Close {
-		left = fmt.Sprintf(", %s before Close", t.span(t.deadline.Close-t.at.Head))
-	}
-	return fmt.Sprintf("It is not over: it is %s%s.", d.State, left)
+	return t.unended()
 }
 
-func (t teller) span(n abi.ChainEpoch) string { return span(n, t.at.Epoch) }
-
-// absences says when nobody was there to work on it.
-func (t teller) absences() []string {
-	begin, end := t.deadline.Challenge, t.deadline.Close
-	if t.record.Duty.ID.Kind == vigil.KindRecover {
-		begin, end = 0, t.deadline.FaultCutoff
-	}
-	var said []string
-	for _, e := range t.record.Shared {
-		switch {
-		case e.Kind == vigil.EventStarted && e.Since > 0 && e.Since < end && e.Epoch > max(begin, e.Since+1):
-			said = append(said, fmt.Sprintf("The daemon was off, or saw no chain, from epoch %d to %d%s.", e.Since, e.Epoch, t.share(e.Since, e.Epoch)))
-		case e.Kind == vigil.EventSeeing:
-			if from, ok := t.blindSince(e); ok && from < end && e.Epoch > begin {
-				said = append(said, fmt.Sprintf("From epoch %d to %d %s%s.", from, e.Epoch, blindWords(e), t.share(from, e.Epoch)))
-			}
+// disputable says that what stands on chain for the duty is no proof of it.
+func (t teller) disputable() string {
+	for _, a := range t.record.Audits {
+		if a.Verdict != vigil.AuditDisputable {
+			continue
 		}
-	}
-	return said
-}
-
-func blindWords(e vigil.Event) string {
-	if e.Miner == 0 {
-		return "no node told of a new head"
-	}
-	return "the miner's state could not be read from any node"
-}
-
-// blindSince is the epoch at which the blindness began that an event ends.
-func (t teller) blindSince(end vigil.Event) (abi.ChainEpoch, bool) {
-	for _, e := range slices.Backward(t.record.Shared) {
-		if e.Kind == vigil.EventBlind && e.Miner == end.Miner && !e.Time.After(end.Time) {
-			return e.Epoch, true
+		because := ""
+		if a.Problem != "" {
+			because = " (" + strings.TrimSuffix(a.Problem, ".") + ")"
 		}
-	}
-	return 0, false
-}
-
-// share says which part of the duty's time an absence took.
-func (t teller) share(from, to abi.ChainEpoch) string {
-	d := t.deadline
-	if t.record.Duty.ID.Kind != vigil.KindPost {
-		return ""
-	}
-	whole := d.Close - d.Challenge
-	lost := min(to, d.Close) - max(from, d.Challenge)
-	switch {
-	case lost <= 0:
-		return ""
-	case lost >= whole:
-		return ": the whole time from its challenge to its Close"
-	}
-	return fmt.Sprintf(": %d of the %d epochs from its challenge to its Close", lost, whole)
-}
-
-// lastProblem is what stood in the way at the end.
-func (t teller) lastProblem(v Verdict) string {
-	d := t.record.Duty
-	if d.Problem != "" {
-		text := "What stopped the last try"
-		if d.Tried > 0 {
-			text += fmt.Sprintf(", at epoch %d", d.Tried)
-		}
-		return text + ": " + strings.TrimSuffix(d.Problem, ".") + "."
-	}
-	if n := len(t.record.Messages); n > 0 && v != VerdictLate {
-		if m := t.record.Messages[n-1]; m.Problem != "" {
-			return fmt.Sprintf("Of its message (%s): %s.", m.State, strings.TrimSuffix(m.Problem, "."))
-		}
+		return fmt.Sprintf("But the post that is on chain for partitions %v does not prove the chain's sectors%s: until epoch %d anybody can dispute it, which fines the miner and makes the sectors faulty.", a.Partitions, because, a.Until())
 	}
 	return ""
 }
+
+// unended is how far a duty is that is not over, or was when the daemon saw the chain last.
+func (t teller) unended() string {
+	d := t.record.Duty
+	switch {
+	case t.at.Head == 0:
+		return fmt.Sprintf("How it ended is not known: at epoch %d, the last that is known of, it was %s and its Close was at %d. The daemon finds out when it runs again.", t.lastKnown(), d.State, t.deadline.Close)
+	case t.at.Head < t.deadline.Close:
+		return fmt.Sprintf("It is not over: it is %s, %s before Close.", d.State, t.span(t.deadline.Close-t.at.Head))
+	}
+	return fmt.Sprintf("It is not over: it is %s, and whether the chain has it is not believed yet.", d.State)
+}
+
+// lastKnown is the newest epoch of all that is known.
+func (t teller) lastKnown() (last abi.ChainEpoch) {
+	for _, e := range slices.Concat(t.record.Events, t.record.Shared) {
+		last = max(last, e.Epoch)
+	}
+	return last
+}
+
+func (t teller) span(n abi.ChainEpoch) string { return span(n, t.at.Epoch) }
 
 // step is a part of the way to the chain.
 type step struct {
@@ -168,7 +136,7 @@ func (t teller) way() []step {
 		at = max(at, d.Open)
 		text := fmt.Sprintf("Its message was signed first at epoch %d, %s before Close", a.Epoch, t.span(d.Close-a.Epoch))
 		if tries > 1 {
-			text += fmt.Sprintf(", and %d times in all", tries)
+			text += fmt.Sprintf(", and %d times in all, each time for another fee or nonce", tries)
 		}
 		add("message", a.Epoch, text+".")
 	}
@@ -178,12 +146,25 @@ func (t teller) way() []step {
 	return way
 }
 
-func (t teller) firstAttempt() (first vigil.Attempt, tries int, ok bool) {
+// sendings are the attempts of its messages that could still count: without those that
+// only take a nonce, and those after Close.
+func (t teller) sendings() []vigil.Attempt {
+	var list []vigil.Attempt
 	for _, m := range t.record.Messages {
-		if len(m.Attempts) > 0 && !ok {
-			first, ok = m.Attempts[0], true
+		for _, a := range m.Attempts {
+			if !a.Cancel && a.Epoch < t.deadline.Close {
+				list = append(list, a)
+			}
 		}
-		tries += len(m.Attempts)
+	}
+	return list
+}
+
+func (t teller) firstAttempt() (first vigil.Attempt, tries int, ok bool) {
+	for _, a := range t.sendings() {
+		if tries++; !ok {
+			first, ok = a, true
+		}
 	}
 	return first, tries, ok
 }
@@ -226,19 +207,22 @@ func (t teller) longest() (longest step, ok bool) {
 
 // advice is what to do, now or for the next time.
 func (t teller) advice(v Verdict) string {
+	if t.disputable() != "" {
+		return "It cannot be taken back. Find out who made that proof: stop another daemon that uses the miner's keys; if it was this one, keep its log and report it. " +
+			"Keep the miner's balance above the fine, for with a debt no recovery is taken; the sectors are proved again at the next deadline."
+	}
 	switch v {
 	case VerdictMissed:
-		for _, r := range vigil.Reasons {
-			if r.Reason == t.record.Duty.Reason {
-				return r.Advice
-			}
-		}
+		return t.adviceAfterMiss()
 	case VerdictLate:
 		s, _ := t.longest()
+		if h, ok := t.hindrance(t.deadline.Close); ok && s.name == "proof" && !h.message && h.from < s.to {
+			return "Mend what stopped the proof, and see before the next deadline that it stays so: vigil selftest proves without one."
+		}
 		return map[string]string{
 			"start":     "Look at what the daemon and its nodes did after the challenge; configure a second node, and keep the daemon running: vigil can-restart says when it may be stopped.",
 			"proof":     "Compare the time for reading with that of the proof: vigil storage list shows slow storages, vigil selftest the prover's kernels, and vigil plan whether the next deadlines fit.",
-			"message":   "The proof waited to be sent: see what the timeline says of the sender's key, its balance and the estimates.",
+			"message":   "The proof waited to be sent: the timeline says what kept it. Mend that before the next deadline; vigil doctor looks at keys, balances and nodes.",
 			"inclusion": "The message waited for a block: see its fee cap in vigil message explain, and max_fee and replace_after in [messager].",
 		}[s.name]
 	case VerdictPending:

@@ -17,6 +17,7 @@ type Record struct {
 	Events   []vigil.Event   // its own, oldest first
 	Shared   []vigil.Event   // the daemon's and the nodes', oldest first, from before its challenge on
 	Messages []vigil.Message // oldest first
+	Audits   []vigil.Audit   // of what was posted for its partitions, whoever did
 }
 
 // Verdict is how a duty ended, in a word.
@@ -153,7 +154,8 @@ func (t teller) verdict() Verdict {
 // landed is the epoch at which the message was executed that counts.
 func (t teller) landed() (abi.ChainEpoch, bool) {
 	for _, m := range slices.Backward(t.record.Messages) {
-		if m.Receipt != nil && m.Receipt.ExitCode == 0 {
+		a, ok := m.Executed()
+		if m.Receipt != nil && m.Receipt.ExitCode == 0 && !(ok && a.Cancel) {
 			return m.Receipt.Epoch, true
 		}
 	}

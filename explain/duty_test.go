@@ -135,9 +135,9 @@ func TestWhyADutyEndedAsItDid(t *testing.T) {
 	}{
 		{"late, for its message waited", late, VerdictLate, []string{"only 3 epochs", "The longest part of its way was from the first message to its execution: 53 epochs", "fee cap"}, nil},
 		{"late, for its proof was slow", slow, VerdictLate, []string{"The longest part of its way was reading and proving: 69 epochs", "vigil plan"}, nil},
-		{"missed, for the daemon was off", off, VerdictMissed, []string{"missed (not_started)", "The daemon was off, or saw no chain, from epoch 40 to 174: the whole time", "Vigil was told to stop.", "nothing since epoch 40, for 134 epochs"}, []string{"ws://later"}},
+		{"missed, for the daemon was off", off, VerdictMissed, []string{"missed (not_started)", "The daemon was told to stop and was off from epoch 40 to 174: the whole time", "Nothing had been begun for it", "can-restart", "Vigil was told to stop.", "nothing since epoch 40, for 134 epochs"}, []string{"ws://later"}},
 		{"missed, for nothing was proved", failing, VerdictMissed,
-			[]string{"came to nothing: reading and proving, after 1s: no memory; tried again until epoch 148, with the same result.", "What stopped the last try, at epoch 148: no memory.", "From epoch 100 to 110 no node told of a new head: 10 of the 80 epochs", "Node ws://b is unreachable: refused."},
+			[]string{"came to nothing: reading and proving, after 1s: no memory; tried again until epoch 148, with the same result.", "What stopped it, from epoch 72 to the last try at epoch 148: no memory.", "From epoch 100 to 110 no new head was seen: 10 of the 80 epochs from its challenge to its Close; meanwhile node ws://b was unreachable (refused).", "Node ws://b is unreachable: refused."},
 			[]string{"A try came to nothing"}},
 		{"taken back", taken, VerdictPending, []string{"A reorg took it off the chain again; it goes on as submitted.", "A reorg took the message's execution back; it is published again.", "It is not over: it is submitted"}, nil},
 		{"with a bad sector", bad, VerdictOnTime, []string{"Of 20 sectors 1 bad, 2 could not be checked, after 1m0s: sector 7: replica: missing; and 2 more.", "1 sector is left out of its proof, the first is 7: replica: missing."}, nil},
@@ -267,5 +267,114 @@ func TestWhetherItIsSafeToRestartIsNotKnownFromAnOldPicture(t *testing.T) {
 		if r := CanRestart(s, 4); r.Safe || !strings.Contains(r.Answer, "not known") || !strings.Contains(r.Answer, what) {
 			t.Errorf("%s: %+v", what, r)
 		}
+	}
+}
+
+// A row is written down with the epoch that the store knows, which lags: what is told does not go back.
+func TestATimelineDoesNotGoBack(t *testing.T) {
+	r := wellDone(t, 96)
+	r.Events[1].Epoch = 64                        // "it was written down as owed", at 71
+	r.Events[4].Epoch, r.Events[5].Epoch = 78, 77 // the proof was stored at 80
+	r.Messages[0].Attempts[0].Epoch = 93          // it was handed over at 94
+	for i := range r.Events {
+		r.Events[i].Time = r.Events[0].Time.Add(time.Duration(i) * time.Second)
+	}
+	s := Recount(r, At{Head: 200})
+	for i, m := range s.Timeline[1:] {
+		if before := s.Timeline[i]; m.Epoch < before.Epoch {
+			t.Errorf("epoch %d is told after epoch %d:\n%s", m.Epoch, before.Epoch, told(s))
+		}
+	}
+}
+
+// missedBy is a miss of which a test changes what it was due to.
+func missedBy(reason vigil.Reason, events, shared []vigil.Event, messages ...vigil.Message) Record {
+	r := Record{Duty: postDuty(vigil.StateMissed), Events: events, Shared: shared, Messages: messages}
+	r.Duty.Reason = reason
+	return r
+}
+
+func TestAMissIsPutDownToWhatItWasDueTo(t *testing.T) {
+	proved := []vigil.Event{
+		event(71, vigil.EventBegun, vigil.EventFacts{Task: "prove"}), changed(71, "", vigil.StateScheduled),
+		event(80, vigil.EventProof, vigil.EventFacts{Sectors: 20}), changed(80, vigil.StateScheduled, vigil.StateProved),
+	}
+	start := event(5, vigil.EventStarted, vigil.EventFacts{Version: "v1", Delay: 30 * time.Second})
+	again := event(160, vigil.EventStarted, vigil.EventFacts{Version: "v1", Since: 85})
+	about := func(epoch abi.ChainEpoch, before, after, problem string) vigil.Event {
+		return event(epoch, vigil.EventMessage, vigil.EventFacts{About: "m", Before: before, After: after, Problem: problem})
+	}
+	sent := message(t, vigil.MessageExpired, 100, 125)
+	for i := range sent.Attempts {
+		sent.Attempts[i].Pushes = []vigil.PushResult{{Node: "ws://a"}}
+	}
+	late := message(t, vigil.MessageExpired, 100)
+	cancel := late.Attempts[0]
+	cancel.Number, cancel.Cancel, cancel.Epoch = 2, true, 151
+	late.Attempts = append(late.Attempts, cancel)
+	late = landed(late, 0) // its nonce went to nothing
+	late.Receipt.Epoch = 152
+	for _, c := range []struct {
+		what   string
+		record Record
+		says   []string
+		never  []string
+	}{
+		{"the daemon was killed", missedBy(vigil.ReasonNotSent, proved, []vigil.Event{start, again}),
+			[]string{"It was missed. The daemon ended without having been told to", "from about epoch 85 to 160: 65 of the 80 epochs", "Until then its proof was made, and had not been sent", "can-restart"}, []string{"balance", "wallet"}},
+		{"it was told to stop", missedBy(vigil.ReasonNotSent, proved, []vigil.Event{start, event(85, vigil.EventStopped, vigil.EventFacts{}), again}),
+			[]string{"It was missed. The daemon was told to stop and was off from epoch 85 to 160"}, []string{"killed"}},
+		{"a restart at the end is not why", missedBy(vigil.ReasonNotSent, append(proved, about(92, "queued", "queued", "sign: the wallet is locked")), []vigil.Event{start, event(140, vigil.EventStopped, vigil.EventFacts{}), event(152, vigil.EventStarted, vigil.EventFacts{Since: 140})}),
+			[]string{"It was missed (not_sent)", "What kept its message from the chain, from epoch 92 to 150: sign: the wallet is locked.", "was off from epoch 140 to 152: 10 of the 80 epochs"}, nil},
+		{"what came last is only that time was over", missedBy(vigil.ReasonNotSent, append(proved, about(92, "queued", "queued", "sign: the wallet is locked"), about(149, "queued", "queued", "invalid deadline")), []vigil.Event{start}),
+			[]string{"from epoch 92 to 149: sign: the wallet is locked"}, []string{"What kept its message from the chain, from epoch 149"}},
+		{"the nodes that were away are named", missedBy(vigil.ReasonNotStarted, nil, []vigil.Event{start,
+			event(60, vigil.EventNode, vigil.EventFacts{About: "ws://fine", After: "set aside", Problem: "slow"}), event(62, vigil.EventNode, vigil.EventFacts{About: "ws://fine", After: "ready"}),
+			event(65, vigil.EventNode, vigil.EventFacts{About: "ws://a", After: "unreachable", Problem: "connection refused"}),
+			event(66, vigil.EventBlind, vigil.EventFacts{Problem: "no head"}), event(155, vigil.EventSeeing, vigil.EventFacts{}),
+		}), []string{"It was missed (not_started). From epoch 66 to 155 no new head was seen: the whole time", "meanwhile node ws://a was unreachable (connection refused)", "second node"}, []string{"ws://fine was"}},
+		{"the machine slept", missedBy(vigil.ReasonNotStarted, nil, []vigil.Event{start,
+			event(66, vigil.EventBlind, vigil.EventFacts{Problem: "for 44m this process did nothing: the machine slept, or the process was stopped"}), event(155, vigil.EventSeeing, vigil.EventFacts{}),
+		}), []string{"no new head was seen", "the machine slept"}, []string{"node ws"}},
+		{"no block took it, and the fee was not why", missedBy(vigil.ReasonNotIncluded, proved, []vigil.Event{start}, sent),
+			[]string{"handed to the nodes at epoch 91 (ws://a took it) and, with a higher fee, again until epoch 92, and no block had it", "It paid more than the base fee", "have peers"}, []string{"max_fee"}},
+		{"the fee was why", missedBy(vigil.ReasonNotIncluded, append(proved, about(93, "published", "published", "the base fee is above the fee cap")), []vigil.Event{start}, sent),
+			[]string{"from epoch 93 to 150: the base fee is above the fee cap", "max_fee"}, []string{"It paid more than", "have peers"}},
+		{"a nonce that went to nothing is no execution", missedBy(vigil.ReasonNotIncluded, proved, []vigil.Event{start}, late),
+			[]string{"no block had it"}, []string{"It was executed at epoch 152", "2 times in all"}},
+		{"a reorg took it back", missedBy(vigil.ReasonTakenBack, append(proved, about(140, "published", "included", ""), about(148, "included", "published", vigil.TookBack+" at epoch 139")), []vigil.Event{start}, sent),
+			[]string{"A tipset executed the message; a reorg took that back later.", "It was seen at epoch 148 that a reorg took back its inclusion at epoch 139, 2 epochs (1m0s) before Close."}, nil},
+	} {
+		s := Recount(c.record, At{Head: 200, Epoch: 30 * time.Second})
+		text := strings.Join(append(s.Why, s.Advice), "\n")
+		for _, words := range c.says {
+			if !strings.Contains(told(s), words) {
+				t.Errorf("%s: it does not say %q:\n%s", c.what, words, told(s))
+			}
+		}
+		for _, words := range c.never {
+			if strings.Contains(text, words) {
+				t.Errorf("%s: it says %q:\n%s", c.what, words, text)
+			}
+		}
+	}
+}
+
+// A daemon that is off does not know how a duty ended that was under way.
+func TestHowItEndedIsNotMadeUp(t *testing.T) {
+	r := wellDone(t, 96)
+	r.Duty.State, r.Messages = vigil.StateProved, nil
+	r.Events = r.Events[:6]
+	if s := Recount(r, At{}); s.Verdict != VerdictPending || !strings.Contains(s.Why[0], "How it ended is not known: at epoch 80, the last that is known of, it was proved") {
+		t.Errorf("%s: %q", s.Verdict, s.Why)
+	}
+}
+
+func TestAPostThatCanBeDisputedIsNotDone(t *testing.T) {
+	r := wellDone(t, 96)
+	r.Audits = []vigil.Audit{{Deadline: window, Partitions: []uint64{0}, Verdict: vigil.AuditDisputable, Problem: "the proof is of another statement"}}
+	s := Recount(r, At{Head: 200})
+	if text := strings.Join(s.Why, "\n"); !strings.Contains(text, "does not prove the chain's sectors (the proof is of another statement): until epoch 1950 anybody can dispute it") || !strings.Contains(s.Advice, "Find out who") {
+		t.Errorf("%s\n%s", text, s.Advice)
 	}
 }

@@ -29,7 +29,25 @@ func (t teller) timeline() []Moment {
 		moments = append(moments, t.moment(e, TellShared(e)))
 	}
 	slices.SortStableFunc(moments, func(a, b Moment) int { return a.Time.Compare(b.Time) })
-	return t.withEpochs(moments)
+	for i, m := range moments {
+		moments[i].Text = oneLine(m.Text)
+	}
+	return t.withEpochs(t.raised(moments))
+}
+
+// raised corrects epochs that lag: a change of a row is written with the epoch that the
+// store knew, and what a task does with the one that it has by the clock, which may be some
+// behind the head that what came before it was done at.
+func (t teller) raised(moments []Moment) []Moment {
+	exact := []vigil.EventKind{vigil.EventStarted, vigil.EventStopped, vigil.EventNode, vigil.EventBlind, vigil.EventSeeing, vigil.EventBegun}
+	var head abi.ChainEpoch
+	for i, m := range moments {
+		if !slices.Contains(exact, m.Kind) && m.Epoch < head {
+			moments[i].Epoch, moments[i].Left = head, t.left(head)
+		}
+		head = max(head, m.Epoch)
+	}
+	return moments
 }
 
 func (t teller) moment(e vigil.Event, text string) Moment {
@@ -103,7 +121,9 @@ func (t teller) ended(e vigil.Event) string {
 
 // changed tells of another state of the row.
 func (t teller) changed(e vigil.Event) string {
-	same := func(other vigil.Event) bool { return other.Kind == vigil.EventEnded && other.Problem == e.Problem }
+	same := func(other vigil.Event) bool {
+		return other.Kind == vigil.EventEnded && (other.Problem == e.Problem || isStop(other.Problem) && strings.HasPrefix(e.Problem, vigil.TimeOver))
+	}
 	switch {
 	case e.Before == e.After && slices.ContainsFunc(t.record.Events, same):
 		return ""
@@ -122,7 +142,18 @@ func (t teller) messageChanged(e vigil.Event) string {
 	if known && fresh && e.Problem == "" && (e.After == string(vigil.MessageSigned) || e.After == string(vigil.MessagePublished)) {
 		return ""
 	}
+	if e.After == string(vigil.MessageIncluded) && t.takenBackLater(e) {
+		return "A tipset executed the message; a reorg took that back later."
+	}
 	return tellMessageChange(e, t.record.Messages)
+}
+
+// takenBackLater says that an execution of a message did not last: what is known of one
+// now is of another.
+func (t teller) takenBackLater(included vigil.Event) bool {
+	return slices.ContainsFunc(t.record.Events, func(e vigil.Event) bool {
+		return e.Kind == vigil.EventMessage && e.About == included.About && e.Time.After(included.Time) && strings.HasPrefix(e.Problem, vigil.TookBack)
+	})
 }
 
 // attempts tells of each signed form of a message.
@@ -149,7 +180,7 @@ func (t teller) relevant() []vigil.Event {
 	for _, e := range t.record.Shared {
 		switch {
 		case e.Epoch < begin:
-			before[e.About+aboutMiner(e)] = e
+			before[aboutWhat(e)] = e
 		case e.Epoch <= end || e.Kind == vigil.EventStarted && e.Since <= end:
 			events = append(events, e)
 		}
@@ -163,15 +194,15 @@ func (t teller) relevant() []vigil.Event {
 	return events
 }
 
-// aboutMiner tells a miner's blindness from everybody's, and both from the daemon's starts.
-func aboutMiner(e vigil.Event) string {
+// aboutWhat tells nodes, a miner's blindness and everybody's, and the daemon's starts apart.
+func aboutWhat(e vigil.Event) string {
 	switch e.Kind {
 	case vigil.EventStarted, vigil.EventStopped:
 		return "the daemon"
 	case vigil.EventBlind, vigil.EventSeeing:
 		return fmt.Sprintf("miner %d", e.Miner)
 	}
-	return ""
+	return e.About
 }
 
 // stands says that an event left something wrong behind.
@@ -363,12 +394,15 @@ func TellShared(e vigil.Event) string {
 		if e.Miner == 0 {
 			return fmt.Sprintf("The chain fell silent at epoch %d: %s.", e.Epoch, strings.TrimSuffix(e.Problem, "."))
 		}
+		if e.About == vigil.AboutDatabase {
+			return "Nothing could be planned for the miner, because the daemon's own database could not be read: " + strings.TrimSuffix(e.Problem, ".") + "."
+		}
 		return "The miner's state could not be read from any node: " + strings.TrimSuffix(e.Problem, ".") + "."
 	case vigil.EventSeeing:
 		if e.Miner == 0 {
 			return fmt.Sprintf("There are new heads again, at epoch %d.", e.Epoch)
 		}
-		return "The miner's state can be read again."
+		return "The miner can be planned for again."
 	case vigil.EventAudit:
 		return tellAudit(e)
 	case vigil.EventLost:

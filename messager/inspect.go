@@ -119,14 +119,14 @@ func (l *loop) senderStatus(ctx context.Context, key address.Address) vigil.Send
 	foreign, strange := l.foreign[key]
 	switch {
 	case s.Balance.LessThan(l.c.maxFee(vigil.KindPost)):
-		s.Problem = fmt.Sprintf("it has %s attoFIL, and one message may cost %s: top it up", s.Balance, l.c.maxFee(vigil.KindPost))
+		s.Problem = fmt.Sprintf("it has %s, and one message may cost %s: top it up", vigil.InFIL(s.Balance), vigil.InFIL(l.c.maxFee(vigil.KindPost)))
 		s.Urgent = true
 	case l.crowded(ctx, key, a.nonce):
 		s.Problem, s.Urgent = "messages that are not ours wait in the node's pool: does a second daemon or wallet use the key?", true
 	case strange && l.head.Epoch-foreign.epoch < l.c.day():
 		s.Problem = fmt.Sprintf("at epoch %d a message that is not ours (%s) took its nonce %d: give posts a key that nothing else uses", foreign.epoch, foreign.cid, foreign.nonce)
 	case s.Balance.LessThan(s.Needed):
-		s.Problem = fmt.Sprintf("it has %s attoFIL, and the %d messages of a day may cost %s at their budget: top it up", s.Balance, max(1, sent), s.Needed)
+		s.Problem = fmt.Sprintf("it has %s, and the %d messages of a day may cost %s at their budget: top it up", vigil.InFIL(s.Balance), max(1, sent), vigil.InFIL(s.Needed))
 	}
 	return s
 }

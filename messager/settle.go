@@ -64,7 +64,7 @@ func settle(m vigil.Message, f facts, confidence abi.ChainEpoch) vigil.Message {
 }
 
 func takeBack(m vigil.Message) vigil.Message {
-	m.Problem = fmt.Sprintf("a reorg took back its inclusion at epoch %d", m.Receipt.Epoch)
+	m.Problem = fmt.Sprintf(vigil.TookBack+" at epoch %d", m.Receipt.Epoch)
 	m.State, m.Receipt, m.Landed, m.Paid, m.Settled = vigil.MessagePublished, nil, 0, big.Zero(), false
 	return m
 }

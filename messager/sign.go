@@ -106,7 +106,9 @@ func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidat
 		if err != nil {
 			var refused *vigil.CallError
 			fault = fault || !errors.As(err, &refused)
-			errs = append(errs, err)
+			if !slices.ContainsFunc(errs, func(known error) bool { return known.Error() == err.Error() }) {
+				errs = append(errs, err)
+			}
 			continue
 		}
 		free := big.Sub(c.available, amount(m.Call.Value))
@@ -114,7 +116,9 @@ func (l *loop) offer(ctx context.Context, m vigil.Message, candidates []candidat
 		case free.GreaterThanEqual(big.Min(gasCost(gas), l.c.maxFee(m.Duty.Kind))):
 			return offer{from: c, gas: gas}
 		case free.LessThan(least(gas, l.head.BaseFee)):
-			errs = append(errs, fmt.Errorf("%s has %s attoFIL to spend, and the message needs %s at least", c.key, free, least(gas, l.head.BaseFee)))
+			need := least(gas, l.head.BaseFee)
+			errs = append(errs, fmt.Errorf("%s has %s to spend, and the message needs %s at least: top it up with %s or more",
+				c.key, vigil.InFIL(free), vigil.InFIL(need), vigil.InFIL(big.Sub(need, free))))
 		case best == nil || c.available.GreaterThan(best.from.available):
 			best = &offer{from: c, gas: gas}
 		}
@@ -189,7 +193,7 @@ func (l *loop) firstGas(ctx context.Context, m vigil.Message, o offer, b books) 
 	}
 	free := big.Sub(big.Sub(a.balance, amount(b.reserved[o.from.key])), amount(m.Call.Value))
 	if free.LessThan(least(o.gas, l.head.BaseFee)) {
-		return vigil.Gas{}, fmt.Errorf("%s has %s attoFIL to spend beside its other messages", o.from.key, free)
+		return vigil.Gas{}, fmt.Errorf("%s has %s to spend beside its other messages: top it up", o.from.key, vigil.InFIL(free))
 	}
 	budget, err := l.allowance(ctx, m, b)
 	if err != nil {
@@ -197,7 +201,8 @@ func (l *loop) firstGas(ctx context.Context, m vigil.Message, o offer, b books) 
 	}
 	if budget.LessThan(least(o.gas, l.head.BaseFee)) {
 		// With a nonce it would keep those behind it waiting.
-		return vigil.Gas{}, fmt.Errorf("the next tipset takes it for %s attoFIL, and its budget allows %s", least(o.gas, l.head.BaseFee), budget)
+		return vigil.Gas{}, fmt.Errorf("the base fee is so high that the next tipset takes it for %s only, and the greatest fee of a message allows %s",
+			vigil.InFIL(least(o.gas, l.head.BaseFee)), vigil.InFIL(budget))
 	}
 	return price(o.gas, terms{
 		budget: big.Min(budget, free), left: m.Expires - l.head.Epoch,

@@ -467,7 +467,7 @@ func TestTheFirstSenderThatHoldsAKeyAndCanPayIsTaken(t *testing.T) {
 			w.chain.balance[w.chain.keys[w.ids[1]]] = big.NewInt(400_000)
 		}, &second, ""},
 		"none without a key":                {func(w *world) { w.config.Signer = fakeSigner{} }, nil, "is not in the wallet"},
-		"none without a balance":            {func(w *world) { clear(w.chain.balance) }, nil, "attoFIL to spend"},
+		"none without a balance":            {func(w *world) { clear(w.chain.balance) }, nil, "top it up with"},
 		"none that the chain does not know": {func(w *world) { clear(w.chain.keys) }, nil, "read the key address of f0101"},
 	} {
 		t.Run(name, func(t *testing.T) {

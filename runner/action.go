@@ -25,6 +25,7 @@ type action struct {
 	took  time.Duration // of the latest proof,
 	alone time.Duration // and of that without the wait for others
 	keeps bool          // what is read for no duty is to be proved too
+	doing string        // what is going on, for people who ask what was when it was stopped
 	work  *work
 	log   *slog.Logger
 

@@ -123,14 +123,19 @@ func (l *looker) readDeadline() error {
 	return nil
 }
 
+// ownTrouble is what keeps the daemon from looking that is none of the nodes'.
+type ownTrouble struct{ error }
+
+func (t *ownTrouble) Unwrap() error { return t.error }
+
 // readRows reads the duties and messages of the last proving period.
 func (l *looker) readRows() (err error) {
 	since := l.current.Plus(-int(l.current.Count)).Open
 	if l.view.Duties, err = l.cfg.Store.Duties(l.ctx, l.id, since); err != nil {
-		return fmt.Errorf("read the duties: %w", err)
+		return &ownTrouble{fmt.Errorf("read the duties: %w", err)}
 	}
 	if l.view.Messages, err = l.cfg.Messager.Messages(l.ctx, l.id, since); err != nil {
-		return fmt.Errorf("read the messages: %w", err)
+		return &ownTrouble{fmt.Errorf("read the messages: %w", err)}
 	}
 	return nil
 }

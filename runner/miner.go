@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -34,8 +36,9 @@ type miner struct {
 	ended     chan *job       // a running job's last word; roomy enough that it never waits long
 
 	head         vigil.Head
-	epoch        time.Duration // the length of one
-	beat         uint64        // counts heads and ticks: a task is started once in each
+	since        abi.ChainEpoch // of the first head: what was challenged after it is this daemon's, whether it could be read or not
+	epoch        time.Duration  // the length of one
+	beat         uint64         // counts heads and ticks: a task is started once in each
 	running      map[vigil.DutyID]*job
 	started      map[vigil.DutyID]start
 	vanilla      map[vigil.DutyID]*shelf     // vanilla proofs already read, while their duty is not proved
@@ -110,6 +113,9 @@ func (m *miner) run(ctx context.Context, epoch time.Duration) {
 			return
 		case m.head = <-m.heads:
 			m.beat++
+			if m.since == 0 {
+				m.since = cmp.Or(m.cfg.Before, m.head.Epoch)
+			}
 		case <-m.nudge:
 		case <-m.hurry:
 			m.hurried = m.head.Epoch
@@ -201,7 +207,11 @@ func (m *miner) plan(ctx context.Context, epoch time.Duration) {
 func (m *miner) blind(err error) {
 	if m.problem != err.Error() {
 		m.log.Warn("cannot read the chain; asking again at the next head", "epoch", m.head.Epoch, "error", err)
-		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventBlind, Miner: m.id, EventFacts: vigil.EventFacts{Problem: err.Error()}})
+		facts := vigil.EventFacts{Problem: err.Error()}
+		if own := (*ownTrouble)(nil); errors.As(err, &own) {
+			facts.About = vigil.AboutDatabase
+		}
+		m.cfg.Journal.Note(vigil.Event{Epoch: m.head.Epoch, Kind: vigil.EventBlind, Miner: m.id, EventFacts: facts})
 	}
 	m.problem = err.Error()
 	m.board.miner(m.id, func(s *vigil.MinerStatus) { s.Problem = m.problem })
@@ -289,8 +299,12 @@ func (a *action) do(ctx context.Context, task schedule.Task) (err error) {
 			err = fmt.Errorf("%s: panic: %v", task.Verb, p)
 			a.log.Error("a bug stopped the task; please report it", "verb", task.Verb, "panic", p, "stack", string(debug.Stack()))
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+		case ctx.Err() == nil:
 			a.fail(ctx, task.Verb, err)
+		case task.Verb == schedule.Prove && errors.Is(stopped(ctx), errUnplanned):
+			a.outrun(ctx)
 		}
 	}()
 	switch task.Verb {

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -40,6 +41,9 @@ func (a *action) ends(ctx context.Context, task schedule.Task, err error) {
 	case err == nil:
 	case ctx.Err() != nil:
 		facts.Problem = "it was stopped: " + stopped(ctx).Error()
+		if a.doing != "" {
+			facts.Problem = "it was stopped while " + a.doing + ": " + stopped(ctx).Error()
+		}
 	case err.Error() == task.Duty.Problem:
 		return
 	default:
@@ -49,7 +53,24 @@ func (a *action) ends(ctx context.Context, task schedule.Task, err error) {
 }
 
 // errUnplanned stops what is no longer planned.
-var errUnplanned = errors.New("it is not to be done any more")
+var errUnplanned = errors.New("its time was over, or it is not owed any more")
+
+// outrun writes down of a try that was never over what it was at when there was no time
+// left, unless an earlier one says what is in the way.
+func (a *action) outrun(ctx context.Context) {
+	if a.duty.Problem != "" || a.doing == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	a.duty.Problem, a.duty.Tried = fmt.Sprintf(vigil.TimeOver+" while %s; that try began at epoch %d", a.doing, a.head.Epoch), a.now()
+	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
+		a.log.Error("cannot write to the store; check its disk", "error", err)
+	}
+}
+
+// lastWords is how long it may take to write down why a try was stopped.
+const lastWords = 5 * time.Second
 
 // errStopping stops what is running when the daemon ends.
 var errStopping = errors.New("the daemon was told to end")
@@ -64,6 +85,21 @@ func stopped(ctx context.Context) error {
 
 // namedSectors is how many sectors an event names.
 const namedSectors = 5
+
+// readAsBefore says that a reading came to what that of the last try came to, so that
+// there is nothing new to tell: the same problem, the same sectors or, of a try that
+// failed after it, none.
+func (a *action) readAsBefore(r reading, known []vigil.BadSector, err error) bool {
+	switch {
+	case a.duty.Problem == "":
+		return false
+	case err != nil:
+		return err.Error() == a.duty.Problem
+	case len(r.bad)+len(r.unchecked) > 0:
+		return slices.Equal(slices.Concat(r.bad, r.unchecked), known)
+	}
+	return a.duty.Reason == vigil.ReasonNotProved
+}
 
 // noteRead notes what became of a statement's sectors.
 func (a *action) noteRead(r reading, sectors int, took time.Duration) {

@@ -76,7 +76,7 @@ func TestWhatIsStoppedIsNotedWithWhy(t *testing.T) {
 		w.add(deadline, 1, 2)
 		w.prove = func(ctx context.Context) error { return wait(ctx, 30*epoch) }
 		w.run(t, open-10)
-		if got := w.noted(); !strings.HasSuffix(got, "ended prove (it was stopped: the daemon was told to end)") {
+		if got := w.noted(); !strings.HasSuffix(got, "ended prove (it was stopped while its proof of 2 sectors was being made: the daemon was told to end)") {
 			t.Errorf("noted: %s", got)
 		}
 	})
@@ -118,10 +118,64 @@ func TestSectorsThatCanBeReadAgainAreNoReasonAnyMore(t *testing.T) {
 		w.prove = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 		w.run(t, after)
 		duty := w.expect(t, post(0), vigil.StateMissed)
-		if duty.Reason != vigil.ReasonNotProved || duty.Problem != "" {
+		if duty.Reason != vigil.ReasonNotProved || duty.Problem != "time was over while its proof of 2 sectors was being made; that try began at epoch 1020" {
 			t.Errorf("it was missed because of %q (%s)", duty.Reason, duty.Problem)
 		}
 	})
+}
+
+// A mount that hangs is no fault of the prover's, and the sector that waits for it is named.
+func TestAReadingThatNeverEndsIsNotTakenForAProofThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.slow = map[abi.SectorNumber]time.Duration{1: 100 * time.Hour, 2: 100 * time.Hour}
+		w.run(t, after)
+		duty := w.expect(t, post(0), vigil.StateMissed)
+		if duty.Reason != vigil.ReasonNoSectors || !strings.Contains(duty.Problem, "the first is 1: not checked: no answer came") {
+			t.Errorf("it was missed because of %q (%s)", duty.Reason, duty.Problem)
+		}
+		if got := w.noted(); strings.Count(got, "read2/0/2") != 1 {
+			t.Errorf("noted: %s", got)
+		}
+	})
+}
+
+// The journal of a duty that fails at every head for half an hour is not a page of the same line.
+func TestSectorsThatAreReadAgainWithTheSameResultAreNotedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		happens func(*world)
+		want    string
+	}{
+		"the proof fails":     {func(w *world) { w.prove = func(context.Context) error { return errors.New("no memory") } }, "read2/0/0"},
+		"every sector is bad": {func(w *world) { w.bad[1], w.bad[2] = "replica: missing", "replica: missing" }, "read2/2/0"},
+		"a sector is bad": {func(w *world) {
+			w.bad[1] = "replica: missing"
+			w.prove = func(context.Context) error { return errors.New("no memory") }
+		}, "read2/1/0"},
+		"one is bad, then both": {func(w *world) {
+			w.bad[1], w.bad[2] = "replica: missing", "replica: missing"
+			w.at = map[abi.ChainEpoch]func(){open: func() { w.bad[2] = "cache: missing" }}
+		}, "read2/2/0, read2/2/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				w.add(deadline, 1, 2)
+				c.happens(w)
+				w.run(t, after)
+				var reads []string
+				for _, word := range strings.Split(w.noted(), ", ") {
+					if strings.HasPrefix(word, "read") {
+						reads = append(reads, word)
+					}
+				}
+				if got := strings.Join(reads, ", "); got != c.want && got != c.want+", read1/0/0" {
+					t.Errorf("noted: %s, want %s", got, c.want)
+				}
+			})
+		})
+	}
 }
 
 // A sector that is lost for good is read every few minutes, for months.

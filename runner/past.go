@@ -84,8 +84,9 @@ func (l *looker) unsettled() map[abi.ChainEpoch]vigil.Deadline {
 	return past
 }
 
-// unwatched gives the deadlines of the last period that closed after the
-// newest with a row: what is older than the first row is not this daemon's.
+// unwatched gives the deadlines of the last period that closed after the newest with
+// a row. Without one they are those that were challenged since this daemon runs: what
+// is older than that, or than the first row, is not its own.
 func (l *looker) unwatched() []vigil.Deadline {
 	newest := abi.ChainEpoch(-1)
 	for _, duty := range l.view.Duties {
@@ -93,13 +94,10 @@ func (l *looker) unwatched() []vigil.Deadline {
 			newest = max(newest, duty.ID.Open)
 		}
 	}
-	if newest < 0 {
-		return nil
-	}
 	var past []vigil.Deadline
 	for n := 1; n < int(l.current.Count); n++ {
 		d := l.current.Plus(-n)
-		if d.Open <= newest {
+		if d.Open <= newest || newest < 0 && d.Challenge < l.since {
 			break
 		}
 		if !l.idle[d.Open] {

@@ -20,11 +20,12 @@ import (
 func (a *action) prove(ctx context.Context) error {
 	a.duty.State = vigil.StateScheduled
 	if a.duty.Problem == "" || a.duty.Reason == "" { // else it is why the last try failed, and stays so while this one goes on
-		a.duty.Reason = vigil.ReasonNotProved
+		a.duty.Reason = vigil.ReasonNoSectors // what is waited for until they are read
 	}
 	if err := a.cfg.Store.SaveDuty(ctx, a.duty); err != nil {
 		return err
 	}
+	a.doing = "the nodes were asked what is to be proved"
 	partitions, statement, err := a.statement(ctx, nil)
 	if err != nil {
 		return err
@@ -43,6 +44,7 @@ func (a *action) prove(ctx context.Context) error {
 		}
 		if !again {
 			a.ready(proof)
+			a.doing = "its proof was being written into the database"
 			return a.store(ctx, proof)
 		}
 		if partitions, statement, err = a.statement(ctx, nil); err != nil {
@@ -65,6 +67,7 @@ func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, stat
 	if err := a.overcome(ctx); err != nil {
 		return p, false, err
 	}
+	a.doing = fmt.Sprintf("its proof of %d sectors was being made", len(statement.Sectors))
 	proof, again, err := a.insist(ctx, statement, vanilla, left)
 	return vigil.Proof{
 		Duty: a.duty.ID, Statement: statement, Bytes: proof, ReadTime: read, ProveTime: a.took,
@@ -72,10 +75,10 @@ func (a *action) attempt(ctx context.Context, partitions []vigil.Partition, stat
 	}, again, because(vigil.ReasonNotProved, err)
 }
 
-// overcome writes down that what stopped an earlier try before its proof does so no
-// more: from here on it is the proof that is waited for.
+// overcome writes down that the sectors are read, and that what stopped an earlier try
+// before its proof does so no more: from here on it is the proof that is waited for.
 func (a *action) overcome(ctx context.Context) error {
-	if a.duty.Problem == "" || a.duty.Reason == vigil.ReasonNotProved {
+	if a.duty.Reason == vigil.ReasonNotProved {
 		return nil
 	}
 	a.duty.Reason, a.duty.Problem = vigil.ReasonNotProved, ""
@@ -159,11 +162,15 @@ func (a *action) vanillaProofs(ctx context.Context, partitions []vigil.Partition
 		began := time.Now()
 		r, err := a.read(ctx, s, left.until(a.now(), a.duty.Deadline))
 		if err != nil {
+			if a.duty.Problem == "" || len(r.late) > 0 {
+				a.noteRead(r, len(s.Sectors), time.Since(began))
+			}
+			a.doing = r.waitedFor(len(s.Sectors))
 			return nil, s, nil, err
 		}
 		a.name(r.bad, known)
 		err = a.hold(r, len(s.Sectors), left, a.now())
-		if err == nil || err.Error() != a.duty.Problem {
+		if !a.readAsBefore(r, known, err) {
 			a.noteRead(r, len(s.Sectors), time.Since(began))
 		}
 		if err != nil {

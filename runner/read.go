@@ -22,6 +22,14 @@ type reading struct {
 	late      []vigil.BadSector    // nothing either: the time was over before its turn had come and gone
 }
 
+// waitedFor says what a reading that was stopped had no answer of.
+func (r reading) waitedFor(sectors int) string {
+	if len(r.late) == 0 {
+		return "its sectors were being read"
+	}
+	return fmt.Sprintf("%d of its %d sectors were being read, sector %d is the first of them", len(r.late), sectors, r.late[0].Number)
+}
+
 // retryEvery is how long a sector that could not be checked rests before it is
 // tried again, for as long as others are read.
 const retryEvery = 15 * time.Second
@@ -48,20 +56,25 @@ func (a *action) pass(ctx context.Context, s vigil.Statement, enough time.Durati
 		all.Go(func() { r.proofs[i], errs[i] = p.sector(timed, i) })
 	}
 	all.Wait()
-	if err := ctx.Err(); err != nil {
-		return r, fmt.Errorf("read sectors: %w", err)
-	}
+	stopped := ctx.Err()
 	for i, err := range errs {
 		number := s.Sectors[i].Number
 		var evidence *vigil.SectorError
 		switch {
 		case errors.As(err, &evidence):
 			r.bad = append(r.bad, vigil.BadSector{Number: number, Cause: evidence.Cause})
+		case stopped != nil && errors.Is(err, stopped):
+			r.late = append(r.late, vigil.BadSector{Number: number, Cause: "still being read when the reading was stopped"})
 		case turn != nil && errors.Is(err, context.DeadlineExceeded):
 			r.late = append(r.late, vigil.BadSector{Number: number, Cause: "not read in time"})
+		case err == context.DeadlineExceeded: //nolint:errorlint // where it is wrapped, it says more
+			r.unchecked = append(r.unchecked, vigil.BadSector{Number: number, Cause: "not checked: no answer came in the time that there was"})
 		case err != nil:
 			r.unchecked = append(r.unchecked, vigil.BadSector{Number: number, Cause: "not checked: " + err.Error()})
 		}
+	}
+	if stopped != nil {
+		return r, fmt.Errorf("read sectors: %w", stopped)
 	}
 	return r, nil
 }

@@ -50,6 +50,9 @@ type Config struct {
 	NoRehearsals bool
 	// AtOnce is how many proofs the Prover makes at a time now, for forecasts; nil: one.
 	AtOnce func() int
+	// Before is the newest epoch that an earlier process saw, 0 if there was none: what was
+	// challenged since is this daemon's, though it was off.
+	Before abi.ChainEpoch
 	// Version is shown to people.
 	Version string
 	// Journal is told what happens; nil: nothing is.

@@ -331,6 +331,21 @@ func TestWhatWasMissedWhileNobodyWatchedIsSaid(t *testing.T) {
 	})
 }
 
+// The very first deadline of a daemon has no row before it: that it was on when that was
+// challenged is enough.
+func TestWhatABlindDaemonMissedFirstIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add(deadline, 1, 2)
+		w.failing["Faults"] = 1 << 20
+		w.at = map[abi.ChainEpoch]func(){after: func() { delete(w.failing, "Faults") }}
+		w.run(t, after+10)
+		if duty := w.expect(t, post(0), vigil.StateMissed); duty.Reason != vigil.ReasonNotStarted {
+			t.Errorf("it was missed because of %q", duty.Reason)
+		}
+	})
+}
+
 func TestANodeWithoutOldStateCostsOnlyTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

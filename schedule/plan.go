@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/filecoin-project/go-state-types/abi"
 	"github.com/filecoin-project/go-state-types/exitcode"
@@ -298,7 +299,10 @@ func reason(view View, duty vigil.Duty) vigil.Reason {
 			continue
 		}
 		switch {
-		case m.State == vigil.MessageFailed:
+		case strings.HasPrefix(m.Problem, vigil.TookBack):
+			return vigil.ReasonTakenBack
+		case m.Receipt != nil && m.Receipt.Epoch >= duty.Deadline.Close && !cancelled(m): // a block had it too late
+		case m.State == vigil.MessageFailed, m.State == vigil.MessageIncluded && m.Receipt != nil && !m.Receipt.ExitCode.IsSuccess():
 			verdict = vigil.ReasonMessageFailed
 		case m.State == vigil.MessageConfirmed, m.State == vigil.MessageIncluded && !cancelled(m):
 			return vigil.ReasonTakenBack

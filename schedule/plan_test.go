@@ -24,7 +24,7 @@ const miner = abi.ActorID(1000)
 //	deadline <index> open=<epoch> [commit=<word>]
 //	partition <index> [due=<sectors>] [posted] [settled] [proven] [recovering=<sectors>] [recoverable=<n,n>] [idle=<n,n>]
 //	duty <kind> <batch> <state> [open=<epoch>] [partitions=<n,n>] [sectors=<n,n>] [skipped=<n>] [returned=<sectors>] [tried=<epoch>] [reason=<word>] [commit=<word>]
-//	message <kind> <batch> <state> [executed=<epoch>] [exit=<code>] [unsent]
+//	message <kind> <batch> <state> [executed=<epoch>] [exit=<code>] [unsent] [taken_back]
 //
 // Partitions, duties and messages belong to the deadline above them.
 func TestStories(t *testing.T) {
@@ -123,6 +123,9 @@ func parse(t *testing.T, input string) schedule.View {
 			m := vigil.Message{MessageRequest: vigil.MessageRequest{Duty: id}, State: vigil.MessageState(words[3])}
 			if f.word("executed") != "" {
 				m.Receipt = &vigil.Receipt{Epoch: abi.ChainEpoch(f.number("executed")), ExitCode: exitcode.ExitCode(f.number("exit"))}
+			}
+			if f.has("taken_back") {
+				m.Problem = vigil.TookBack + " at epoch 1057"
 			}
 			if !f.has("unsent") {
 				m.Attempts = []vigil.Attempt{{Number: 1, Published: true}}
