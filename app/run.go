@@ -175,7 +175,7 @@ func (d *Daemon) shelf() vigil.VanillaShelf {
 
 func assemble(ctx context.Context, c Config, log *slog.Logger, open func(*Daemon) (tools, error)) (*Daemon, error) {
 	d := &Daemon{log: log, config: c, inUse: maps.Clone(c.values), waits: newWaits()}
-	d.used.Store(&d.config)
+	d.used.Store(&c)
 	if err := d.wire(ctx, c, log, open); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +153,9 @@ func (k *killer) proved(open abi.ChainEpoch) bool {
 func (k *killer) stored(t *testing.T, d *program) {
 	t.Helper()
 	d.kill()
+	if _, err := os.Stat(filepath.Dir(k.database())); errors.Is(err, fs.ErrNotExist) && len(k.found)+len(k.proofs) == 0 {
+		return // on a slow machine the first kill can come before there is anything
+	}
 	s, err := store.Open(t.Context(), k.database())
 	if err != nil {
 		t.Fatal(err)

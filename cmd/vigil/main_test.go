@@ -40,7 +40,7 @@ func TestExitCodes(t *testing.T) {
 		{"a clock that nobody moves", []string{"devnet", "--manual"}, 2, "--serve-only"},
 		{"too many null rounds", []string{"devnet", "--null-rounds", "1"}, 2, "--null-rounds"},
 		{"a config that is gone", []string{"run", "--config", filepath.Join(dir, "gone.toml")}, 1, "gone.toml"},
-		{"a config that is wrong", []string{"run", "--config", bad}, 1, `url = "nowhere"`},
+		{"a config that is wrong", []string{"run", "--config", bad}, 1, "bad.toml:2: node.url: this is no URL"},
 		{"nobody to judge", []string{"dispute", "--config", bad}, 2, "--miner"},
 		{"everybody and somebody", []string{"dispute", "--config", bad, "--all", "--miner", "f01000"}, 2, "--all"},
 		{"no account that disputes", []string{"dispute", "--config", bad, "--all"}, 2, "--from"},
