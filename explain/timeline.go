@@ -35,14 +35,14 @@ func (t teller) timeline() []Moment {
 	return t.withEpochs(t.raised(moments))
 }
 
-// raised corrects epochs that lag: a change of a row is written with the epoch that the
-// store knew, and what a task does with the one that it has by the clock, which may be some
-// behind the head that what came before it was done at.
+// raised corrects epochs that lag: each part of the daemon notes with the head that it
+// knows, the store with the last that was read whole, and a task with what the clock says,
+// so that one may be some behind what came before it. After a reorg it is the highest head
+// that was seen.
 func (t teller) raised(moments []Moment) []Moment {
-	exact := []vigil.EventKind{vigil.EventStarted, vigil.EventStopped, vigil.EventNode, vigil.EventBlind, vigil.EventSeeing, vigil.EventBegun}
 	var head abi.ChainEpoch
 	for i, m := range moments {
-		if !slices.Contains(exact, m.Kind) && m.Epoch < head {
+		if m.Epoch < head {
 			moments[i].Epoch, moments[i].Left = head, t.left(head)
 		}
 		head = max(head, m.Epoch)
