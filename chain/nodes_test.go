@@ -406,6 +406,8 @@ func TestAMessageGoesToAllNodes(t *testing.T) {
 		{"the first does not answer, another takes it", taken, nil, nil, true},
 		{"all refuse: the first one's reason counts", refuses("gas fee cap too low"), refuses("not enough funds"), vigil.ErrNotEnoughFunds, false},
 		{"the first answers nonsense, another refuses", refuses("gas fee cap too low"), says(`7`), vigil.ErrFeeTooLow, false},
+		{"the first would never take it, another has no room for it", refuses("too many pending messages"), refuses("message is too big"), vigil.ErrPoolFull, false},
+		{"none would ever take it", refuses("message is too big"), refuses("signature verification failed"), vigil.ErrMessageInvalid, false},
 	} {
 		t.Run(c.sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,19 +122,9 @@ func (n *Nodes) took(m *member, message vigil.SignedMessage, err error) {
 	}
 }
 
-// refusal is why no node took a message: in the class of the first that gives
-// one, with the words of all.
+// refusal is why no node took a message: in the class that counts, with the words of all.
 func refusal(takers []*member, refusals map[*member]error) error {
-	var first error
-	for _, m := range takers {
-		var said *nodeError
-		if err := refusals[m]; first == nil && errors.As(err, &said) {
-			first = err
-		}
-	}
-	if first == nil {
-		first = refusals[takers[0]]
-	}
+	first := counting(takers, refusals)
 	if len(takers) == 1 {
 		return first
 	}
@@ -144,6 +135,24 @@ func refusal(takers []*member, refusals map[*member]error) error {
 		}
 	}
 	return fmt.Errorf("no node took the message: %w%s", first, text)
+}
+
+// counting is the refusal whose class counts: of the first node that gives a reason. That a
+// message is invalid counts last: another node may take it yet, also one that gave no reason.
+func counting(takers []*member, refusals map[*member]error) error {
+	var reason, open error
+	for _, m := range takers {
+		err := refusals[m]
+		if errors.Is(err, vigil.ErrMessageInvalid) {
+			continue
+		}
+		var said *nodeError
+		if reason == nil && errors.As(err, &said) {
+			reason = err
+		}
+		open = cmp.Or(open, err)
+	}
+	return cmp.Or(reason, open, refusals[takers[0]])
 }
 
 // place is what a node has for messages, as its failures are counted.

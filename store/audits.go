@@ -80,13 +80,26 @@ func seedText(seed [32]byte) string {
 	return hex.EncodeToString(seed[:])
 }
 
+func parseSeed(text string) (seed [32]byte, err error) {
+	bytes, err := hex.DecodeString(text)
+	switch {
+	case err != nil:
+		return seed, fmt.Errorf("decode the seed %q: %w", text, err)
+	case len(bytes) != 0 && len(bytes) != len(seed):
+		return seed, fmt.Errorf("decode the seed %q: it has %d bytes, want %d", text, len(bytes), len(seed))
+	}
+	copy(seed[:], bytes)
+	return seed, nil
+}
+
 func decodeAudit(row rows.Audit) (vigil.Audit, error) {
 	a := vigil.Audit{
 		Miner: abi.ActorID(row.Miner), Index: uint64(row.Post), Snapshot: row.Snapshot, Evidence: row.Evidence,
 		Verdict: vigil.AuditVerdict(row.Verdict), Problem: row.Problem, Epoch: abi.ChainEpoch(row.Epoch),
 	}
-	if n, err := hex.Decode(a.Seed[:], []byte(row.Seed)); err != nil || n != 0 && n != len(a.Seed) {
-		return a, fmt.Errorf("decode the seed %q: %w", row.Seed, err)
+	var err error
+	if a.Seed, err = parseSeed(row.Seed); err != nil {
+		return a, err
 	}
 	if err := json.Unmarshal([]byte(row.Deadline), &a.Deadline); err != nil {
 		return a, fmt.Errorf("decode deadline: %w", err)

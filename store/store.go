@@ -70,7 +70,7 @@ func (s *Store) transact(ctx context.Context, what string, f func(q *rows.Querie
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", what, explain(err))
 	}
-	if err := f(rows.New(tx)); err != nil {
+	if err := within(tx, f); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
@@ -100,10 +100,24 @@ func readOn(ctx context.Context, db *sql.DB, what string, f func(q *rows.Queries
 	if err != nil {
 		return fmt.Errorf("%s: begin: %w", what, explain(err))
 	}
-	if err := f(rows.New(tx)); err != nil {
+	if err := within(tx, f); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", what, explain(err)), ignoreDone(tx.Rollback()))
 	}
 	return ignoreDone(tx.Rollback()) // nothing was written
+}
+
+// within runs f in a transaction. A bug that stops f ends the transaction too: those who
+// catch it go on, and all would wait for the one connection for ever.
+func within(tx *sql.Tx, f func(q *rows.Queries) error) error {
+	returned := false
+	defer func() {
+		if !returned {
+			_ = tx.Rollback() // the panic says more
+		}
+	}()
+	err := f(rows.New(tx))
+	returned = true
+	return err
 }
 
 // ignoreDone drops the answer of a transaction that its context has ended already.

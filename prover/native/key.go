@@ -6,6 +6,7 @@ import (
 	"github.com/filecoin-project/go-state-types/abi"
 
 	"github.com/vigil-post/vigil/proofs/groth16"
+	"github.com/vigil-post/vigil/proofs/params"
 	"github.com/vigil-post/vigil/proofs/post"
 )
 
@@ -21,10 +22,10 @@ type key struct {
 
 // hold gives the key of a proof type, which release gives back. It is opened unless that
 // has been done and the file is the same: one that was fetched again is used without a
-// restart. While the file is none, the key that is mapped serves. The verifying key stays
-// the one that was checked at the start: a proving key of another setup makes no proof that is sent.
+// restart. While the file is none, or is not of the verifying key's setup, the key that is
+// mapped serves: no proof that another makes would verify.
 func (n *Native) hold(t abi.RegisteredPoStProof) (*key, error) {
-	file, _, _, err := n.files(t)
+	file, verifying, _, err := n.files(t)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func (n *Native) hold(t abi.RegisteredPoStProof) (*key, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	mapped := n.keys[t]
-	if mapped != nil && (failed != nil || os.SameFile(mapped.file, now)) {
+	if mapped != nil && (failed != nil || os.SameFile(mapped.file, now) || params.Match(verifying, file) != nil) {
 		mapped.held++
 		return mapped, nil
 	}

@@ -85,9 +85,8 @@ func (n *Native) doubt(ctx context.Context, m making, proof []byte, err error) e
 
 // with makes a proof with an arithmetic.
 func (n *Native) with(ctx context.Context, m making, a groth16.Arithmetic) (proof []byte, err error) {
-	room, _ := offheap.Available()
 	p := m.prover.Using(func(g *groth16.Prover) {
-		g.Arithmetic, g.Room = &a, room
+		g.Arithmetic, g.Room = &a, room(offheap.Available())
 		g.Alive = func() { n.register.lives(m.entry) }
 	})
 	began := time.Now()
@@ -104,6 +103,15 @@ func (n *Native) with(ctx context.Context, m making, a groth16.Arithmetic) (proo
 	}
 	n.register.lives(m.entry)
 	return proof, err
+}
+
+// room is the memory that a proof reckons with, as groth16.Prover takes it: that nothing is
+// left is known, and is when a proof must be made as small as it can be.
+func room(available int64, known bool) int64 {
+	if !known {
+		return 0
+	}
+	return max(1, available)
 }
 
 // partitions is how many proofs of 192 bytes it is.

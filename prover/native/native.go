@@ -107,13 +107,7 @@ func (n *Native) inTurn(ctx context.Context, m making) ([]byte, error) {
 		if err := n.line.enter(ctx, m.request.Close); err != nil {
 			return nil, fmt.Errorf("wait for more urgent proofs: %w", err)
 		}
-		n.register.starts(m.entry)
-		if m.request.Begun != nil {
-			m.request.Begun()
-		}
-		proof, err := n.make(ctx, m)
-		crowded := errors.Is(err, offheap.ErrNoMemory) && n.line.narrow()
-		n.line.leave()
+		proof, crowded, err := n.inSlot(ctx, m)
 		if !crowded {
 			return proof, err
 		}
@@ -121,6 +115,19 @@ func (n *Native) inTurn(ctx context.Context, m making) ([]byte, error) {
 		n.log().Warn("there is not the memory for as many proofs at once; fewer are made from now on (set at_once or memory in [proofs] lower)",
 			"at_once", n.line.slots(), "duty", m.request.Duty.String(), "error", err)
 	}
+}
+
+// inSlot makes a proof in a slot of the line, which it leaves whatever happens: those who
+// wait must not wait for ever. It is crowded where there is no memory beside others, and
+// the line was narrowed for that.
+func (n *Native) inSlot(ctx context.Context, m making) (proof []byte, crowded bool, err error) {
+	defer n.line.leave()
+	n.register.starts(m.entry)
+	if m.request.Begun != nil {
+		m.request.Begun()
+	}
+	proof, err = n.make(ctx, m)
+	return proof, errors.Is(err, offheap.ErrNoMemory) && n.line.narrow(), err
 }
 
 func (n *Native) log() *slog.Logger {

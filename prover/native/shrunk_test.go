@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // A key that rots while it is in use is said to be damaged, and a whole file in its place
-// is used without a restart; one that is no key is not, as long as the old one serves.
+// is used without a restart; one that is no key, or half of another one, is not, as long as
+// the old one serves.
 func TestAKeyThatRotsIsReplacedWithoutARestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("proves for seconds")
@@ -57,7 +59,8 @@ func TestAKeyThatRotsIsReplacedWithoutARestart(t *testing.T) {
 	if _, err := n.Prove(t.Context(), r); err == nil || !strings.Contains(err.Error(), "fetch it again") {
 		t.Errorf("with the rotten key: %v", err)
 	}
-	for _, content := range [][]byte{whole, []byte("no key")} {
+	another := slices.Concat(whole[96:192], whole[:96], whole[192:]) // its first two points in each other's place
+	for _, content := range [][]byte{whole, []byte("no key"), another} {
 		put(content)
 		proof, err := n.Prove(t.Context(), r)
 		if err != nil {
