@@ -107,6 +107,30 @@ func digestOf(text string) string {
 	return string(sum[:])
 }
 
+// Setting is a setting as another process compares it: by a digest, since a
+// secret's value is not told.
+type Setting struct {
+	Shown string `json:"shown"`
+	Print []byte `json:"print"`
+}
+
+// Prints are all settings by key, for a daemon to compare with its own.
+func (c Config) Prints() map[string]Setting {
+	prints := map[string]Setting{}
+	for key, v := range c.values {
+		prints[key] = Setting{v.shown, []byte(v.print)}
+	}
+	return prints
+}
+
+func valuesFrom(prints map[string]Setting) values {
+	v := values{}
+	for key, s := range prints {
+		v[key] = value{s.Shown, string(s.Print)}
+	}
+	return v
+}
+
 // Changes are the settings of a configuration that differ from this one's, by key.
 func (c Config) Changes(to Config) []Change { return c.values.changes(to.values) }
 

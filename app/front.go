@@ -82,7 +82,7 @@ func (d *Daemon) lobby() http.Handler {
 	shown.Desk, shown.Plan = nil, nil
 	mux := http.NewServeMux()
 	mux.Handle("/", dashboard.New(shown))
-	mux.HandleFunc("GET "+ConfigPath, d.configAsked)
+	mux.HandleFunc("POST "+ConfigPath, d.configAsked)
 	for _, path := range []string{sophon.Path, "POST " + RecoverPath, "POST " + ReloadPath, "GET /api/plan"} {
 		mux.HandleFunc(path, d.notYet)
 	}

@@ -149,7 +149,7 @@ func (d *Daemon) makePages() http.Handler {
 	}
 	mux.Handle("/", dashboard.New(shown))
 	mux.HandleFunc("POST "+RecoverPath, d.recoverWish)
-	mux.HandleFunc("GET "+ConfigPath, d.configAsked)
+	mux.HandleFunc("POST "+ConfigPath, d.configAsked)
 	mux.HandleFunc("POST "+ReloadPath, d.reloadWish)
 	return mux
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 
@@ -65,39 +66,65 @@ func (d *Daemon) reload(ctx context.Context, signals <-chan os.Signal) {
 	}
 }
 
-// Unapplied compares the file, as it is now, with what is in use.
-func (d *Daemon) Unapplied() ([]Change, error) {
+// Compare gives what of a file's settings is not in use.
+func (d *Daemon) Compare(prints map[string]Setting) []Change {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	c, err := loadAgain(d.config.file)
-	if err != nil {
-		return nil, err
-	}
-	return d.inUse.changes(c.values), nil
+	return d.inUse.changes(valuesFrom(prints))
 }
 
-// Paths of the daemon's HTTP API. With a token, ConfigPath gives the changes of
-// the configuration file that are not in use, and ReloadPath takes over those that
-// can be, and gives all that there were.
+// Paths of the daemon's HTTP API. With a token and a file's settings as their
+// body, ConfigPath gives those that are not in use; and ReloadPath takes over
+// what can be of the daemon's own file, and gives all that there was. The
+// settings keep ReloadPath from taking over another file than the one meant;
+// without a body, it is not asked which one that is.
 const (
 	ConfigPath = "/api/config"
 	ReloadPath = "/api/reload"
 )
 
 func (d *Daemon) configAsked(w http.ResponseWriter, r *http.Request) {
-	d.answerChanges(w, r, "read", func(context.Context) ([]Change, error) { return d.Unapplied() })
+	d.answerChanges(w, r, "read", func(_ context.Context, meant map[string]Setting) ([]Change, error) {
+		if meant == nil {
+			return nil, errors.New("the settings to compare are missing: vigil config diff FILE sends them")
+		}
+		return d.Compare(meant), nil
+	})
 }
 
 func (d *Daemon) reloadWish(w http.ResponseWriter, r *http.Request) {
-	d.answerChanges(w, r, "write", d.Reload)
+	d.answerChanges(w, r, "write", func(ctx context.Context, meant map[string]Setting) ([]Change, error) {
+		if err := d.isMine(meant); err != nil {
+			return nil, err
+		}
+		return d.Reload(ctx)
+	})
 }
 
-func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permission auth.Permission, changes func(context.Context) ([]Change, error)) {
+// isMine says whether the settings are those of the daemon's own file. A file with
+// something wrong in it is left to Reload, which says what that is.
+func (d *Daemon) isMine(meant map[string]Setting) error {
+	c, err := loadAgain(d.config.file)
+	if meant == nil || err != nil || len(c.values.changes(valuesFrom(meant))) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the daemon's file is %s, and it does not say what yours says: put yours there first; nothing was changed", d.config.file)
+}
+
+// mostSettings is how long a file's settings may be.
+const mostSettings = 16 << 20
+
+func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permission auth.Permission, changes func(context.Context, map[string]Setting) ([]Change, error)) {
 	if !d.permits(r, permission) {
 		http.Error(w, fmt.Sprintf("a token that permits to %s is needed: the file token in the daemon's data folder has one", permission), http.StatusUnauthorized)
 		return
 	}
-	list, err := changes(r.Context())
+	var meant map[string]Setting
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostSettings)).Decode(&meant); err != nil && !errors.Is(err, io.EOF) {
+		http.Error(w, "the settings cannot be understood: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	list, err := changes(r.Context(), meant)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return

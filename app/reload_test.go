@@ -1,8 +1,12 @@
 package app
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/vigil-post/vigil/schedule"
+	"github.com/vigil-post/vigil/sophon"
 )
 
 // few is a file with the settings that there must be.
@@ -128,8 +133,11 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 || policy.PostMargin != schedule.DefaultPolicy.PostMargin {
 		t.Errorf("planned by %+v", policy)
 	}
-	if left, err := f.daemon.Unapplied(); err != nil || len(left) != 1 || left[0].Key != "log.format" || left[0].Live {
-		t.Errorf("%v, %v", left, err)
+	if c, err = Load(path); err != nil {
+		t.Fatal(err)
+	}
+	if left := f.daemon.Compare(c.Prints()); len(left) != 1 || left[0].Key != "log.format" || left[0].Live {
+		t.Error(left)
 	}
 
 	write("[schedule]\nstart_confidence = 3\nconfidence = 9\n[log]\nlevel = \"debug\"\nformat = \"json\"\n[recovery]\nalone = true\nmax_sectors = 100\n")
@@ -154,10 +162,8 @@ func TestARunningDaemonTakesOverWhatItCan(t *testing.T) {
 		t.Error("a file with a mistake was taken over")
 	}
 	write("[alarms]\nheartbeat_url = \"https:beats.example/SECRET\"\n")
-	for what, load := range map[string]func() ([]Change, error){"reload": func() ([]Change, error) { return f.daemon.Reload(t.Context()) }, "compare": f.daemon.Unapplied} {
-		if _, err := load(); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "alarms.heartbeat_url: this is no URL") {
-			t.Errorf("%s: %v", what, err)
-		}
+	if _, err := f.daemon.Reload(t.Context()); err == nil || strings.Contains(err.Error(), "SECRET") || !strings.Contains(err.Error(), "alarms.heartbeat_url: this is no URL") {
+		t.Error(err)
 	}
 	if policy := f.daemon.runner.Policy(); policy.Confidence != 9 {
 		t.Errorf("half of a file was taken over: %+v", policy)
@@ -180,5 +186,48 @@ func TestAURLThatIsASecretIsNotShown(t *testing.T) {
 	}
 	if v["notify[0].format"].shown != `"slack"` {
 		t.Errorf("the format is shown as %s", v["notify[0].format"].shown)
+	}
+}
+
+// A copy that was edited elsewhere is compared by what it says, and is not taken
+// for the daemon's own file when that is to be taken over.
+func TestAnotherFileThanTheDaemonsIsComparedAndNotTakenOver(t *testing.T) {
+	f, path, base := reloaded(t)
+	copied := filepath.Join(filepath.Dir(path), "copy.toml")
+	if err := os.WriteFile(copied, []byte(base+"\n[messager]\nreplace_after = 4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := sophon.OpenTokens(f.config.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := tokens.Issue("read", "write")
+	ask := func(answer http.HandlerFunc, file string) (int, string) {
+		t.Helper()
+		c, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := json.Marshal(c.Prints())
+		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		answer(w, r)
+		return w.Code, w.Body.String()
+	}
+	for _, test := range []struct {
+		sentence, file string
+		answer         http.HandlerFunc
+		code           int
+		says           string
+	}{
+		{"its own file differs in nothing", path, f.daemon.configAsked, http.StatusOK, "[]"},
+		{"a copy differs in what it says", copied, f.daemon.configAsked, http.StatusOK, `"messager.replace_after","was":"5","is":"4","live":true`},
+		{"a copy is not what would be taken over", copied, f.daemon.reloadWish, http.StatusConflict, "the daemon's file is " + path},
+		{"its own file is", path, f.daemon.reloadWish, http.StatusOK, "[]"},
+	} {
+		if code, text := ask(test.answer, test.file); code != test.code || !strings.Contains(text, test.says) {
+			t.Errorf("%s: %d %s", test.sentence, code, text)
+		}
 	}
 }

@@ -41,6 +41,11 @@ func (n *Nodes) settle() bool {
 // is read. n.mu is held.
 func (n *Nodes) rejudge() {
 	if !n.settle() {
+		for _, m := range n.members {
+			if m.problem != nil { // who looks while no node answers sees why
+				n.pass(m, verdict{state: vigil.NodeUnreachable, why: m.problem.Error()})
+			}
+		}
 		return
 	}
 	inUse := -1

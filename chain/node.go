@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"regexp"
 	"sync"
 	"time"
 
@@ -243,17 +245,23 @@ func (s *session) stirs(ctx context.Context, noted uint64) bool {
 	return s.link.noted.Load() != noted
 }
 
-// complaint keeps a node that is down from filling the log: the same words are said once a minute.
-type complaint struct {
-	text string
-	at   time.Time
-}
+// complaint keeps a node that is down from filling the log: the same words are
+// said once a minute, also when others come in between.
+type complaint struct{ said map[string]time.Time }
+
+// ownPort is this end of a connection in an error of package net, another one at each try.
+var ownPort = regexp.MustCompile(`\S+->`)
 
 func (c *complaint) log(log *slog.Logger, err error) {
-	if err.Error() == c.text && time.Since(c.at) < time.Minute {
+	text := ownPort.ReplaceAllString(err.Error(), "")
+	if at, ok := c.said[text]; ok && time.Since(at) < time.Minute {
 		return
 	}
-	c.text, c.at = err.Error(), time.Now()
+	maps.DeleteFunc(c.said, func(_ string, at time.Time) bool { return time.Since(at) >= time.Minute })
+	if c.said == nil {
+		c.said = map[string]time.Time{}
+	}
+	c.said[text] = time.Now()
 	var no *RefusedError
 	if errors.As(err, &no) {
 		log.Error("node refused", "error", err)

@@ -579,3 +579,40 @@ func TestTheSameNodeTwiceIsRefused(t *testing.T) {
 		t.Error("no node is enough")
 	}
 }
+
+// A daemon that starts while no node answers is looked at, and asked why.
+func TestWhyNoNodeAnswersIsSaidFromTheBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lines
+		tries := 0
+		var mu sync.Mutex // guards tries
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			tries++
+			if tries%2 == 0 {
+				return nil, errors.New("no route to host")
+			}
+			return nil, fmt.Errorf("read tcp 10.0.0.1:%d->10.0.0.2:1234: i/o timeout", 40000+tries)
+		}
+		nodes, err := chain.Open(t.Context(), chain.Config{URL: "ws://10.0.0.2:1234", Log: log.logger(), DialContext: dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nodes.Close()
+		passes(t, 50*time.Second)
+		if s := nodes.Status()[0]; s.State != vigil.NodeUnreachable || !strings.Contains(s.Why, "i/o timeout") && !strings.Contains(s.Why, "no route") {
+			t.Errorf("it is %s: %s", s.State, s.Why)
+		}
+		if n := strings.Count(log.String(), "node lost"); n != 2 {
+			t.Errorf("the two troubles of %d tries are said %d times:\n%s", tries, n, log.String())
+		}
+	})
+}
+
+// passes lets time pass.
+func passes(t *testing.T, d time.Duration) {
+	ctx, cancel := timeout(t, d)
+	defer cancel()
+	<-ctx.Done()
+}

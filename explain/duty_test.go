@@ -378,3 +378,11 @@ func TestAPostThatCanBeDisputedIsNotDone(t *testing.T) {
 		t.Errorf("%s\n%s", text, s.Advice)
 	}
 }
+
+func TestADeclarationIsNoProof(t *testing.T) {
+	e := changed(94, vigil.StateScheduled, vigil.StateSubmitted)
+	e.Duty = vigil.DutyID{Kind: vigil.KindRecover, Miner: 1000, Open: 90}
+	if text := TellEvent(e); text != "The declaration was handed to the messager." {
+		t.Error(text)
+	}
+}

@@ -334,6 +334,8 @@ func tellChange(e vigil.Event) string {
 		return fmt.Sprintf("A reorg took it off the chain again; it goes on as %s%s.", e.After, because)
 	case after == vigil.StateReplaced:
 		return "Its partitions go on in other duties: replaced."
+	case after == vigil.StateSubmitted && e.Duty.Kind == vigil.KindRecover:
+		return "The declaration was handed to the messager" + because + "."
 	case after == vigil.StateSubmitted:
 		return "The proof was compared with the chain and verified once more, and its message was handed to the messager" + because + "."
 	case after == vigil.StateScheduled && e.Before != "":

@@ -150,8 +150,44 @@ func (l *looker) readFaults() error {
 	if err != nil {
 		return fmt.Errorf("count the faulty sectors: %w", err)
 	}
+	if err := l.expireDeclared(recovering); err != nil {
+		return err
+	}
 	l.layout.faulty, l.layout.recovering = faulty, recovering
 	l.expire(faults)
+	return nil
+}
+
+// expireDeclared notes the deadlines of sectors that were declared recovered, or
+// are no more: what is shown and forecast of a deadline that only owes such
+// sectors must not wait half a day for its next reading.
+func (l *looker) expireDeclared(recovering bitfield.BitField) error {
+	if l.layout.deadlines == nil {
+		return nil
+	}
+	gone, err := bitfield.SubtractBitField(l.layout.recovering, recovering)
+	if err != nil {
+		return fmt.Errorf("compare the recovering sectors: %w", err)
+	}
+	come, err := bitfield.SubtractBitField(recovering, l.layout.recovering)
+	if err != nil {
+		return fmt.Errorf("compare the recovering sectors: %w", err)
+	}
+	changed, err := bitfield.MergeBitFields(gone, come)
+	if err != nil {
+		return fmt.Errorf("compare the recovering sectors: %w", err)
+	}
+	for i, partitions := range l.layout.deadlines {
+		for _, p := range partitions {
+			common, err := bitfield.IntersectBitField(p.Live, changed)
+			if err != nil {
+				return fmt.Errorf("partition %d: recovering sectors: %w", p.Index, err)
+			}
+			if none, _ := common.IsEmpty(); !none { // the set was read just now
+				l.layout.stale[uint64(i)] = true
+			}
+		}
+	}
 	return nil
 }
 

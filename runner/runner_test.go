@@ -276,6 +276,22 @@ func TestAFaultySectorIsDeclaredWhenItCanBeReadAgain(t *testing.T) {
 	})
 }
 
+func TestWhatIsDeclaredRecoveredIsShownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		const later = 20 // opens at 1200, its cutoff is 1130
+		w.add(later, 1, 2)
+		w.partitions[later][0].Faulty = bitfield.NewFromSet([]uint64{1, 2})
+		r := w.run(t, 1040)
+		w.expect(t, vigil.DutyID{Kind: vigil.KindRecover, Miner: minerID, Open: 1200}, vigil.StateConfirmed)
+		for _, line := range r.Status().Miners[0].Deadlines {
+			if line.Deadline.Index == later && (line.Faulty != 2 || line.Recovering != 2) {
+				t.Errorf("deadline %d is shown with %d faulty sectors, %d of them recovering", line.Deadline.Index, line.Faulty, line.Recovering)
+			}
+		}
+	})
+}
+
 func TestAPanicEndsOneTaskOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

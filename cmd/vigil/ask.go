@@ -155,7 +155,12 @@ func decoded[T any](body io.ReadCloser, url string) (answer T, err error) {
 
 // ask gives the daemon's answer, if it is the one wanted.
 func (a *asker) ask(ctx context.Context, method, path, token string, want int) (io.ReadCloser, error) {
-	r, err := http.NewRequestWithContext(ctx, method, a.place.URL+path, nil)
+	return a.send(ctx, method, path, token, nil, want)
+}
+
+// send is ask with something to read.
+func (a *asker) send(ctx context.Context, method, path, token string, content io.Reader, want int) (io.ReadCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, method, a.place.URL+path, content)
 	if err != nil {
 		return nil, &usageError{err.Error()}
 	}

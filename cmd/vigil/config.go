@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -97,7 +99,7 @@ func configShow(_ context.Context, c *cli.Command) error {
 
 func configDiff(ctx context.Context, c *cli.Command) error {
 	if c.Args().Len() == 1 {
-		return daemonChanges(ctx, c, http.MethodGet, app.ConfigPath)
+		return daemonChanges(ctx, c, app.ConfigPath, "without a restart")
 	}
 	was, err := configFile(c, 0)
 	if err != nil {
@@ -114,11 +116,22 @@ func configReload(ctx context.Context, c *cli.Command) error {
 	if c.Args().Len() != 1 {
 		return &usageError{c.FullName() + " needs the daemon's file"}
 	}
-	return daemonChanges(ctx, c, http.MethodPost, app.ReloadPath)
+	return daemonChanges(ctx, c, app.ReloadPath, "in use now")
 }
 
-// daemonChanges asks the daemon of a file for changes.
-func daemonChanges(ctx context.Context, c *cli.Command, method, path string) error {
+// daemonChanges has the daemon of a file compare the file's settings with its
+// own, and says what differs; live are the words for what needs no restart.
+func daemonChanges(ctx context.Context, c *cli.Command, path, live string) error {
+	var meant []byte
+	config, err := configFile(c, 0)
+	switch {
+	case err == nil:
+		if meant, err = json.Marshal(config.Prints()); err != nil {
+			return err
+		}
+	case path != app.ReloadPath: // the daemon may read a secret that is not readable here, and says what is wrong itself
+		return err
+	}
 	place, err := app.Locate(c.Args().First())
 	if err != nil {
 		return err
@@ -130,17 +143,13 @@ func daemonChanges(ctx context.Context, c *cli.Command, method, path string) err
 	if err != nil {
 		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
 	}
-	body, err := (&asker{place: place}).ask(ctx, method, path, strings.TrimSpace(string(token)), http.StatusOK)
+	body, err := (&asker{place: place}).send(ctx, http.MethodPost, path, strings.TrimSpace(string(token)), bytes.NewReader(meant), http.StatusOK)
 	if err != nil {
 		return err
 	}
 	changes, err := decoded[[]app.Change](body, place.URL)
 	if err != nil {
 		return err
-	}
-	live := "without a restart"
-	if method == http.MethodPost {
-		live = "in use now"
 	}
 	return tellChanges(c, changes, live)
 }
