@@ -71,14 +71,14 @@ func explain(method string, err error) error {
 // absences are what nodes say, in lower case, where the chain has no such thing.
 var absences = []string{
 	"actor not found", "actor code is not miner",
-	"failed to find actor",
 	"actor id not found for address", // Forest
 }
 
-// keyless is what they say of an actor that has no key, such as a multisig.
+// keyless is what they say of an actor that has no key, such as a multisig, or is none.
 var keyless = []string{
 	"actor code is not account", "cannot resolve actor address to key address",
-	"unknown actor code", // Forest
+	"failed to find actor", // Lotus, whatever kept it from finding it
+	"unknown actor code",   // Forest
 }
 
 // chainsWord says that a node's error is the chain's own answer, which another
