@@ -49,7 +49,7 @@ var Reasons = []ReasonText{
 	},
 	{
 		ReasonNotSent, "A proof was ready but its message was never handed to a node.",
-		"See the duty's last problem: usually the sender's key, its balance, or gas estimation.",
+		"vigil why says what was in the way: usually that no node answered, or the sender's key, its balance, or gas estimation.",
 	},
 	{
 		ReasonNotIncluded, "The message was published but no block took it before Close.",

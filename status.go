@@ -113,7 +113,7 @@ type StorageState string
 
 const (
 	StorageReady  StorageState = "ready"  // it is read, or could be
-	StorageSilent StorageState = "silent" // it does not answer; one read at a time is tried
+	StorageSilent StorageState = "silent" // it does not answer, or is not there
 )
 
 // StorageStatus is one storage as people are shown it.

@@ -196,6 +196,10 @@ var stories = []struct {
 	{"a missed deadline's sectors are declared", func(s *vigil.Status) {
 		open(s, 70, vigil.StateMissed, nil)
 		s.Miners[0].Deadlines[0] = vigil.DeadlineStatus{Deadline: at(5, head+2810), Sectors: 20, Faulty: 20, Recovering: 20}
+	}, "deadline-missed f01000/9930/0 12740 urgent", ""},
+	{"a missed deadline's sectors are proved again", func(s *vigil.Status) {
+		open(s, 70, vigil.StateMissed, nil)
+		s.Miners[0].Deadlines[0] = vigil.DeadlineStatus{Deadline: at(5, head+2810), Sectors: 20}
 	}, "", ""},
 	{"a miss is over at the next cutoff", func(s *vigil.Status) { open(s, 2811, vigil.StateMissed, nil) }, "", ""},
 	{"a recovery was missed", func(s *vigil.Status) {

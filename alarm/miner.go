@@ -199,11 +199,14 @@ func (j *judge) missed(m vigil.MinerStatus, d vigil.DutyStatus) {
 	j.raise(a)
 }
 
-// mended says that the chain has no faulty sector that is not declared in the deadline of a miss.
+// mended says that the chain has no faulty sector any more in the deadline of a
+// miss. That they are declared recovered is enough for a missed recovery alone: the
+// daemon declares within seconds of a missed proof, often before it knows of the miss,
+// and the power is gone until the next.
 func (j *judge) mended(m vigil.MinerStatus, d vigil.DutyStatus) bool {
 	for _, line := range m.Deadlines {
 		if line.Deadline.Index == d.Deadline && line.Deadline.Count > 0 {
-			return line.Sectors > 0 && line.Faulty <= line.Recovering
+			return line.Sectors > 0 && (line.Faulty == 0 || d.Kind == vigil.KindRecover && line.Faulty <= line.Recovering)
 		}
 	}
 	return false

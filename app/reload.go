@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 
@@ -73,11 +72,11 @@ func (d *Daemon) Compare(prints map[string]Setting) []Change {
 	return d.inUse.changes(valuesFrom(prints))
 }
 
-// Paths of the daemon's HTTP API. With a token and a file's settings as their
-// body, ConfigPath gives those that are not in use; and ReloadPath takes over
-// what can be of the daemon's own file, and gives all that there was. The
-// settings keep ReloadPath from taking over another file than the one meant;
-// without a body, it is not asked which one that is.
+// Paths of the daemon's HTTP API. With a token, ConfigPath gives the changes of a
+// configuration file that are not in use, and ReloadPath takes over those of the
+// daemon's own that can be, and gives all that there were. The query's file is
+// which one is meant, by its whole path; when it is another than the daemon's own,
+// its settings are the body: the daemon does not read files for others.
 const (
 	ConfigPath = "/api/config"
 	ReloadPath = "/api/reload"
@@ -85,10 +84,14 @@ const (
 
 func (d *Daemon) configAsked(w http.ResponseWriter, r *http.Request) {
 	d.answerChanges(w, r, "read", func(_ context.Context, meant map[string]Setting) ([]Change, error) {
-		if meant == nil {
-			return nil, errors.New("the settings to compare are missing: vigil config diff FILE sends them")
+		if meant != nil {
+			return d.Compare(meant), nil
 		}
-		return d.Compare(meant), nil
+		c, err := loadAgain(d.config.file)
+		if err != nil {
+			return nil, err
+		}
+		return d.Compare(c.Prints()), nil
 	})
 }
 
@@ -101,14 +104,34 @@ func (d *Daemon) reloadWish(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// isMine says whether the settings are those of the daemon's own file. A file with
-// something wrong in it is left to Reload, which says what that is.
+// isMine says whether another file's settings are those of the daemon's own, which
+// has another path where the daemon sees it in a container. A file with something
+// wrong in it is left to Reload, which says what that is.
 func (d *Daemon) isMine(meant map[string]Setting) error {
 	c, err := loadAgain(d.config.file)
 	if meant == nil || err != nil || len(c.values.changes(valuesFrom(meant))) == 0 {
 		return nil
 	}
 	return fmt.Errorf("the daemon's file is %s, and it does not say what yours says: put yours there first; nothing was changed", d.config.file)
+}
+
+// meantBy are the settings of the file that is meant; none if it is the daemon's own.
+func (d *Daemon) meantBy(w http.ResponseWriter, r *http.Request) (map[string]Setting, error) {
+	file := r.URL.Query().Get("file")
+	own, err := os.Stat(d.config.file)
+	if err == nil && file != "" {
+		if other, err := os.Stat(file); err == nil && os.SameFile(own, other) {
+			return nil, nil
+		}
+	}
+	if file == "" || file == d.config.file {
+		return nil, nil
+	}
+	var meant map[string]Setting
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostSettings)).Decode(&meant); err != nil || meant == nil {
+		return nil, fmt.Errorf("the daemon's file is %s, and %s is another one, whose settings did not come with the question", d.config.file, file)
+	}
+	return meant, nil
 }
 
 // mostSettings is how long a file's settings may be.
@@ -119,9 +142,9 @@ func (d *Daemon) answerChanges(w http.ResponseWriter, r *http.Request, permissio
 		http.Error(w, fmt.Sprintf("a token that permits to %s is needed: the file token in the daemon's data folder has one", permission), http.StatusUnauthorized)
 		return
 	}
-	var meant map[string]Setting
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, mostSettings)).Decode(&meant); err != nil && !errors.Is(err, io.EOF) {
-		http.Error(w, "the settings cannot be understood: "+err.Error(), http.StatusBadRequest)
+	meant, err := d.meantBy(w, r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	list, err := changes(r.Context(), meant)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -209,7 +210,7 @@ func TestAnotherFileThanTheDaemonsIsComparedAndNotTakenOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := json.Marshal(c.Prints())
-		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/?file="+url.QueryEscape(file), bytes.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+token)
 		w := httptest.NewRecorder()
 		answer(w, r)

@@ -131,6 +131,9 @@ func (r *Reader) Status() []vigil.StorageStatus {
 	list := make([]vigil.StorageStatus, len(r.storages))
 	for i, s := range r.storages {
 		list[i] = s.data.status(s.Path, r.mostAtOnce())
+		if why := s.absent.Load(); why != nil {
+			list[i].State, list[i].Why = vigil.StorageSilent, *why
+		}
 	}
 	return list
 }

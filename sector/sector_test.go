@@ -320,6 +320,40 @@ func TestASectorsHalvesMayLieOnTwoStorages(t *testing.T) {
 	}
 }
 
+func TestAStorageThatIsGoneIsSaidToBeUntilItIsBack(t *testing.T) {
+	request, _ := sector3(t)
+	for _, c := range []struct {
+		sentence string
+		remains  func(dir string) error
+		says     string
+	}{
+		{"the folder is gone", func(string) error { return nil }, "is not there"},
+		{"the folder is there without its disk", func(dir string) error { return os.Mkdir(dir, 0o700) }, "is its disk mounted?"},
+	} {
+		t.Run(c.sentence, func(t *testing.T) {
+			dir := copied(t)
+			away := filepath.Join(t.TempDir(), "away")
+			reader := sector.NewReader(dir)
+			expect := func(state vigil.StorageState, says string) {
+				t.Helper()
+				_, err := reader.Read(t.Context(), request)
+				if s := reader.Status()[0]; s.State != state || (s.State == vigil.StorageReady) != (err == nil) || !strings.Contains(s.Why, says) {
+					t.Errorf("it is %s: %s (%v)", s.State, s.Why, err)
+				}
+			}
+			expect(vigil.StorageReady, "")
+			if err := errors.Join(os.Rename(dir, away), c.remains(dir)); err != nil {
+				t.Fatal(err)
+			}
+			expect(vigil.StorageSilent, c.says)
+			if err := errors.Join(os.RemoveAll(dir), os.Rename(away, dir)); err != nil {
+				t.Fatal(err)
+			}
+			expect(vigil.StorageReady, "")
+		})
+	}
+}
+
 func TestAStorageThatIsGoneDoesNotHideASectorOnAnother(t *testing.T) {
 	request, want := sector3(t)
 	reader := sector.NewReader(filepath.Join(t.TempDir(), "gone"), t.TempDir(), storage)

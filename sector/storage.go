@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync/atomic"
 )
 
 // Folder is an opened storage. Its files must be io.ReaderAt.
@@ -63,21 +64,37 @@ func openRoot(path string) func() (Folder, error) {
 type storage struct {
 	Storage
 	reader *Reader
-	names  gate // for questions which files are there
-	data   gate // for the reading of sectors
+	names  gate                   // for questions which files are there
+	data   gate                   // for the reading of sectors
+	absent atomic.Pointer[string] // why it is not there, as the latest look found; nil if it is
 }
 
 // open opens the storage; what is wrong with it is said in words.
 func (s *storage) open() (Folder, error) {
 	folder, err := s.Open()
 	if err == nil {
+		if s.absent.Load() != nil {
+			_ = s.isStorage(folder) // notes whether it is back
+		}
 		return folder, nil
 	}
 	var at *fs.PathError
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return nil, fmt.Errorf("storage %s is not there: %w", s.Path, err)
+	return nil, s.note(fmt.Errorf("storage %s is not there: %w", s.Path, err))
+}
+
+// note keeps what a look found, for Status: a storage that fails at once costs no
+// time, so that its gate knows nothing of it.
+func (s *storage) note(absent error) error {
+	if absent == nil {
+		s.absent.Store(nil)
+		return nil
+	}
+	why := absent.Error()
+	s.absent.Store(&why)
+	return absent
 }
 
 // kind is one of the two forms a sector can have in a storage.
@@ -103,7 +120,7 @@ func (s *storage) isStorage(folder Folder) error {
 		for _, name := range []string{f.replica, f.cache} {
 			info, err := fs.Stat(folder, name)
 			if err == nil && info.IsDir() {
-				return nil
+				return s.note(nil)
 			}
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				failed = err
@@ -113,7 +130,7 @@ func (s *storage) isStorage(folder Folder) error {
 	if failed != nil {
 		return fmt.Errorf("storage %s: %w", s.Path, failed)
 	}
-	return fmt.Errorf("storage %s has neither sealed nor cache: is its disk mounted?", s.Path)
+	return s.note(fmt.Errorf("storage %s has neither sealed nor cache: is its disk mounted?", s.Path))
 }
 
 // has says whether a file is there.

@@ -9,10 +9,12 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v3"
 
@@ -120,19 +122,21 @@ func configReload(ctx context.Context, c *cli.Command) error {
 }
 
 // daemonChanges has the daemon of a file compare the file's settings with its
-// own, and says what differs; live are the words for what needs no restart.
+// own, and says what differs; live are the words for what needs no restart. The
+// settings go along for when the daemon's file is another one.
 func daemonChanges(ctx context.Context, c *cli.Command, path, live string) error {
+	file, err := filepath.Abs(c.Args().First())
+	if err != nil {
+		return err
+	}
+	config, wrong := app.Load(file)
 	var meant []byte
-	config, err := configFile(c, 0)
-	switch {
-	case err == nil:
+	if wrong == nil {
 		if meant, err = json.Marshal(config.Prints()); err != nil {
 			return err
 		}
-	case path != app.ReloadPath: // the daemon may read a secret that is not readable here, and says what is wrong itself
-		return err
 	}
-	place, err := app.Locate(c.Args().First())
+	place, err := app.Locate(file)
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,11 @@ func daemonChanges(ctx context.Context, c *cli.Command, path, live string) error
 	if err != nil {
 		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
 	}
+	path += "?" + url.Values{"file": {file}}.Encode()
 	body, err := (&asker{place: place}).send(ctx, http.MethodPost, path, strings.TrimSpace(string(token)), bytes.NewReader(meant), http.StatusOK)
+	if err != nil && wrong != nil && !errors.Is(err, syscall.ECONNREFUSED) {
+		return wrong // with its lines, which the daemon does not show
+	}
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func disputeCommand() *cli.Command {
 			"it will succeed: once, also over restarts. It rewards 4 FIL, or what the miner can pay. The verifying keys of the miners' sector\n" +
 			"sizes are needed (vigil params list says which are here). It may run beside the daemon, with another key. docs/audit.md tells more.",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its miners and storages are not needed", Required: true},
+			&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; its miners and storages are not needed", Required: true, Sources: cli.EnvVars(configVariable)},
 			&cli.StringFlag{Name: "from", Usage: "the account that disputes, by its `ADDRESS`; its key is in the configured wallet"},
 			&cli.StringSliceFlag{Name: "miner", Usage: "look at the miner `ADDRESS`; may be given more than once"},
 			&cli.BoolFlag{Name: "all", Usage: "look at all miners of the network"},

@@ -71,8 +71,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitFailure
 	}
-	fmt.Fprintf(stderr, "vigil: %v\nvigil --help says how it is used\n", err)
+	fmt.Fprintf(stderr, "vigil: %v\n%s --help says how it is used\n", err, called(root, args))
 	return exitUsage
+}
+
+// called is the command that was meant, as far as its words are known.
+func called(root *cli.Command, args []string) string {
+	words := root.Name
+	for _, word := range args[1:] {
+		if root = root.Command(word); root == nil {
+			break
+		}
+		words += " " + root.Name
+	}
+	return words
 }
 
 // newRoot is the command above all others.

@@ -252,7 +252,7 @@ func TestThePastIsReadFromTheDatabaseWhileTheDaemonIsOff(t *testing.T) {
 	if code, stdout, stderr := invoke(t, "why"); code != 0 || !strings.Contains(stdout, "not_proved") {
 		t.Errorf("by the variable: exit code %d: %s%s", code, stdout, stderr)
 	}
-	for _, args := range [][]string{{"message", "list"}, {"recover"}, {"plan"}} {
+	for _, args := range [][]string{{"message", "list"}, {"recover"}, {"plan"}, {"run"}, {"shadow", "report"}, {"storage", "list"}} {
 		if code, _, stderr := invoke(t, args...); code == 2 {
 			t.Errorf("%v does not take the variable: %s", args, stderr)
 		}

@@ -35,7 +35,7 @@ func runCommand() *cli.Command {
 		Name:         "run",
 		Usage:        "keep the miners of a configuration proven, against a Filecoin node",
 		Description:  "It reads the configuration again at SIGHUP, and says in the log what took effect.",
-		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true}},
+		Flags:        []cli.Flag{&cli.StringFlag{Name: "config", Usage: "the configuration `FILE`; docs/config.md explains it", Required: true, Sources: cli.EnvVars(configVariable)}},
 		OnUsageError: onUsageError,
 		Action: does(func(ctx context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {

@@ -33,7 +33,7 @@ func shadowCommand() *cli.Command {
 				"opened, or in the last --late-before epochs before it closes. It may be asked for while the daemon runs and while it does not;\n" +
 				"what was compared is kept when the miner goes live. docs/shadow.md tells more.",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "config", Usage: "the daemon's configuration `FILE`", Required: true},
+				&cli.StringFlag{Name: "config", Usage: "the daemon's configuration `FILE`", Required: true, Sources: cli.EnvVars(configVariable)},
 				&cli.StringSliceFlag{Name: "miner", Usage: "only of the miner `ADDRESS`; may be given more than once"},
 				&cli.Int64Flag{Name: "since", Usage: "only deadlines that open at or after the `EPOCH`"},
 				&cli.Int64Flag{Name: "late-after", Usage: "epochs after the opening from which a post is late: `N`", Value: int64(shadow.DefaultLate.After)},

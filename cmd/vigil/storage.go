@@ -17,7 +17,7 @@ import (
 )
 
 func storageCommand() *cli.Command {
-	config := &cli.StringFlag{Name: "config", Usage: "the configuration `FILE` that names the storages"}
+	config := &cli.StringFlag{Name: "config", Usage: "the configuration `FILE` that names the storages", Sources: cli.EnvVars(configVariable)}
 	asJSON := &cli.BoolFlag{Name: "json", Usage: "print JSON"}
 	command := func(name, usage, args, description string, action cli.ActionFunc, flags ...cli.Flag) *cli.Command {
 		return &cli.Command{

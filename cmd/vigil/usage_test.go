@@ -21,3 +21,14 @@ func TestWhatIsWrongWithACommandLineIsSaidInASentence(t *testing.T) {
 		}
 	}
 }
+
+// The help that is pointed to is that of the command, not the program's.
+func TestTheHelpOfTheCommandIsPointedTo(t *testing.T) {
+	for words, args := range map[string][]string{
+		"vigil shadow report": {"shadow", "report", "--loud"}, "vigil why": {"why", "t01000"}, "vigil": {"--loud"}, "vigil plan": {"plan", "--workers", "0", "status"},
+	} {
+		if _, _, stderr := invoke(t, args...); !strings.HasSuffix(stderr, "\n"+words+" --help says how it is used\n") {
+			t.Errorf("%v: %s", args, stderr)
+		}
+	}
+}
