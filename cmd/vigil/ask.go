@@ -182,19 +182,28 @@ func (a *asker) send(ctx context.Context, method, path, token string, content io
 	return nil, fmt.Errorf("the daemon at %s answers %s: %s", a.place.URL, answer.Status, strings.TrimSpace(string(text)))
 }
 
-// call asks the daemon to do something. It needs the token.
-func (a *asker) call(ctx context.Context, timeout time.Duration, result any, method string, params ...any) error {
+// token is what the daemon lets those do something by who can read its file.
+func (a *asker) token() (string, error) {
 	if a.place.URL == "" {
-		return errors.New("the daemon serves no HTTP: set listen in [dashboard]")
+		return "", errors.New("the daemon serves no HTTP: set listen in [dashboard]")
 	}
 	if a.tokenFile == "" {
-		return &usageError{"--token-file is needed with --url: the file token in the daemon's data folder"}
+		return "", &usageError{"--token-file is needed with --url: the file token in the daemon's data folder"}
 	}
 	token, err := os.ReadFile(a.tokenFile)
 	if err != nil {
-		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
+		return "", fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
 	}
-	client, err := jsonrpc.New(a.place.URL, string(token), sophon.Path, timeout)
+	return string(token), nil
+}
+
+// call asks the daemon to do something. It needs the token.
+func (a *asker) call(ctx context.Context, timeout time.Duration, result any, method string, params ...any) error {
+	token, err := a.token()
+	if err != nil {
+		return err
+	}
+	client, err := jsonrpc.New(a.place.URL, token, sophon.Path, timeout)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -80,21 +79,15 @@ func recoverSectors(ctx context.Context, c *cli.Command) error {
 
 // wishRecovery asks the daemon to read faulty sectors now.
 func (a *asker) wishRecovery(ctx context.Context, miners []abi.ActorID) error {
-	if a.place.URL == "" {
-		return errors.New("the daemon serves no HTTP: set listen in [dashboard]")
-	}
-	if a.tokenFile == "" {
-		return &usageError{"--token-file is needed with --url: the file token in the daemon's data folder"}
-	}
-	token, err := os.ReadFile(a.tokenFile)
+	token, err := a.token()
 	if err != nil {
-		return fmt.Errorf("read the daemon's token (it writes it at its start): %w", err)
+		return err
 	}
 	named := url.Values{}
 	for _, id := range miners {
 		named.Add("miner", vigil.MinerAddress(id).String())
 	}
-	body, err := a.ask(ctx, http.MethodPost, app.RecoverPath+"?"+named.Encode(), strings.TrimSpace(string(token)), http.StatusAccepted)
+	body, err := a.ask(ctx, http.MethodPost, app.RecoverPath+"?"+named.Encode(), strings.TrimSpace(token), http.StatusAccepted)
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w; it recovers by itself once it runs, and --dry-run shows what it would declare", err)
 	}
