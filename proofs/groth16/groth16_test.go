@@ -115,7 +115,7 @@ func TestProofsMadeInOnePassAreThoseMadeAlone(t *testing.T) {
 	for name, p := range map[string]Prover{
 		"at once":          {Rand: ones{}},
 		"in small chunks":  {Rand: ones{}, Chunk: 5, Multiexp: &Portable{Piece: 3 * g1Size}},
-		"with little room": {Rand: ones{}, Memory: new(Prover).need(ws[0].Layout(), share{2, new(Prover).chunk()})},
+		"with little room": {Rand: ones{}, Memory: new(Prover).need(ws[0].Layout(), share{2, new(Prover).chunk(1)})},
 	} {
 		have, err := p.Prove(t.Context(), k, ws...)
 		check(t, err)

@@ -68,17 +68,24 @@ type Arithmetic struct {
 	Start func(workers int) (sums Multiexp, transforms FFT, done func())
 	// Need is the memory that sums of so many terms take beside them, for so many proofs.
 	Need func(workers int, terms int64, proofs int) int64
-	// Chunk is how many wires are best gathered at a time.
-	Chunk int
+	// Chunk is how many wires of a circuit with a domain of this size are best gathered at a time.
+	Chunk func(domain int) int
 }
 
 // Named is the arithmetic of a name, IFMA's only where that is the name.
 func Named(name string) Arithmetic {
 	if name == IFMA {
-		return Arithmetic{Name: IFMA, Start: startVector, Need: vectorNeeds, Chunk: 2 * defaultChunk} // additions are so cheap that the sums of buckets tell
+		return Arithmetic{Name: IFMA, Start: startVector, Need: vectorNeeds, Chunk: vectorChunk}
 	}
-	return Arithmetic{Name: Generic, Start: startPortable, Need: portableNeeds, Chunk: defaultChunk}
+	return Arithmetic{Name: Generic, Start: startPortable, Need: portableNeeds, Chunk: portableChunk}
 }
+
+func portableChunk(int) int { return defaultChunk }
+
+// vectorChunk is larger, for additions are so cheap that the sums of buckets tell: one costs as
+// much as adding 160,000 points. Copies of a sixteenth of the domain are still less
+// than the vector that the transforms leave.
+func vectorChunk(domain int) int { return max(2*defaultChunk, domain/16) }
 
 func startVector(workers int) (Multiexp, FFT, func()) {
 	sums := &ifma.Sums{Workers: workers}

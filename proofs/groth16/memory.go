@@ -49,7 +49,7 @@ func (s *share) less() bool {
 // share is how many of n proofs fit the memory together, in the largest chunks in
 // which they do. Only what they may use is a limit; what there is is guessed.
 func (p *Prover) share(l Layout, n int) (share, error) {
-	s := share{proofs: n, chunk: p.chunk()}
+	s := share{proofs: n, chunk: p.chunk(DomainSize(l.rows()))}
 	for p.Memory > 0 && p.need(l, s) > p.Memory {
 		if !s.less() {
 			return s, &MemoryError{Need: p.need(l, s), Have: p.Memory}
@@ -60,8 +60,8 @@ func (p *Prover) share(l Layout, n int) (share, error) {
 	return s, nil
 }
 
-// need is the memory that a run takes: the quotients and one vector more, and
-// what the sums work in.
+// need is the memory that a run takes: the quotients, and beside them one vector more while they are
+// made, and then what the sums work in.
 func (p *Prover) need(l Layout, s share) int64 {
 	m := int64(DomainSize(l.rows()))
 	group := int64(l.partsIn(s.chunk)*l.Aux + l.Inputs)
@@ -69,7 +69,8 @@ func (p *Prover) need(l Layout, s share) int64 {
 	if p.NonZK {
 		scalars -= group
 	}
-	return fr.Bytes*(int64(s.proofs)*(m+scalars)+m) + p.kernelNeeds(4*group, s.proofs) + 64<<20
+	sums := fr.Bytes*int64(s.proofs)*scalars + p.kernelNeeds(4*group, s.proofs)
+	return fr.Bytes*int64(s.proofs)*m + max(fr.Bytes*m, sums) + 64<<20
 }
 
 // kernelNeeds is what sums of so many terms take beside them, for n proofs.
@@ -80,12 +81,12 @@ func (p *Prover) kernelNeeds(terms int64, n int) int64 {
 	return p.arithmetic().Need(p.Workers, terms, n)
 }
 
-func (p *Prover) chunk() int {
+func (p *Prover) chunk(domain int) int {
 	switch {
 	case p.Chunk > 0:
 		return p.Chunk
 	case p.Multiexp != nil:
 		return defaultChunk
 	}
-	return p.arithmetic().Chunk
+	return p.arithmetic().Chunk(domain)
 }

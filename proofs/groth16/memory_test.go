@@ -61,15 +61,15 @@ func TestMemoryThatIsNotThereCostsTimeAndNoProof(t *testing.T) {
 	}
 }
 
-// A 32 GiB partition in the figures of docs/proofs.md.
+// A partition so short that sums take more memory than transforms, which no chunk makes less.
 func TestChunksShrinkBeforeAProofIsRefused(t *testing.T) {
-	l := Layout{Parts: 2349, Rows: 53_000, Aux: 53_000, Inputs: 25_840}
-	whole := share{proofs: 3, chunk: defaultChunk}
+	l := Layout{Parts: 78, Rows: 53_000, Aux: 53_000, Inputs: 858}
+	whole := share{proofs: 3}
 	for _, name := range []string{Generic, IFMA} {
 		a := Named(name)
 		p := Prover{NonZK: true, Arithmetic: &a, Workers: 8}
-		whole.chunk = a.Chunk
-		one, least := share{1, a.Chunk}, share{1, leastChunk}
+		whole.chunk = a.Chunk(DomainSize(l.rows()))
+		one, least := share{1, whole.chunk}, share{1, leastChunk}
 		for _, c := range []struct {
 			sentence     string
 			memory, room int64
@@ -79,7 +79,7 @@ func TestChunksShrinkBeforeAProofIsRefused(t *testing.T) {
 			{"nothing is known", 0, 0, whole, false},
 			{"all fits", p.need(l, whole), 0, whole, false},
 			{"one fits", p.need(l, one), 0, one, false},
-			{"one does not fit, but in smaller chunks", p.need(l, one) - 1, 0, share{1, a.Chunk / 2}, false},
+			{"one does not fit, but in smaller chunks", p.need(l, one) - 1, 0, share{1, whole.chunk / 2}, false},
 			{"the least fits", p.need(l, least), 0, least, false},
 			{"nothing fits", p.need(l, least) - 1, 0, least, true},
 			{"there is less than it may use", p.need(l, whole), p.need(l, one), one, false},
@@ -91,6 +91,19 @@ func TestChunksShrinkBeforeAProofIsRefused(t *testing.T) {
 			if have != c.want || (err != nil) != c.refused {
 				t.Errorf("%s, %s: %+v, %v; want %+v", name, c.sentence, have, err, c.want)
 			}
+		}
+	}
+}
+
+// A full 32 GiB partition: what the transforms take is enough for large chunks, however many
+// proofs are made together.
+func TestLargeChunksTakeNoMoreMemoryThanTransforms(t *testing.T) {
+	l := Layout{Parts: 2349, Rows: 53_000, Aux: 53_000, Inputs: 25_840}
+	a := Named(IFMA)
+	p := Prover{NonZK: true, Arithmetic: &a, Workers: 64}
+	for n := 1; n <= 3; n++ {
+		if have, want := p.need(l, share{n, a.Chunk(1 << 27)}), p.need(l, share{n, leastChunk}); have != want {
+			t.Errorf("%d proofs: %d MiB, and %d MiB in the smallest chunks", n, have>>20, want>>20)
 		}
 	}
 }

@@ -25,7 +25,7 @@ type Terms = ifma.Terms
 //
 // Points are of the subgroup and not infinity; a kernel need not check more than
 // that each coordinate is below the modulus, and must not write to points or
-// scalars. A call has at most a few million points. One call runs at a time; it
+// scalars. A call has at most some tens of millions of points. One call runs at a time; it
 // may use as many goroutines as it likes. When ctx ends, a call returns ctx's
 // error within a second and does not look at the terms any more.
 type Multiexp interface {

@@ -100,6 +100,13 @@ func (r *run) inverse(ctx context.Context, v []fr.Element, scale Scale) error {
 // inputs.
 func (r *run) fillRows(ctx context.Context, w Witness, into Part) error {
 	n := w.Layout().Rows
+	for _, v := range [][]fr.Element{into.A, into.B} {
+		// Nothing is there yet, not even memory: the first to touch it would wait for all of it.
+		rest := v[min(len(v), w.Layout().Parts*n):]
+		if err := r.each(ctx, rest, rest, func(rest, _ fr.Vector) { clear(rest) }); err != nil {
+			return err
+		}
+	}
 	copy(into.A[min(len(into.A), w.Layout().Parts*n):], w.Inputs())
 	return r.parts(ctx, 0, w.Layout().Parts, func(i int) error {
 		return w.Fill(i, Part{A: stretch(into.A, i, n), B: stretch(into.B, i, n), C: stretch(into.C, i, n)})

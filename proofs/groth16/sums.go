@@ -164,14 +164,7 @@ func (g *group) load(ctx context.Context, first int) error {
 	g.b2 = terms(r.key.B2, g2Size, g.doneB, lenB, g.bufB)
 	g.doneA, g.doneB = g.doneA+lenA, g.doneB+lenB
 	for j, w := range r.ws {
-		aux := g.l.Scalars[j]
-		err := r.parts(ctx, first, n, func(i int) error {
-			return w.Fill(i, Part{Aux: stretch(aux, i-first, l.Aux)})
-		})
-		if err != nil {
-			return fmt.Errorf("proof %d: %w", j, err)
-		}
-		toA, toB := g.a.Scalars[j], g.b2.Scalars[j]
+		aux, toA, toB := g.l.Scalars[j], g.a.Scalars[j], g.b2.Scalars[j]
 		if first == 0 {
 			toA = toA[copy(toA, w.Inputs()):]
 			for _, i := range d.BInputs {
@@ -179,10 +172,22 @@ func (g *group) load(ctx context.Context, first int) error {
 				toB = toB[1:]
 			}
 		}
-		d.AAux.gather(toA, aux)
-		d.BAux.gather(toB, aux)
+		err := r.parts(ctx, first, n, func(i int) error {
+			wires := stretch(aux, i-first, l.Aux)
+			if err := w.Fill(i, Part{Aux: wires}); err != nil {
+				return err
+			}
+			d.AAux.gather(stretch(toA, i-first, len(d.AAux.Members)), wires)
+			d.BAux.gather(stretch(toB, i-first, len(d.BAux.Members)), wires)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("proof %d: %w", j, err)
+		}
 		if r.hides {
-			(*fr.Vector)(&g.b1.Scalars[j]).ScalarMul(g.b2.Scalars[j], &r.blinds[j].r)
+			if err := r.each(ctx, g.b1.Scalars[j], g.b2.Scalars[j], func(to, b fr.Vector) { to.ScalarMul(b, &r.blinds[j].r) }); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -143,14 +143,17 @@ func BenchmarkDecode(b *testing.B) {
 				b.Fatal(err)
 			}
 			elements := make([]fp.Element, len(raw)/fp.Bytes)
-			if err := r.decodeAll(b.Context(), 0, raw); err != nil { // touches the memory
-				b.Fatal(err)
-			}
-			beside(b, func() {
-				if err := r.decodeAll(b.Context(), 0, raw); err != nil {
+			pieces := piecesOf([]Terms{{Points: raw}}, c.fileBytes)
+			decode := func() {
+				err := each(b.Context(), r.workers, len(pieces), func(worker, i int) error {
+					return r.decodePiece(worker, r.slot(0), pieces[i])
+				})
+				if err != nil {
 					b.Fatal(err)
 				}
-			}, func() {
+			}
+			decode() // touches the memory
+			beside(b, decode, func() {
 				for i := range elements {
 					if elements[i], err = fp.BigEndian.Element((*[fp.Bytes]byte)(raw[i*fp.Bytes:])); err != nil {
 						b.Fatal(err)

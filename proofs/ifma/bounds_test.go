@@ -38,7 +38,7 @@ func addPairs(t *testing.T, c *curve, n int, put func(i int, to []row), check fu
 	}
 	a, large := &r.adders[0], 0
 	for i := range n {
-		rows := a.point(r.points + uint32(i))
+		rows := a.point(r.slot(0) + uint32(i))
 		put(i, rows)
 		large += stretched(rows)
 	}
@@ -50,7 +50,7 @@ func addPairs(t *testing.T, c *curve, n int, put func(i int, to []row), check fu
 	for i := 0; i < n; i += 2 {
 		negative := signs(i)
 		for k := range 2 {
-			ref := (r.points + uint32(i+k)) << 1
+			ref := (r.slot(0) + uint32(i+k)) << 1
 			if negative[k] {
 				ref |= 1
 			}

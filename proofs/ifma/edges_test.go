@@ -150,14 +150,18 @@ func TestRunningSumsMeetInfinity(t *testing.T) {
 	_, _, g, h := bls12381.Generators()
 	multiples := []fr.Element{small(1), small(2), small(3), small(4), small(-1), small(-2), small(-3), small(-4)}
 	p, q := bls12381.BatchScalarMultiplicationG1(&g, multiples), bls12381.BatchScalarMultiplicationG2(&h, multiples)
-	s := &Sums{Workers: 1, width: 11} // eight buckets a segment
-	defer s.Close()
+	alone, many := &Sums{Workers: 1, width: 11}, &Sums{Workers: 16, width: 11} // eight buckets a segment, and two
+	defer alone.Close()
+	defer many.Close()
 	for round := range 40 {
 		var in input
 		for range 2 + rng.IntN(8) {
 			k := rng.IntN(len(p))
-			in.g1, in.g2, in.scalars = append(in.g1, p[k]), append(in.g2, q[k]), append(in.scalars, small(1+segments*rng.Int64N(8)))
+			in.g1, in.g2, in.scalars = append(in.g1, p[k]), append(in.g2, q[k]), append(in.scalars, small(1+segmentsOfShare*rng.Int64N(8)))
 		}
-		t.Run(fmt.Sprint(round), func(t *testing.T) { compareOn(t, s, &g1, &g2, in) })
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			compareOn(t, alone, &g1, &g2, in)
+			compareOn(t, many, &g1, &g2, in)
+		})
 	}
 }

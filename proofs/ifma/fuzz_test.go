@@ -163,7 +163,7 @@ func addLists(t *testing.T, c *curve, picks []byte, put func(i int, to []row), r
 	}
 	a := &r.adders[0]
 	for i := range 2 * picked {
-		rows := a.point(r.points + uint32(i))
+		rows := a.point(r.slot(0) + uint32(i))
 		if put(i%picked, rows); i >= picked {
 			stretched(rows)
 		}
@@ -172,7 +172,7 @@ func addLists(t *testing.T, c *curve, picks []byte, put func(i int, to []row), r
 	each := bytes.Split(picks, []byte{endOfList})
 	for _, list := range each {
 		for _, pick := range list {
-			l.refs = append(l.refs, (r.points+uint32(pick&0x7f))<<1|uint32(pick>>7))
+			l.refs = append(l.refs, (r.slot(0)+uint32(pick&0x7f))<<1|uint32(pick>>7))
 		}
 		l.lengths = append(l.lengths, int32(len(list)))
 	}

@@ -88,7 +88,7 @@ func TestMemoryIsWhatWasSaid(t *testing.T) {
 	}
 }
 
-// A chunk and buckets are the memory: ten times the terms take no more.
+// Two chunks and buckets are the memory: ten times the terms take no more.
 func TestMemoryDoesNotGrowWithTheTerms(t *testing.T) {
 	s := &Sums{Workers: 4}
 	if have := s.Memory(1<<27, 1); have > 600<<20 || have > s.Memory(1<<24, 1) {

@@ -1,7 +1,5 @@
 package ifma
 
-import "context"
-
 // unit is what a worker adds up at a time: the references of some buckets in a row
 // of a window. It is all of them that fit a stretch, or a single one.
 type unit struct {
@@ -9,32 +7,24 @@ type unit struct {
 	first, last uint32 // absolute values of digits
 }
 
+// sorted are references to a chunk's points, for each window by their digit in a sum.
+type sorted struct {
+	order  []uint32
+	starts []uint32 // where in its window's order a digit's references begin
+	units  [][]unit // of each window
+}
+
 // startsOf are, for each absolute value d of the digits in a window, where its
 // references begin; those of d+1 begin where they end.
-func (r *run) startsOf(window int) []uint32 {
+func (r *run) startsOf(o *sorted, window int) []uint32 {
 	n := r.windows.buckets() + 2
-	return r.starts[window*n : (window+1)*n]
+	return o.starts[window*n : (window+1)*n]
 }
 
-// sort orders references to the first n points by digit, in each window, and says
-// what there is to add up.
-func (r *run) sort(ctx context.Context, n int) ([]unit, error) {
-	found := make([][]unit, r.count)
-	err := each(ctx, r.workers, r.count, func(worker, window int) error {
-		r.sortWindow(worker, window, n)
-		found[window] = r.units(window)
-		return nil
-	})
-	var all []unit
-	for _, units := range found {
-		all = append(all, units...)
-	}
-	return all, err
-}
-
-// sortWindow is a counting sort. Points with digit zero are left out.
-func (r *run) sortWindow(worker, window, n int) {
-	digits, starts := r.digits[worker][:n], r.startsOf(window)
+// sort orders a window's references to the n points from the first on, and says what there is to
+// add up. It is a counting sort. Points with digit zero are left out.
+func (r *run) sort(worker int, o *sorted, window int, first uint32, n int) {
+	digits, starts := r.digits[worker][:n], r.startsOf(o, window)
 	clear(starts)
 	r.scalars.digits(&r.windows, window, digits, starts[:len(starts)-1])
 	at := uint32(0)
@@ -44,19 +34,19 @@ func (r *run) sortWindow(worker, window, n int) {
 		starts[d] = at
 		at += count
 	}
-	order := r.order[window*r.chunk : (window+1)*r.chunk]
+	order := o.order[window*r.chunk : (window+1)*r.chunk]
 	for i, digit := range digits {
 		if d := digit >> 1; d != 0 {
-			order[starts[d]] = (r.points+uint32(i))<<1 | digit&1
+			order[starts[d]] = (first+uint32(i))<<1 | digit&1
 			starts[d]++
 		}
 	}
 	copy(starts[1:], starts[:len(starts)-1]) // each is where the next one begins now
 	starts[0], starts[1] = 0, 0
+	o.units[window] = r.units(starts, window)
 }
 
-func (r *run) units(window int) (units []unit) {
-	starts := r.startsOf(window)
+func (r *run) units(starts []uint32, window int) (units []unit) {
 	u := unit{window: window, first: 1}
 	size := 0
 	for d := uint32(1); d <= uint32(r.windows.buckets()); d++ {
@@ -72,9 +62,9 @@ func (r *run) units(window int) (units []unit) {
 }
 
 // fillBuckets adds a unit's points to its buckets of sum j.
-func (r *run) fillBuckets(worker, j int, u unit) {
-	starts, l := r.startsOf(u.window), &r.lists[worker]
-	order := r.order[u.window*r.chunk:]
+func (r *run) fillBuckets(worker, j int, o *sorted, u unit) {
+	starts, l := r.startsOf(o, u.window), &r.lists[worker]
+	order := o.order[u.window*r.chunk:]
 	if n := starts[u.last+1] - starts[u.first]; n == 0 {
 		return
 	}

@@ -10,8 +10,6 @@ import (
 	bls12381 "github.com/consensys/gnark-crypto/ecc/bls12-381"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fp"
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
-
-	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
 // Terms are points, as they lie in a key file, and what they are multiplied by in
@@ -31,14 +29,11 @@ var (
 	ErrInfinity   = errors.New("point at infinity")
 )
 
-// defaultChunk is as many points as make decoding and buckets efficient.
-const defaultChunk = 1 << 19
-
 // Sums sums multiples of points. It keeps its memory from call to call, until Close.
 // One call runs at a time.
 type Sums struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
-	Chunk   int // points decoded at a time; 0 means 2^19
+	Chunk   int // points decoded at a time; 0: as many as make decoding and buckets efficient
 	width   int // bits of a window; 0: what suits the number of terms
 
 	memory room
@@ -80,19 +75,16 @@ func sum[J, A any, P jacobian[J, A]](ctx context.Context, s *Sums, c *curve, sum
 	if err != nil {
 		return err
 	}
-	for _, chunk := range chunks(terms, c.fileBytes, r.chunk) {
-		if err := r.add(ctx, chunk); err != nil {
-			return err
-		}
-	}
-	parts := make([]J, len(sums))
-	for j := range sums {
-		if parts[j], err = finish[J, A, P](ctx, r, j, point); err != nil {
-			return err
-		}
+	parts := newParts[J, A, P](r, len(sums), point)
+	stages := r.stages(chunks(terms, c.fileBytes, r.chunk), func(worker, j int, s span, share int) error {
+		return parts.make(ctx, worker, j, s, share)
+	})
+	if err := inOrder(ctx, r.workers, stages...); err != nil {
+		return err
 	}
 	for j := range sums {
-		P(&sums[j]).AddAssign(&parts[j])
+		total := parts.total(j)
+		P(&sums[j]).AddAssign(&total)
 	}
 	return nil
 }
@@ -126,20 +118,19 @@ func chunks(terms []Terms, size, most int) (all [][]Terms) {
 
 // run is one call's memory, and how its numbers are cut.
 //
-// All points lie in slots of one size: the reserved ones, the chunk's points, the
+// All points lie in slots of one size: the reserved ones, those of a chunk and of the next one, the
 // buckets of each sum and window, and the results of each worker.
 type run struct {
 	*curve
 	windows
-	workers, chunk int
+	workers, chunk, chunks int
 
 	slots   []byte
-	points  uint32   // first slot of the chunk's points
-	buckets []uint32 // first slot of each sum's buckets
+	points  [2]uint32 // first slot of the points of even chunks, and of odd ones
+	buckets []uint32  // first slot of each sum's buckets
 	filled  [][]uint32
 	scalars scalars
-	order   []uint32 // of each window: references to the chunk's points by digit
-	starts  []uint32 // of each window: where a digit's references begin
+	sorted  [2]sorted // of even steps, and of odd ones: see stages
 	adders  []adder
 	results []uint32   // first slot of each worker's results
 	lists   []lists    // of each worker
@@ -148,7 +139,7 @@ type run struct {
 
 // newRun takes the memory for sums of so many terms.
 func (s *Sums) newRun(c *curve, terms, sums int) (*run, error) {
-	r := s.plan(c, terms, sums)
+	r := s.plan(c, terms)
 	var count room
 	r.take(&count, sums)
 	if err := s.memory.reserve(count.used); err != nil {
@@ -171,16 +162,17 @@ func (r *run) filledAll() []uint32 {
 	return r.filled[0][:len(r.filled)*len(r.filled[0])]
 }
 
-func (s *Sums) plan(c *curve, terms, sums int) *run {
+func (s *Sums) plan(c *curve, terms int) *run {
 	width := s.width
 	if width == 0 {
 		width = widthFor(terms)
 	}
 	chunk := s.Chunk
 	if chunk <= 0 {
-		chunk = defaultChunk
+		chunk = c.chunk
 	}
-	return &run{curve: c, windows: newWindows(width), workers: s.workers(), chunk: min(chunk, terms)}
+	chunk = min(chunk, terms)
+	return &run{curve: c, windows: newWindows(width), workers: s.workers(), chunk: chunk, chunks: (terms + chunk - 1) / chunk}
 }
 
 // Memory is what a call with so many terms takes, of either kind, for so many sums.
@@ -188,7 +180,7 @@ func (s *Sums) Memory(terms, sums int) int {
 	most := 0
 	for _, c := range []*curve{&g1, &g2} {
 		var count room
-		s.plan(c, terms, sums).take(&count, sums)
+		s.plan(c, terms).take(&count, sums)
 		most = max(most, count.used)
 	}
 	return most
@@ -201,10 +193,14 @@ func (r *run) resultSlots() int { return r.stretch + group }
 // take lays the memory out.
 func (r *run) take(from *room, sums int) {
 	all := r.count * r.windows.buckets()
-	slots := reservedSlots + r.chunk + sums*all + r.workers*r.resultSlots()
+	points := min(r.chunks, len(r.points))
+	slots := reservedSlots + points*r.chunk + sums*all + r.workers*r.resultSlots()
 	r.slots = take[byte](from, slots<<r.shift)
-	r.points = reservedSlots
-	next := uint32(reservedSlots + r.chunk)
+	next := uint32(reservedSlots)
+	for i := range points {
+		r.points[i] = next
+		next += uint32(r.chunk)
+	}
 	r.buckets, r.results = nil, nil
 	for range sums {
 		r.buckets = append(r.buckets, next)
@@ -223,8 +219,11 @@ func (r *run) take(from *room, sums int) {
 	for k := range r.scalars.words {
 		r.scalars.words[k] = take[uint64](from, r.chunk)
 	}
-	r.order = take[uint32](from, r.count*r.chunk)
-	r.starts = take[uint32](from, r.count*(r.windows.buckets()+2))
+	for i := range min(r.chunks*sums, len(r.sorted)) {
+		r.sorted[i].order = take[uint32](from, r.count*r.chunk)
+		r.sorted[i].starts = take[uint32](from, r.count*(r.windows.buckets()+2))
+		r.sorted[i].units = make([][]unit, r.count)
+	}
 	r.adders, r.lists, r.digits = nil, nil, nil
 	groups := r.batch / group
 	for range r.workers {
@@ -242,57 +241,13 @@ func (r *run) take(from *room, sums int) {
 	}
 }
 
-// add adds a chunk to the buckets of all sums.
-func (r *run) add(ctx context.Context, chunk []Terms) error {
-	n := 0
-	for _, t := range chunk {
-		if err := r.decodeAll(ctx, n, t.Points); err != nil {
-			return err
-		}
-		n += len(t.Points) / r.fileBytes
-	}
-	for j := range r.buckets {
-		if err := r.cut(ctx, chunk, j); err != nil {
-			return err
-		}
-		units, err := r.sort(ctx, n)
-		if err != nil {
-			return err
-		}
-		err = each(ctx, r.workers, len(units), func(worker, i int) error {
-			r.fillBuckets(worker, j, units[i])
-			return r.adders[worker].wrong
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const pointsAtOnce = 1 << 12
-
-// decodeAll decodes points to the chunk's slots from first on.
-func (r *run) decodeAll(ctx context.Context, first int, points []byte) error {
-	n := len(points) / r.fileBytes
-	return each(ctx, r.workers, (n+pointsAtOnce-1)/pointsAtOnce, func(worker, unit int) error {
-		from := unit * pointsAtOnce
-		to := min(n, from+pointsAtOnce)
-		some := points[from*r.fileBytes : to*r.fileBytes]
-		if err := offheap.Reading(some, func() error { return r.decodeSome(worker, first+from, some) }); err != nil {
-			return fmt.Errorf("decode, from point %d on: %w", from, err)
-		}
-		return nil
-	})
-}
-
 // decodeSome decodes eight points at a time; those left over with seven of another
 // group's, in a copy.
-func (r *run) decodeSome(worker, slot int, points []byte) error {
+func (r *run) decodeSome(worker int, slot uint32, points []byte) error {
 	a := &r.adders[worker]
 	n := len(points) / r.fileBytes
 	bad := uint64(0)
-	to := a.point(r.points + uint32(slot))
+	to := a.point(slot)
 	if n >= 8 {
 		bad = r.decode(&a.work[0], &points[0], at(&to[0]), n/8)
 	}
@@ -305,7 +260,7 @@ func (r *run) decodeSome(worker, slot int, points []byte) error {
 		var rows [8 * 4]row
 		bad |= r.decode(&a.work[0], &padded[0], at(&rows[0]), 1)
 		for i := range len(rest) / r.fileBytes {
-			copy(a.point(r.points+uint32(slot+n/8*8+i)), rows[i*r.rows():])
+			copy(a.point(slot+uint32(n/8*8+i)), rows[i*r.rows():])
 		}
 	}
 	if bad != 0 {
@@ -329,22 +284,4 @@ func whatIsBad(points []byte, size int) error {
 		}
 	}
 	return fmt.Errorf("a good point is called bad: %w", ErrKernels)
-}
-
-// cut brings the scalars of sum j into the form that digits are cut from.
-func (r *run) cut(ctx context.Context, chunk []Terms, j int) error {
-	first := 0
-	for _, t := range chunk {
-		v := t.Scalars[j][:len(t.Points)/r.fileBytes]
-		err := each(ctx, r.workers, (len(v)+pointsAtOnce-1)/pointsAtOnce, func(_, unit int) error {
-			from := unit * pointsAtOnce
-			r.scalars.put(first+from, &r.windows, v[from:min(len(v), from+pointsAtOnce)])
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		first += len(v)
-	}
-	return nil
 }

@@ -162,6 +162,41 @@ func TestEveryWidthAndChunkMakesTheSameSum(t *testing.T) {
 	}
 }
 
+// More workers than windows, which then finish windows in shares, and fewer; a chunk, two, and many.
+func TestManyWorkersMakeTheSameSums(t *testing.T) {
+	needKernels(t)
+	const n = 600
+	all := inputs(rand.New(rand.NewPCG(6, 1)), n)
+	mixed := all["mostly zero and one"]
+	for _, workers := range []int{2, 8, 16, 64} {
+		for _, chunk := range []int{n, n / 2, 41} {
+			s := &Sums{Workers: workers, width: 12, Chunk: chunk}
+			for _, name := range []string{"random scalars", "opposite points", "few scalars"} {
+				t.Run(fmt.Sprintf("%d workers, chunks of %d, %s", workers, chunk, name), func(t *testing.T) {
+					in := all[name]
+					compare(t, s, in)
+					terms := in.terms(g1.fileBytes)
+					terms.Scalars = append(terms.Scalars, mixed.scalars, in.scalars)
+					have := make([]bls12381.G1Jac, 3)
+					if err := s.G1(t.Context(), have, terms); err != nil {
+						t.Fatal(err)
+					}
+					for j, v := range terms.Scalars {
+						var want bls12381.G1Jac
+						if _, err := want.MultiExp(in.g1, v, ecc.MultiExpConfig{}); err != nil {
+							t.Fatal(err)
+						}
+						if !have[j].Equal(&want) {
+							t.Errorf("sum %d of three is another one", j)
+						}
+					}
+				})
+			}
+			s.Close()
+		}
+	}
+}
+
 func TestAListLongerThanAStretchIsCutInPieces(t *testing.T) {
 	needKernels(t)
 	const n = 1<<15 + 1<<14 + 5 // the stretch in G1, and more
