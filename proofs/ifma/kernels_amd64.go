@@ -14,6 +14,9 @@ func mulFp(w *byte, to *byte, a *byte, b *byte)
 //go:noescape
 func forwardG1(w *byte, base *byte, refs *byte, saved *byte, groups int)
 
+// mulG1 is called by kernels alone.
+func mulG1()
+
 // backwardG1 makes the sums, given the inverses of the running products.
 //
 //go:noescape
@@ -23,6 +26,12 @@ func backwardG1(w *byte, base *byte, refs *byte, saved *byte, groups int, out *b
 //
 //go:noescape
 func forwardG2(w *byte, base *byte, refs *byte, saved *byte, groups int)
+
+// mulG2 is called by kernels alone.
+func mulG2()
+
+// mulTwoG2 is called by kernels alone.
+func mulTwoG2()
 
 // backwardG2 makes the sums, given the inverses of the running products.
 //

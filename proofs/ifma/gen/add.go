@@ -181,7 +181,7 @@ const backwardSignature = "func(w, base, refs, saved *byte, groups int, out, nex
 // backward loops over the groups, last to first; refs, saved and out are those of
 // the first, next of what the last will be the next time. Its points are fetched into the
 // second cache, the y of each group into the first one.
-func backward(name string, p points, ofSaved int, body func(prefetch func())) {
+func backward(name string, p points, ofSaved int, body func(prefetch func(steps int))) {
 	begin(name, backwardSignature, name+" makes the sums, given the inverses of the running products.")
 	Load(Param("out"), pOut)
 	Load(Param("next"), pNext)
@@ -197,9 +197,11 @@ func backward(name string, p points, ofSaved int, body func(prefetch func())) {
 	Label("loop")
 	soon := fetching{points: p, first: reference(0, 0, 0), from: p.lines() / 2, to: p.lines(), atOnce: 2}
 	later := fetching{points: p, first: Mem{Base: pNext}, to: p.lines(), atOnce: 1}
-	body(func() {
-		if !soon.step() {
-			later.step()
+	body(func(steps int) {
+		for range steps {
+			if !soon.step() {
+				later.step()
+			}
 		}
 	})
 	later.mustBeDone()
@@ -237,22 +239,27 @@ func additionG1() {
 	// inverse, y1 with its sign, slope, x3 and x1 - x3 of a chain
 	const inverse, y1, slope, x3, d = 0, 1, 2, 3, 4
 	of := func(chain, i int) vector { return slot(8*chain + i) }
-	backward("backwardG1", p, savedG1, func(prefetch func()) {
-		fp.step = prefetch
+	mulG1 := shared{fp, "mulG1", 1}
+	mulG1.write()
+	backward("backwardG1", p, savedG1, func(prefetch func(steps int)) {
+		mul := func(to vector, of product) {
+			prefetch(5)
+			mulG1.mul(to, of)
+		}
 		for c := range 2 {
-			fp.mul(of(c, inverse), product{acc(c), at(c, prefix)})
+			mul(of(c, inverse), product{acc(c), at(c, prefix)})
 			p.negated(of(c, y1), c, 0, 1)
 		}
 		for c := range 2 { // y2 - y1 + 3p: between 0.9p and 5.1p
-			fp.mul(acc(c), product{acc(c), at(c, dx)})
+			mul(acc(c), product{acc(c), at(c, dx)})
 			p.negated(of(c, slope), c, 1, 1)
 			fp.add(of(c, slope), ptr(offP3), vectors(of(c, slope)), vectors(of(c, y1)))
 		}
 		for c := range 2 {
-			fp.mul(of(c, slope), product{of(c, slope), of(c, inverse)})
+			mul(of(c, slope), product{of(c, slope), of(c, inverse)})
 		}
 		for c := range 2 {
-			fp.mul(of(c, x3), product{of(c, slope), of(c, slope)})
+			mul(of(c, x3), product{of(c, slope), of(c, slope)})
 		}
 		for c := range 2 { // slope^2 - 2 x1 - dx + 7p: between 1.9p and 7.1p
 			fp.combine(ptr(offP7), vectors(of(c, x3)), vectors(at(c, x1), at(c, x1), at(c, dx)))
@@ -260,14 +267,13 @@ func additionG1() {
 			store(zmm, of(c, x3), 8)
 			p.scatter(c, 0)
 			fp.add(of(c, d), ptr(offP2), vectors(at(c, x1)), vectors(of(c, x3)))
-			fp.mul(of(c, d), product{of(c, d), of(c, slope)})
+			mul(of(c, d), product{of(c, d), of(c, slope)})
 		}
 		for c := range 2 { // minus y1 + 3p: between 0.9p and 4.1p
 			fp.combine(ptr(offP3), vectors(of(c, d)), vectors(of(c, y1)))
 			fp.reduce()
 			p.scatter(c, 1)
 		}
-		fp.step = nil
 	})
 }
 
@@ -301,23 +307,33 @@ func additionG2() {
 	const inverse, y1, dy, i0, i1, minusI1, slope, x3, d, plus, minus, minusD1 = 0, 1, 3, 5, 6, 7, 8, 10, 12, 0, 14, 15
 	of := func(chain, i int) vector { return slot(16*chain + i) }
 	both := func(work func(c int)) { work(0); work(1) }
-	backward("backwardG2", p, savedG2, func(prefetch func()) {
-		fp.step = prefetch
+	one, two := shared{fp, "mulG2", 1}, shared{fp, "mulTwoG2", 2}
+	one.write()
+	two.write()
+	backward("backwardG2", p, savedG2, func(prefetch func(steps int)) {
+		mul := func(to vector, of product) {
+			prefetch(3)
+			one.mul(to, of)
+		}
+		mulTwo := func(to vector, a, b product) {
+			prefetch(3)
+			two.mul(to, a, b)
+		}
 		both(func(c int) {
-			fp.mul(of(c, inverse), product{acc(c), at(c, prefix)})
+			mul(of(c, inverse), product{acc(c), at(c, prefix)})
 			p.negated(of(c, y1), c, 0, 2)
 		})
 		both(func(c int) {
-			fp.mul(acc(c), product{acc(c), at(c, norm)})
+			mul(acc(c), product{acc(c), at(c, norm)})
 			p.negated(of(c, y1+1), c, 0, 3)
 		})
 		both(func(c int) {
-			fp.mul(of(c, i0), product{at(c, dx), of(c, inverse)})
+			mul(of(c, i0), product{at(c, dx), of(c, inverse)})
 			p.negated(of(c, dy), c, 1, 2)
 			fp.add(of(c, dy), ptr(offP3), vectors(of(c, dy)), vectors(of(c, y1)))
 		})
 		both(func(c int) {
-			fp.mul(of(c, minusI1), product{at(c, dx+1), of(c, inverse)})
+			mul(of(c, minusI1), product{at(c, dx+1), of(c, inverse)})
 			p.negated(of(c, dy+1), c, 1, 3)
 			fp.add(of(c, dy+1), ptr(offP3), vectors(of(c, dy+1)), vectors(of(c, y1+1)))
 		})
@@ -331,10 +347,10 @@ func additionG2() {
 			store(zmm, of(c, i1), 8)
 		})
 		both(func(c int) {
-			fp.mul(of(c, slope), product{of(c, dy), of(c, i0)}, product{of(c, dy+1), of(c, minusI1)})
+			mulTwo(of(c, slope), product{of(c, dy), of(c, i0)}, product{of(c, dy+1), of(c, minusI1)})
 		})
 		both(func(c int) {
-			fp.mul(of(c, slope+1), product{of(c, dy), of(c, i1)}, product{of(c, dy+1), of(c, i0)})
+			mulTwo(of(c, slope+1), product{of(c, dy), of(c, i1)}, product{of(c, dy+1), of(c, i0)})
 		})
 		both(func(c int) { // the square: (s0+s1)(s0-s1), 2 s0 s1
 			s0, s1 := of(c, slope), of(c, slope+1)
@@ -342,8 +358,8 @@ func additionG2() {
 			fp.add(of(c, minus), ptr(offP2), vectors(s0), vectors(s1))
 			fp.add(of(c, x3+1), nil, vectors(s0, s0), nil)
 		})
-		both(func(c int) { fp.mul(of(c, x3), product{of(c, plus), of(c, minus)}) })
-		both(func(c int) { fp.mul(of(c, x3+1), product{of(c, x3+1), of(c, slope+1)}) })
+		both(func(c int) { mul(of(c, x3), product{of(c, plus), of(c, minus)}) })
+		both(func(c int) { mul(of(c, x3+1), product{of(c, x3+1), of(c, slope+1)}) })
 		both(func(c int) {
 			for i := range 2 {
 				fp.combine(ptr(offP7), vectors(of(c, x3+i)), vectors(at(c, x1+i), at(c, x1+i), at(c, dx+i)))
@@ -355,10 +371,10 @@ func additionG2() {
 			fp.add(of(c, minusD1), ptr(offP2), vectors(of(c, x3+1)), vectors(at(c, x1+1)))
 		})
 		both(func(c int) {
-			fp.mul(of(c, i0), product{of(c, slope), of(c, d)}, product{of(c, slope+1), of(c, minusD1)})
+			mulTwo(of(c, i0), product{of(c, slope), of(c, d)}, product{of(c, slope+1), of(c, minusD1)})
 		})
 		both(func(c int) {
-			fp.mul(of(c, i1), product{of(c, slope), of(c, d+1)}, product{of(c, slope+1), of(c, d)})
+			mulTwo(of(c, i1), product{of(c, slope), of(c, d+1)}, product{of(c, slope+1), of(c, d)})
 		})
 		both(func(c int) {
 			for i := range 2 {
@@ -367,6 +383,5 @@ func additionG2() {
 				p.scatter(c, 2+i)
 			}
 		})
-		fp.step = nil
 	})
 }

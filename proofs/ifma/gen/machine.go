@@ -2,6 +2,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -180,6 +181,41 @@ func (f *field) multiply(products ...product) []reg.VecPhysical {
 // mul is multiply into memory.
 func (f *field) mul(to vector, products ...product) {
 	store(f.multiply(products...), to, f.limbs)
+}
+
+// shared is a multiplication as a function that only kernels call: what they are made of
+// would not fit the instruction cache if each had its own.
+type shared struct {
+	*field
+	name     string
+	products int
+}
+
+// Where a shared multiplication finds its factors and puts its result.
+var (
+	factors = [][2]reg.GPPhysical{{reg.R11, reg.R12}, {reg.R13, reg.R14}}
+	result  = reg.RBX
+)
+
+func (s shared) write() {
+	TEXT(s.name, NOSPLIT, "func()")
+	Doc(s.name + " is called by kernels alone.")
+	var all []product
+	for _, f := range factors[:s.products] {
+		all = append(all, product{vector{f[0], 0}, vector{f[1], 0}})
+	}
+	s.field.mul(vector{result, 0}, all...)
+	RET()
+}
+
+// mul calls it.
+func (s shared) mul(to vector, products ...product) {
+	for i, p := range products {
+		LEAQ(p.a.limb(0), factors[i][0])
+		LEAQ(p.b.limb(0), factors[i][1])
+	}
+	LEAQ(to.limb(0), result)
+	Instruction(&ir.Instruction{Opcode: "CALL", Operands: []Op{Mem{Symbol: Symbol{Name: "·" + s.name}, Base: reg.StaticBase}}})
 }
 
 // carry brings limbs of any sign, between -2^62 and 2^62, to 0..2^52-1 but for the
