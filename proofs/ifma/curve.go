@@ -11,7 +11,6 @@ type curve struct {
 	shift     int // 2^shift bytes of rows a point
 	saved     int // bytes that the kernels keep for each other, of sixteen pairs
 	batch     int // pairs that share an inversion: as many as fit the second cache
-	chunk     int // points decoded at a time
 	stretch   int // references that a worker adds up at a time
 
 	forward  func(w, base, refs, saved *byte, groups int)
@@ -25,7 +24,7 @@ type curve struct {
 }
 
 var g1 = curve{
-	name: "G1", fileBytes: bls12381.SizeOfG1AffineUncompressed, shift: 7, saved: savedG1, batch: 1024, chunk: 1 << 19, stretch: 1 << 15,
+	name: "G1", fileBytes: bls12381.SizeOfG1AffineUncompressed, shift: 7, saved: savedG1, batch: 1024, stretch: 1 << 15,
 	forward: forwardG1, backward: backwardG1, decode: decodeG1,
 	add: func(to, a, b []row, signs [2]bool) bool {
 		p, q := pointG1(a, signs[0]), pointG1(b, signs[1])
@@ -41,7 +40,7 @@ var g1 = curve{
 }
 
 var g2 = curve{
-	name: "G2", fileBytes: bls12381.SizeOfG2AffineUncompressed, shift: 8, saved: savedG2, batch: 512, chunk: 1 << 18, stretch: 1 << 14,
+	name: "G2", fileBytes: bls12381.SizeOfG2AffineUncompressed, shift: 8, saved: savedG2, batch: 512, stretch: 1 << 14,
 	forward: forwardG2, backward: backwardG2, decode: decodeG2,
 	add: func(to, a, b []row, signs [2]bool) bool {
 		p, q := pointG2(a, signs[0]), pointG2(b, signs[1])

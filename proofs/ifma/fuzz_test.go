@@ -201,13 +201,13 @@ func FuzzSums(f *testing.F) {
 	f.Add([]byte("some points"), uint64(1), uint8(9), uint8(8))
 	f.Add([]byte{0, 0, 64, 64, 128, 128, 192, 192, 1, 65, 129, 193}, uint64(2), uint8(5), uint8(3))
 	p, q := points(16)
-	s := &Sums{Workers: 1}
+	s := new(Sums)
 	f.Fuzz(func(t *testing.T, picks []byte, seed uint64, width, chunk uint8) {
 		if len(picks) == 0 || len(picks) > 400 {
 			t.Skip()
 		}
 		rng := rand.New(rand.NewPCG(seed, 0))
-		s.width, s.Chunk = 5+int(width%8), 1+int(chunk)
+		s.width, s.Workers, s.Chunk = 5+int(width%8), 1<<(width/8%7), 1+int(chunk)
 		in := input{scalars: randomScalars(rng, len(picks))}
 		for i, pick := range picks {
 			a, b := p[pick%16], q[pick%16]

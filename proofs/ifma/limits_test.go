@@ -90,9 +90,11 @@ func TestMemoryIsWhatWasSaid(t *testing.T) {
 
 // Two chunks and buckets are the memory: ten times the terms take no more.
 func TestMemoryDoesNotGrowWithTheTerms(t *testing.T) {
-	s := &Sums{Workers: 4}
-	if have := s.Memory(1<<27, 1); have > 600<<20 || have > s.Memory(1<<24, 1) {
-		t.Errorf("%d MiB", have>>20)
+	for workers, most := range map[int]int{4: 1100, 64: 1400} {
+		s := &Sums{Workers: workers}
+		if have := s.Memory(1<<27, 1); have > most<<20 || have > s.Memory(1<<24, 1) {
+			t.Errorf("%d workers: %d MiB", workers, have>>20)
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ func (r *run) startsOf(o *sorted, window int) []uint32 {
 // sort orders a window's references to the n points from the first on, and says what there is to
 // add up. It is a counting sort. Points with digit zero are left out.
 func (r *run) sort(worker int, o *sorted, window int, first uint32, n int) {
+	if r.workers > r.count {
+		worker = window // of which one is sorted at a time
+	}
 	digits, starts := r.digits[worker][:n], r.startsOf(o, window)
 	clear(starts)
 	r.scalars.digits(&r.windows, window, digits, starts[:len(starts)-1])

@@ -29,11 +29,22 @@ var (
 	ErrInfinity   = errors.New("point at infinity")
 )
 
+// chunkFor is as many points as can be had at a time. With each chunk all buckets are
+// visited, which costs as much as an addition; but there is memory for two chunks, unless
+// there is but one.
+func chunkFor(terms int) int {
+	const most = 1 << 20
+	if terms <= most {
+		return terms
+	}
+	return min(max(terms/4, most/2), most)
+}
+
 // Sums sums multiples of points. It keeps its memory from call to call, until Close.
 // One call runs at a time.
 type Sums struct {
 	Workers int // goroutines that compute; 0 means GOMAXPROCS
-	Chunk   int // points decoded at a time; 0: as many as make decoding and buckets efficient
+	Chunk   int // points decoded at a time; 0: what suits the number of terms
 	width   int // bits of a window; 0: what suits the number of terms
 
 	memory room
@@ -134,7 +145,7 @@ type run struct {
 	adders  []adder
 	results []uint32   // first slot of each worker's results
 	lists   []lists    // of each worker
-	digits  [][]uint32 // of each worker
+	digits  [][]uint32 // of each worker, or of each window if those are fewer
 }
 
 // newRun takes the memory for sums of so many terms.
@@ -169,7 +180,7 @@ func (s *Sums) plan(c *curve, terms int) *run {
 	}
 	chunk := s.Chunk
 	if chunk <= 0 {
-		chunk = c.chunk
+		chunk = chunkFor(terms)
 	}
 	chunk = min(chunk, terms)
 	return &run{curve: c, windows: newWindows(width), workers: s.workers(), chunk: chunk, chunks: (terms + chunk - 1) / chunk}
@@ -237,6 +248,8 @@ func (r *run) take(from *room, sums int) {
 		}
 		r.adders = append(r.adders, a)
 		r.lists = append(r.lists, lists{refs: take[uint32](from, r.stretch), lengths: take[int32](from, r.stretch)})
+	}
+	for range min(r.workers, r.count) {
 		r.digits = append(r.digits, take[uint32](from, r.chunk))
 	}
 }
