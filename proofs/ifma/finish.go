@@ -13,8 +13,8 @@ import (
 //	sum(s) = sum of its buckets, the k-th times k (from 0)
 //
 // the window's is segments * sum(s) + (s+1) * run(s), over all segments. Both are made
-// by running sums from the last bucket to the first, for the segments of a share, of some windows, in
-// lock step so that they make batches, of buckets that lie side by side.
+// by running sums from the last bucket to the first, for the segments of a share, and of some windows where workers
+// are few, in lock step so that they make batches, of buckets that lie side by side.
 const segmentsOfShare = 128
 
 // shares is how many workers finish a window at a time: the last windows leave nothing else
@@ -70,16 +70,16 @@ func newParts[J, A any, P jacobian[J, A]](r *run, sums int, point func([]row, bo
 	return p
 }
 
-// make makes a share of some windows of sum j, whose buckets are full.
-func (p *parts[J, A, P]) make(ctx context.Context, worker, j int, windows span, share int) error {
+// finish sums a share of some windows of sum j, whose buckets are full.
+func (p *parts[J, A, P]) finish(ctx context.Context, worker, j int, of span, share int) error {
 	r := p.run
-	s, err := r.runningSums(ctx, worker, j, windows, share)
+	s, err := r.runningSums(ctx, worker, j, of, share)
 	if err != nil {
 		return err
 	}
 	n := r.ofShare()
-	for w := range windows.n {
-		p.of[j][(windows.first+w)*r.shares()+share] = p.sum(&r.adders[worker], s.refs[w*n:(w+1)*n], s.sums[w*n:(w+1)*n], share*n)
+	for w := range of.n {
+		p.of[j][(of.first+w)*r.shares()+share] = p.sum(&r.adders[worker], s.refs[w*n:(w+1)*n], s.sums[w*n:(w+1)*n], share*n)
 	}
 	return nil
 }
@@ -136,10 +136,10 @@ type running struct {
 // runningSums are those of some windows' share, whose points lie among the worker's
 // results. With each bucket what run was before it is added to sum, so that both additions are of
 // one batch.
-func (r *run) runningSums(ctx context.Context, worker, j int, windows span, share int) (running, error) {
+func (r *run) runningSums(ctx context.Context, worker, j int, of span, share int) (running, error) {
 	a, buckets := &r.adders[worker], r.windows.buckets()
-	count, length := windows.n*r.ofShare(), buckets/r.segments()
-	filled := r.filled[j][windows.first*buckets:]
+	count, length := of.n*r.ofShare(), buckets/r.segments()
+	filled := r.filled[j][of.first*buckets:]
 	s := running{make([]uint32, count), make([]uint32, count)}
 	refsAt := r.results[worker] // of refs' points, then of those of sums, then of what the kernels write
 	sumsAt := refsAt + uint32(count)

@@ -49,6 +49,7 @@ func (r *run) sort(worker int, o *sorted, window int, first uint32, n int) {
 	o.units[window] = r.units(starts, window)
 }
 
+// units are what there is to add up, cut at stretches.
 func (r *run) units(starts []uint32, window int) (units []unit) {
 	u := unit{window: window, first: 1}
 	size := 0

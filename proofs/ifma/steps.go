@@ -54,13 +54,15 @@ func (r *run) stages(chunks [][]Terms, finish func(worker, j int, s span, share 
 				s.finishSpan(k, last[0])
 				last = last[1:]
 			}
-			switch {
-			case k+1 == n:
-			case w == 0:
+			if k+1 == n {
+				continue
+			}
+			switch w { // of fifteen or more
+			case 0:
 				s.cut(k + 1)
-			case w == 1:
+			case 1:
 				s.sort(k + 1)
-			case w == r.count/2:
+			case r.count / 2:
 				s.decode(k + 1)
 			}
 		}

@@ -29,9 +29,8 @@ var (
 	ErrInfinity   = errors.New("point at infinity")
 )
 
-// chunkFor is as many points as can be had at a time. With each chunk all buckets are
-// visited, which costs as much as an addition; but there is memory for two chunks, unless
-// there is but one.
+// chunkFor is how many of the terms make a chunk. Every chunk visits all buckets, each at the cost of
+// an addition, so few are best; but they take memory, for one or, where there are more, for two.
 func chunkFor(terms int) int {
 	const most = 1 << 20
 	if terms <= most {
@@ -88,7 +87,7 @@ func sum[J, A any, P jacobian[J, A]](ctx context.Context, s *Sums, c *curve, sum
 	}
 	parts := newParts[J, A, P](r, len(sums), point)
 	stages := r.stages(chunks(terms, c.fileBytes, r.chunk), func(worker, j int, s span, share int) error {
-		return parts.make(ctx, worker, j, s, share)
+		return parts.finish(ctx, worker, j, s, share)
 	})
 	if err := inOrder(ctx, r.workers, stages...); err != nil {
 		return err
