@@ -2,7 +2,6 @@ package ifma
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
 
@@ -19,22 +18,22 @@ import (
 // and after the last one windows are finished: their buckets are summed. Filling is nearly all of
 // the work. But no more workers can sort than there are windows, and the last units of any stage leave
 // most workers without one. So what a step needs is made ready among the fillings of the step
-// before it, in memory of its own, and windows are finished while others are being filled.
+// before it, in memory of its own, each long enough before it is needed for slow units to end.
 type steps struct {
 	*run
 	chunks [][]piece
 	finish func(worker, j int, s span, share int) error
 
-	all     []*stage
-	cutting *stage     // the latest
-	sorting []*stage   // the latest, of each window
-	decoded *stage     // the latest
-	filling [][]*stage // of each step and window
+	all      []*stage
+	cutting  []*stage   // of each step
+	sorting  [][]*stage // of each step and window
+	decoding []*stage   // of each chunk
+	filling  [][]*stage // of each step and window
 }
 
 // stages are those of all steps; finish sums a share of the buckets of some of sum j's windows.
 func (r *run) stages(chunks [][]Terms, finish func(worker, j int, s span, share int) error) []*stage {
-	s := steps{run: r, finish: finish, sorting: make([]*stage, r.count)}
+	s := steps{run: r, finish: finish}
 	for _, chunk := range chunks {
 		s.chunks = append(s.chunks, piecesOf(chunk, r.fileBytes))
 	}
@@ -43,31 +42,25 @@ func (r *run) stages(chunks [][]Terms, finish func(worker, j int, s span, share 
 	s.decode(0)
 	n := len(chunks) * len(r.buckets)
 	for k := range n {
-		var last []span // to be finished
-		if k+len(r.buckets) >= n {
-			last = r.spans()
-		}
 		s.filling = append(s.filling, make([]*stage, r.count))
 		for w := range r.count {
 			s.fill(k, w)
-			if len(last) > 0 && last[0].end()+1 < w {
-				s.finishSpan(k, last[0])
-				last = last[1:]
-			}
 			if k+1 == n {
 				continue
 			}
 			switch w { // of fifteen or more
-			case 0:
-				s.cut(k + 1)
 			case 1:
+				s.cut(k + 1)
+			case 3:
 				s.sort(k + 1)
 			case r.count / 2:
 				s.decode(k + 1)
 			}
 		}
-		for _, of := range last {
-			s.finishSpan(k, of)
+	}
+	for k := n - len(r.buckets); k < n; k++ {
+		for _, windows := range r.spans() {
+			s.finishSpan(k, windows)
 		}
 	}
 	return s.all
@@ -84,37 +77,39 @@ func (s *steps) chunk(k int) int      { return k / len(s.buckets) }
 func (s *steps) sum(k int) int        { return k % len(s.buckets) }
 func (s *steps) sorted(k int) *sorted { return &s.run.sorted[k%len(s.run.sorted)] }
 
-// filled is what fills a window's buckets in step k; none where there is no such step.
-func (s *steps) filled(k, window int) []*stage {
+// of are a window's stages in step k; none where there is no such step.
+func of(stages [][]*stage, k, window int) []*stage {
 	if k < 0 {
 		return nil
 	}
-	return s.filling[k][window : window+1]
+	return stages[k][window : window+1 : window+1] // to be appended to
 }
 
 func (s *steps) cut(k int) {
 	pieces, j := s.chunks[s.chunk(k)], s.sum(k)
 	var read []*stage // what was cut before
 	if k > 0 {
-		read = slices.Clone(s.sorting)
+		read = s.sorting[k-1]
 	}
-	s.cutting = s.add(exactly(len(pieces)), func(_, i int) error {
+	s.cutting = append(s.cutting, s.add(exactly(len(pieces)), func(_, i int) error {
 		s.scalars.put(pieces[i].first, &s.windows, pieces[i].scalars[j])
 		return nil
-	}, read...)
+	}, read...))
 }
 
 func (s *steps) sort(k int) {
 	c := s.chunk(k)
 	last := s.chunks[c][len(s.chunks[c])-1]
 	n := last.first + len(last.points)/s.fileBytes
-	for w := range s.sorting {
-		after := append([]*stage{s.cutting}, s.filled(k-len(s.run.sorted), w)...)
-		s.sorting[w] = s.add(exactly(1), func(worker, _ int) error {
+	var windows []*stage
+	for w := range s.count {
+		read := of(s.filling, k-len(s.run.sorted), w) // what was sorted there before
+		windows = append(windows, s.add(exactly(1), func(worker, _ int) error {
 			s.run.sort(worker, s.sorted(k), w, s.slot(c), n)
 			return nil
-		}, after...)
+		}, append(read, s.cutting[k])...))
 	}
+	s.sorting = append(s.sorting, windows)
 }
 
 // slot is the first of a chunk's points.
@@ -126,28 +121,30 @@ func (s *steps) decode(k int) {
 	}
 	c := s.chunk(k)
 	var read []*stage // the points that were there before
-	for before := (c - len(s.points)) * len(s.buckets); before >= 0 && s.chunk(before) == c-len(s.points); before++ {
-		read = append(read, s.filling[before]...)
+	if before := c - len(s.points); before >= 0 {
+		for _, windows := range s.filling[before*len(s.buckets) : (before+1)*len(s.buckets)] {
+			read = append(read, windows...)
+		}
 	}
-	s.decoded = s.add(exactly(len(s.chunks[c])), func(worker, i int) error {
+	s.decoding = append(s.decoding, s.add(exactly(len(s.chunks[c])), func(worker, i int) error {
 		return s.decodePiece(worker, s.slot(c), s.chunks[c][i])
-	}, read...)
+	}, read...))
 }
 
 func (s *steps) fill(k, w int) {
 	sorted, j := s.sorted(k), s.sum(k)
-	after := append([]*stage{s.sorting[w], s.decoded}, s.filled(k-len(s.buckets), w)...)
+	added := of(s.filling, k-len(s.buckets), w) // to the same buckets before
 	s.filling[k][w] = s.add(func() int { return len(sorted.units[w]) }, func(worker, i int) error {
 		s.fillBuckets(worker, j, sorted, sorted.units[w][i])
 		return s.adders[worker].wrong
-	}, after...)
+	}, append(added, s.sorting[k][w], s.decoding[s.chunk(k)])...)
 }
 
-func (s *steps) finishSpan(k int, of span) {
+func (s *steps) finishSpan(k int, windows span) {
 	j := s.sum(k)
 	s.add(exactly(s.shares()), func(worker, share int) error {
-		return s.finish(worker, j, of, share)
-	}, s.filling[k][of.first:of.end()]...)
+		return s.finish(worker, j, windows, share)
+	}, s.filling[k][windows.first:windows.end()]...)
 }
 
 // piece is a few thousand of a chunk's points.
