@@ -15,7 +15,7 @@ const (
 	// longestTurn is how long a step of a loop may take before the daemon is better
 	// started again: nothing that is done in one waits so long.
 	longestTurn = 5 * time.Minute
-	// longestSilence is the same for a proof: a piece of its work takes seconds, and a few
+	// longestSilence is the same for a proof: a piece of its work takes seconds, with several partitions half a minute, and a few
 	// minutes on a machine that is far too busy.
 	longestSilence = 10 * time.Minute
 )

@@ -21,7 +21,7 @@ func benchFullCommand() *cli.Command {
 		Usage: "prove a full 32 GiB partition on a key that repeats a few points",
 		Description: "The key has the lengths of the network's 61 GB one, and takes 1 GB of disk: the same points again and again. The\n" +
 			"proof does not verify; its time and memory are those of a real one, without the reading of the file. Two cores\n" +
-			"take seven minutes with AVX-512 IFMA and half an hour without, sixteen one and a half minutes. Progress goes to stderr, the\n" +
+			"take five minutes with AVX-512 IFMA and half an hour without, sixteen one and a half minutes. Progress goes to stderr, the\n" +
 			"result is a line of JSON.",
 		Flags: []cli.Flag{
 			dirFlag(), cleanFlag(),

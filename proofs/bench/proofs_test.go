@@ -129,7 +129,7 @@ func TestTheTableReadsWithAndWithoutBellperson(t *testing.T) {
 			t.Errorf("the table does not have %q:\n%s", want, out.String())
 		}
 	}
-	// Core-seconds over 16 cores used to 90 %: 1.4/14.4 and 2.88/14.4.
+	// Core-seconds over 16 cores worth 87 %: 1.4/13.92 and 2.88/13.92.
 	for _, want := range []string{"0.10 s", "0.21 s"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table does not have %q:\n%s", want, out.String())

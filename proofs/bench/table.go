@@ -37,7 +37,7 @@ func WriteTable(out io.Writer, results []Result) error {
 Our CPU seconds are the core-seconds of a proof. Ratios below 1 mean that ours is cheaper; "ours / kernels" is to the bare
 multi-exponentiations and transforms that no proof avoids. MiB is peak anonymous memory, the mapped parameter file not counted.
 Times are the least and memory the most of the repeats. 16 and 64 cores are extrapolated: core-seconds shared by cores like these,
-used to %.0f and %.0f %%; small proofs do not share that well.
+each worth %.0f and %.0f %% of one alone; small proofs do not share that well.
 `, 100*use16, 100*use64)
 	return err
 }

@@ -83,9 +83,9 @@ func Named(name string) Arithmetic {
 func portableChunk(int) int { return defaultChunk }
 
 // vectorChunk is larger, for additions are so cheap that the sums of buckets tell: one costs as
-// much as adding 160,000 points. Copies of a sixteenth of the domain are still less
-// than the vector that the transforms leave.
-func vectorChunk(domain int) int { return max(2*defaultChunk, domain/16) }
+// much as adding 160,000 points. Copies of a sixteenth of the domain, of up to three proofs, still
+// fit where the transforms had a vector.
+func vectorChunk(domain int) int { return max(largeChunk, domain/16) }
 
 func startVector(workers int) (Multiexp, FFT, func()) {
 	sums := &ifma.Sums{Workers: workers}

@@ -26,6 +26,9 @@ func (p *Prover) Fits(l Layout) error {
 // the sums of buckets cost more than all else, and it is 30 MB.
 const leastChunk = 1 << 16
 
+// largeChunk is so many that more save but a few per cent of the sums.
+const largeChunk = 1 << 21
+
 // share is what a run takes on.
 type share struct {
 	proofs int
@@ -33,9 +36,11 @@ type share struct {
 }
 
 // less makes it smaller, or is false if it cannot be: fewer proofs cost another pass over
-// the key, smaller chunks cost more sums.
+// the key, small chunks cost more sums.
 func (s *share) less() bool {
 	switch {
+	case s.chunk > largeChunk:
+		s.chunk = max(s.chunk/2, largeChunk)
 	case s.proofs > 1:
 		s.proofs--
 	case s.chunk > leastChunk:
@@ -69,8 +74,13 @@ func (p *Prover) need(l Layout, s share) int64 {
 	if p.NonZK {
 		scalars -= group
 	}
-	sums := fr.Bytes*int64(s.proofs)*scalars + p.kernelNeeds(4*group, s.proofs)
-	return fr.Bytes*int64(s.proofs)*m + max(fr.Bytes*m, sums) + 64<<20
+	longest := max(4*group, 2*int64(s.chunk)+2*group) // call for sums, the last one of H
+	sums := fr.Bytes*int64(s.proofs)*scalars + p.kernelNeeds(longest, s.proofs)
+	beside := max(fr.Bytes*m, sums)
+	if m <= fewElements { // which the collector has, and gives to the sums when it likes
+		beside = fr.Bytes*m + sums
+	}
+	return fr.Bytes*int64(s.proofs)*m + beside + 64<<20
 }
 
 // kernelNeeds is what sums of so many terms take beside them, for n proofs.

@@ -95,8 +95,8 @@ func TestChunksShrinkBeforeAProofIsRefused(t *testing.T) {
 	}
 }
 
-// A full 32 GiB partition: what the transforms take is enough for large chunks, however many
-// proofs are made together.
+// A full 32 GiB partition: what the transforms take is enough for large chunks of up to
+// three proofs, and of more where chunks are smaller.
 func TestLargeChunksTakeNoMoreMemoryThanTransforms(t *testing.T) {
 	l := Layout{Parts: 2349, Rows: 53_000, Aux: 53_000, Inputs: 25_840}
 	a := Named(IFMA)
@@ -105,6 +105,10 @@ func TestLargeChunksTakeNoMoreMemoryThanTransforms(t *testing.T) {
 		if have, want := p.need(l, share{n, a.Chunk(1 << 27)}), p.need(l, share{n, leastChunk}); have != want {
 			t.Errorf("%d proofs: %d MiB, and %d MiB in the smallest chunks", n, have>>20, want>>20)
 		}
+	}
+	p.Memory = p.need(l, share{4, largeChunk})
+	if s, err := p.share(l, 4); err != nil || s.proofs != 4 || s.chunk < largeChunk {
+		t.Errorf("four proofs: %+v, %v", s, err)
 	}
 }
 

@@ -101,7 +101,7 @@ func (r *run) inverse(ctx context.Context, v []fr.Element, scale Scale) error {
 func (r *run) fillRows(ctx context.Context, w Witness, into Part) error {
 	n := w.Layout().Rows
 	for _, v := range [][]fr.Element{into.A, into.B} {
-		// Nothing is there yet, not even memory: the first to touch it would wait for all of it.
+		// It is zero. But its memory is not there yet, and whoever touches it first waits for it.
 		rest := v[min(len(v), w.Layout().Parts*n):]
 		if err := r.each(ctx, rest, rest, func(rest, _ fr.Vector) { clear(rest) }); err != nil {
 			return err

@@ -3,7 +3,6 @@ package ifma
 // unit is what a worker adds up at a time: the references of some buckets in a row
 // of a window. It is all of them that fit a stretch, or a single one.
 type unit struct {
-	window      int
 	first, last uint32 // absolute values of digits
 }
 
@@ -46,12 +45,12 @@ func (r *run) sort(worker int, o *sorted, window int, first uint32, n int) {
 	}
 	copy(starts[1:], starts[:len(starts)-1]) // each is where the next one begins now
 	starts[0], starts[1] = 0, 0
-	o.units[window] = r.units(starts, window)
+	o.units[window] = r.units(starts)
 }
 
 // units are what there is to add up, cut at stretches.
-func (r *run) units(starts []uint32, window int) (units []unit) {
-	u := unit{window: window, first: 1}
+func (r *run) units(starts []uint32) (units []unit) {
+	u := unit{first: 1}
 	size := 0
 	for d := uint32(1); d <= uint32(r.windows.buckets()); d++ {
 		n := int(starts[d+1]-starts[d]) + 1 // and what is in the bucket
@@ -65,10 +64,10 @@ func (r *run) units(starts []uint32, window int) (units []unit) {
 	return append(units, u)
 }
 
-// fillBuckets adds a unit's points to its buckets of sum j.
-func (r *run) fillBuckets(worker, j int, o *sorted, u unit) {
-	starts, l := r.startsOf(o, u.window), &r.lists[worker]
-	order := o.order[u.window*r.chunk:]
+// fillBuckets adds a unit's points to its buckets of sum j in a window.
+func (r *run) fillBuckets(worker, j, window int, o *sorted, u unit) {
+	starts, l := r.startsOf(o, window), &r.lists[worker]
+	order := o.order[window*r.chunk:]
 	if n := starts[u.last+1] - starts[u.first]; n == 0 {
 		return
 	}
@@ -78,14 +77,14 @@ func (r *run) fillBuckets(worker, j int, o *sorted, u unit) {
 		for int(to-from)+1 > r.stretch { // one long list: in pieces
 			piece := order[from : from+uint32(r.stretch)-1]
 			from += uint32(len(piece))
-			whole := append(r.bucket(j, u.window, d, refs), piece...)
-			r.addUp(worker, j, u.window, d, d, lists{whole, append(lengths, int32(len(whole)))})
+			whole := append(r.bucket(j, window, d, refs), piece...)
+			r.addUp(worker, j, window, d, d, lists{whole, append(lengths, int32(len(whole)))})
 		}
 		before := len(refs)
-		refs = append(r.bucket(j, u.window, d, refs), order[from:to]...)
+		refs = append(r.bucket(j, window, d, refs), order[from:to]...)
 		lengths = append(lengths, int32(len(refs)-before))
 	}
-	r.addUp(worker, j, u.window, u.first, u.last, lists{refs, lengths})
+	r.addUp(worker, j, window, u.first, u.last, lists{refs, lengths})
 }
 
 // bucket appends the reference to a bucket, if anything is in it.

@@ -29,11 +29,12 @@ type steps struct {
 	sorting  [][]*stage // of each step and window
 	decoding []*stage   // of each chunk
 	filling  [][]*stage // of each step and window
+	closing  [][]*stage // of each sum and span
 }
 
-// stages are those of all steps; finish sums a share of the buckets of some of sum j's windows.
-func (r *run) stages(chunks [][]Terms, finish func(worker, j int, s span, share int) error) []*stage {
-	s := steps{run: r, finish: finish}
+// steps are those of a call; finish sums a share of the buckets of some of sum j's windows.
+func (r *run) steps(chunks [][]Terms, finish func(worker, j int, s span, share int) error) *steps {
+	s := &steps{run: r, finish: finish}
 	for _, chunk := range chunks {
 		s.chunks = append(s.chunks, piecesOf(chunk, r.fileBytes))
 	}
@@ -59,11 +60,9 @@ func (r *run) stages(chunks [][]Terms, finish func(worker, j int, s span, share 
 		}
 	}
 	for k := n - len(r.buckets); k < n; k++ {
-		for _, windows := range r.spans() {
-			s.finishSpan(k, windows)
-		}
+		s.close(k)
 	}
-	return s.all
+	return s
 }
 
 func (s *steps) add(count func() int, work func(worker, unit int) error, after ...*stage) *stage {
@@ -127,7 +126,11 @@ func (s *steps) decode(k int) {
 		}
 	}
 	s.decoding = append(s.decoding, s.add(exactly(len(s.chunks[c])), func(worker, i int) error {
-		return s.decodePiece(worker, s.slot(c), s.chunks[c][i])
+		p := s.chunks[c][i]
+		if err := s.decodePiece(worker, s.slot(c), p); err != nil {
+			return fmt.Errorf("decode, from point %d on: %w", c*s.run.chunk+p.first, err)
+		}
+		return nil
 	}, read...))
 }
 
@@ -135,16 +138,21 @@ func (s *steps) fill(k, w int) {
 	sorted, j := s.sorted(k), s.sum(k)
 	added := of(s.filling, k-len(s.buckets), w) // to the same buckets before
 	s.filling[k][w] = s.add(func() int { return len(sorted.units[w]) }, func(worker, i int) error {
-		s.fillBuckets(worker, j, sorted, sorted.units[w][i])
+		s.fillBuckets(worker, j, w, sorted, sorted.units[w][i])
 		return s.adders[worker].wrong
 	}, append(added, s.sorting[k][w], s.decoding[s.chunk(k)])...)
 }
 
-func (s *steps) finishSpan(k int, windows span) {
+// close finishes the windows that step k has filled, for the last time.
+func (s *steps) close(k int) {
 	j := s.sum(k)
-	s.add(exactly(s.shares()), func(worker, share int) error {
-		return s.finish(worker, j, windows, share)
-	}, s.filling[k][windows.first:windows.end()]...)
+	var spans []*stage
+	for _, windows := range s.spans() {
+		spans = append(spans, s.add(exactly(s.shares()), func(worker, share int) error {
+			return s.finish(worker, j, windows, share)
+		}, s.filling[k][windows.first:windows.end()]...))
+	}
+	s.closing = append(s.closing, spans)
 }
 
 // piece is a few thousand of a chunk's points.
@@ -174,9 +182,5 @@ func piecesOf(chunk []Terms, size int) (all []piece) {
 }
 
 func (r *run) decodePiece(worker int, to uint32, p piece) error {
-	err := offheap.Reading(p.points, func() error { return r.decodeSome(worker, to+uint32(p.first), p.points) })
-	if err != nil {
-		return fmt.Errorf("decode, from point %d on: %w", p.first, err)
-	}
-	return nil
+	return offheap.Reading(p.points, func() error { return r.decodeSome(worker, to+uint32(p.first), p.points) })
 }

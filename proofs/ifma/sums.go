@@ -32,12 +32,13 @@ var (
 // chunkFor is how many of the terms make a chunk. Every chunk visits all buckets, each at the cost of
 // an addition, so few are best; but they take memory, for one or, where there are more, for two.
 func chunkFor(terms int) int {
-	const most = 1 << 20
-	if terms <= most {
+	if terms <= mostAtOnce {
 		return terms
 	}
-	return min(max(terms/4, most/2), most)
+	return min(max(terms/4, mostAtOnce/2), mostAtOnce)
 }
+
+const mostAtOnce = 1 << 20
 
 // Sums sums multiples of points. It keeps its memory from call to call, until Close.
 // One call runs at a time.
@@ -78,7 +79,7 @@ func sum[J, A any, P jacobian[J, A]](ctx context.Context, s *Sums, c *curve, sum
 	for _, t := range terms {
 		total += len(t.Points) / c.fileBytes
 	}
-	if total == 0 {
+	if total == 0 || len(sums) == 0 {
 		return ctx.Err()
 	}
 	r, err := s.newRun(c, total, len(sums))
@@ -86,10 +87,10 @@ func sum[J, A any, P jacobian[J, A]](ctx context.Context, s *Sums, c *curve, sum
 		return err
 	}
 	parts := newParts[J, A, P](r, len(sums), point)
-	stages := r.stages(chunks(terms, c.fileBytes, r.chunk), func(worker, j int, s span, share int) error {
+	steps := r.steps(chunks(terms, c.fileBytes, r.chunk), func(worker, j int, s span, share int) error {
 		return parts.finish(ctx, worker, j, s, share)
 	})
-	if err := inOrder(ctx, r.workers, stages...); err != nil {
+	if err := inOrder(ctx, r.workers, steps.all...); err != nil {
 		return err
 	}
 	for j := range sums {
@@ -166,9 +167,6 @@ func (s *Sums) newRun(c *curve, terms, sums int) (*run, error) {
 }
 
 func (r *run) filledAll() []uint32 {
-	if len(r.filled) == 0 {
-		return nil
-	}
 	return r.filled[0][:len(r.filled)*len(r.filled[0])]
 }
 
@@ -185,13 +183,15 @@ func (s *Sums) plan(c *curve, terms int) *run {
 	return &run{curve: c, windows: newWindows(width), workers: s.workers(), chunk: chunk, chunks: (terms + chunk - 1) / chunk}
 }
 
-// Memory is what a call with so many terms takes, of either kind, for so many sums.
+// Memory is what a call with so many terms, or fewer, takes, of either kind, for so many sums.
 func (s *Sums) Memory(terms, sums int) int {
 	most := 0
 	for _, c := range []*curve{&g1, &g2} {
-		var count room
-		s.plan(c, terms).take(&count, sums)
-		most = max(most, count.used)
+		for _, n := range []int{terms, min(terms, mostAtOnce)} {
+			var count room
+			s.plan(c, n).take(&count, sums)
+			most = max(most, count.used)
+		}
 	}
 	return most
 }

@@ -96,7 +96,7 @@ func (r *register) list() []vigil.ProofWork {
 }
 
 // SilentSince is when the last piece of work was done for the proof in progress that shows no
-// sign of life for longest; the zero time when none is. A piece takes seconds.
+// sign of life for longest; the zero time when none is. A piece takes seconds, rarely a minute.
 func (n *Native) SilentSince() time.Time { return n.register.silentSince() }
 
 // Status says what makes proofs here, and which are asked for now.

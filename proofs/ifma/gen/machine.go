@@ -183,38 +183,39 @@ func (f *field) mul(to vector, products ...product) {
 	store(f.multiply(products...), to, f.limbs)
 }
 
-// shared is a multiplication as a function that only kernels call: what they are made of
-// would not fit the instruction cache if each had its own.
+// shared is a multiplication as a function that the backward kernels call, which would not fit the
+// instruction cache if all of theirs were written out.
 type shared struct {
 	*field
 	name     string
 	products int
 }
 
-// Where a shared multiplication finds its factors and puts its result.
+// Where a shared multiplication finds its factors and puts its result. Vectors are based on
+// none of these registers.
 var (
-	factors = [][2]reg.GPPhysical{{reg.R11, reg.R12}, {reg.R13, reg.R14}}
-	result  = reg.RBX
+	factorsAt = [][2]reg.GPPhysical{{reg.R11, reg.R12}, {reg.R13, reg.R14}}
+	resultAt  = reg.RBX
 )
 
 func (s shared) write() {
 	TEXT(s.name, NOSPLIT, "func()")
 	Doc(s.name + " is called by kernels alone.")
 	var all []product
-	for _, f := range factors[:s.products] {
+	for _, f := range factorsAt[:s.products] {
 		all = append(all, product{vector{f[0], 0}, vector{f[1], 0}})
 	}
-	s.field.mul(vector{result, 0}, all...)
+	s.field.mul(vector{resultAt, 0}, all...)
 	RET()
 }
 
 // mul calls it.
 func (s shared) mul(to vector, products ...product) {
 	for i, p := range products {
-		LEAQ(p.a.limb(0), factors[i][0])
-		LEAQ(p.b.limb(0), factors[i][1])
+		LEAQ(p.a.limb(0), factorsAt[i][0])
+		LEAQ(p.b.limb(0), factorsAt[i][1])
 	}
-	LEAQ(to.limb(0), result)
+	LEAQ(to.limb(0), resultAt)
 	Instruction(&ir.Instruction{Opcode: "CALL", Operands: []Op{Mem{Symbol: Symbol{Name: "·" + s.name}, Base: reg.StaticBase}}})
 }
 
