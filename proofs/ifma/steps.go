@@ -3,8 +3,6 @@ package ifma
 import (
 	"fmt"
 
-	"github.com/consensys/gnark-crypto/ecc/bls12-381/fr"
-
 	"github.com/vigil-post/vigil/proofs/offheap"
 )
 
@@ -29,7 +27,6 @@ type steps struct {
 	sorting  [][]*stage // of each step and window
 	decoding []*stage   // of each chunk
 	filling  [][]*stage // of each step and window
-	closing  [][]*stage // of each sum and span
 }
 
 // steps are those of a call; finish sums a share of the buckets of some of sum j's windows.
@@ -76,8 +73,8 @@ func (s *steps) chunk(k int) int      { return k / len(s.buckets) }
 func (s *steps) sum(k int) int        { return k % len(s.buckets) }
 func (s *steps) sorted(k int) *sorted { return &s.run.sorted[k%len(s.run.sorted)] }
 
-// of are a window's stages in step k; none where there is no such step.
-func of(stages [][]*stage, k, window int) []*stage {
+// inWindow is step k's stage for a window; none where there is no such step.
+func inWindow(stages [][]*stage, k, window int) []*stage {
 	if k < 0 {
 		return nil
 	}
@@ -91,7 +88,7 @@ func (s *steps) cut(k int) {
 		read = s.sorting[k-1]
 	}
 	s.cutting = append(s.cutting, s.add(exactly(len(pieces)), func(_, i int) error {
-		s.scalars.put(pieces[i].first, &s.windows, pieces[i].scalars[j])
+		s.scalars.put(pieces[i].first, &s.windows, pieces[i].Scalars[j])
 		return nil
 	}, read...))
 }
@@ -99,10 +96,10 @@ func (s *steps) cut(k int) {
 func (s *steps) sort(k int) {
 	c := s.chunk(k)
 	last := s.chunks[c][len(s.chunks[c])-1]
-	n := last.first + len(last.points)/s.fileBytes
+	n := last.first + len(last.Points)/s.fileBytes
 	var windows []*stage
 	for w := range s.count {
-		read := of(s.filling, k-len(s.run.sorted), w) // what was sorted there before
+		read := inWindow(s.filling, k-len(s.run.sorted), w) // what was sorted there before
 		windows = append(windows, s.add(exactly(1), func(worker, _ int) error {
 			s.run.sort(worker, s.sorted(k), w, s.slot(c), n)
 			return nil
@@ -136,7 +133,7 @@ func (s *steps) decode(k int) {
 
 func (s *steps) fill(k, w int) {
 	sorted, j := s.sorted(k), s.sum(k)
-	added := of(s.filling, k-len(s.buckets), w) // to the same buckets before
+	added := inWindow(s.filling, k-len(s.buckets), w) // to the same buckets before
 	s.filling[k][w] = s.add(func() int { return len(sorted.units[w]) }, func(worker, i int) error {
 		s.fillBuckets(worker, j, w, sorted, sorted.units[w][i])
 		return s.adders[worker].wrong
@@ -146,20 +143,17 @@ func (s *steps) fill(k, w int) {
 // close finishes the windows that step k has filled, for the last time.
 func (s *steps) close(k int) {
 	j := s.sum(k)
-	var spans []*stage
 	for _, windows := range s.spans() {
-		spans = append(spans, s.add(exactly(s.shares()), func(worker, share int) error {
+		s.add(exactly(s.shares()), func(worker, share int) error {
 			return s.finish(worker, j, windows, share)
-		}, s.filling[k][windows.first:windows.end()]...))
+		}, s.filling[k][windows.first:windows.end()]...)
 	}
-	s.closing = append(s.closing, spans)
 }
 
-// piece is a few thousand of a chunk's points.
+// piece is a few thousand of a chunk's terms.
 type piece struct {
-	points  []byte
-	scalars [][]fr.Element
-	first   int // its place in the chunk
+	Terms
+	first int // its place in the chunk
 }
 
 const pointsAtOnce = 1 << 12
@@ -170,9 +164,9 @@ func piecesOf(chunk []Terms, size int) (all []piece) {
 		n := len(t.Points) / size
 		for from := 0; from < n; from += pointsAtOnce {
 			to := min(n, from+pointsAtOnce)
-			p := piece{points: t.Points[from*size : to*size], first: first + from}
+			p := piece{Terms{Points: t.Points[from*size : to*size]}, first + from}
 			for _, v := range t.Scalars {
-				p.scalars = append(p.scalars, v[from:to])
+				p.Scalars = append(p.Scalars, v[from:to])
 			}
 			all = append(all, p)
 		}
@@ -182,5 +176,5 @@ func piecesOf(chunk []Terms, size int) (all []piece) {
 }
 
 func (r *run) decodePiece(worker int, to uint32, p piece) error {
-	return offheap.Reading(p.points, func() error { return r.decodeSome(worker, to+uint32(p.first), p.points) })
+	return offheap.Reading(p.Points, func() error { return r.decodeSome(worker, to+uint32(p.first), p.Points) })
 }

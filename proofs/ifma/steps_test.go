@@ -61,11 +61,11 @@ func TestNoStageTouchesMemoryThatAnotherOneUses(t *testing.T) {
 					touch(s.filling[k][w], true, "buckets", s.sum(k), w)
 				}
 			}
-			for j, spans := range s.closing {
-				for i, windows := range r.spans() {
-					for w := windows.first; w < windows.end(); w++ {
-						touch(spans[i], false, "buckets", j, w)
-					}
+			spans := r.spans()
+			for i, closing := range s.all[len(s.all)-sums*len(spans):] {
+				windows := spans[i%len(spans)]
+				for w := windows.first; w < windows.end(); w++ {
+					touch(closing, false, "buckets", i/len(spans), w)
 				}
 			}
 			for what, all := range memory {
